@@ -1,0 +1,15 @@
+// The converter's one exception: a message of one line for the user that names the file, the node
+// and the cure. `lutra` prints it and exits with 1.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace lutra::converter {
+
+class Error : public std::runtime_error {
+ public:
+  explicit Error(const std::string& message) : std::runtime_error(message) {}
+};
+
+}  // namespace lutra::converter

@@ -1,0 +1,52 @@
+// A dense tensor in host memory, row-major, of any ONNX element type the converter reads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace lutra::converter {
+
+/// Numbers as in onnx.TensorProto.DataType.
+enum class DataType : uint8_t {
+  undefined = 0, float32 = 1, uint8 = 2, int8 = 3, uint16 = 4, int16 = 5, int32 = 6, int64 = 7,
+  string = 8, boolean = 9, float16 = 10, float64 = 11, uint32 = 12, uint64 = 13, bfloat16 = 16
+};
+
+size_t ElementBytes(DataType type);      ///< 0 for string and undefined
+std::string_view DataTypeName(DataType type);  ///< "float32"
+bool IsFloating(DataType type);
+
+class Tensor {
+ public:
+  Tensor() = default;
+  Tensor(DataType type, std::vector<int64_t> dims);  ///< zero-filled
+  static Tensor Of(std::vector<int64_t> dims, std::vector<float> values);
+  static Tensor Of(std::vector<int64_t> dims, std::vector<int64_t> values);
+
+  DataType type() const { return type_; }
+  const std::vector<int64_t>& dims() const { return dims_; }
+  size_t rank() const { return dims_.size(); }
+  size_t elements() const;
+  std::span<const std::byte> bytes() const { return bytes_; }
+  std::span<std::byte> bytes() { return bytes_; }
+
+  /// Typed access; throws Error when T is not the tensor's type.
+  template <typename T> std::span<const T> as() const;
+  template <typename T> std::span<T> as();
+
+  /// Every element converted (float16, bfloat16, float64 and integers included).
+  std::vector<float> ToFloats() const;
+  std::vector<int64_t> ToInts() const;
+  Tensor Cast(DataType type) const;      ///< ONNX Cast semantics
+  Tensor Reshaped(std::vector<int64_t> dims) const;
+
+ private:
+  DataType type_ = DataType::undefined;
+  std::vector<int64_t> dims_;
+  std::vector<std::byte> bytes_;
+};
+
+}  // namespace lutra::converter

@@ -1,0 +1,52 @@
+// What quantization decides: the number format of every activation and of every weight operand.
+// Filled by calibration and a recipe, or by importing a QDQ / QOperator network; read by lower/.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "converter/graph/graph.h"
+
+namespace lutra::converter {
+
+/// real = scale * (q - zero_point), q in -128..127.
+struct QuantParams {
+  float scale = 1.0F;
+  int32_t zero_point = 0;
+};
+
+enum class WeightType : uint8_t { linear, fp16, fp32 };
+enum class ActivationType : uint8_t { integer, dynamic, float_ };
+enum class Granularity : uint8_t { channel, tensor };
+enum class CalibratorKind : uint8_t { minmax, percentile, mse, entropy };
+
+struct LayerScheme {
+  WeightType weights = WeightType::linear;
+  int bits = 8;                                  ///< 2..8, linear
+  Granularity granularity = Granularity::channel;
+  bool asymmetric = false;
+  ActivationType activations = ActivationType::integer;
+  CalibratorKind calibrator = CalibratorKind::minmax;
+};
+
+/// Integer weights in the order of the graph's initializer transposed to [output channel][k],
+/// k = kernel_h, kernel_w, input channel (Conv) or the reduction dimension (Gemm).
+struct QuantizedWeights {
+  size_t n = 0, k = 0;
+  int bits = 8;
+  std::vector<int8_t> values;
+  std::vector<float> scale;          ///< [n]
+  std::vector<int8_t> zero_point;    ///< [n], or empty: all zero
+};
+
+struct Quantization {
+  std::map<std::string, LayerScheme> schemes;        ///< by node label
+  std::map<std::string, QuantParams> activations;    ///< by value; absent = float32
+  std::map<std::string, QuantizedWeights> weights;   ///< by node label
+  std::map<std::string, std::vector<int32_t>> bias;  ///< by node label; imported biases, kept exactly
+  std::map<std::string, std::string> float_reason;   ///< node label -> why it stays float
+};
+
+}  // namespace lutra::converter
