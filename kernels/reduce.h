@@ -67,10 +67,13 @@ struct ReduceKernels {
                      size_t row_end);
   void (*resize_float)(const ResizeProblem& p, const float* in, float* out, size_t row_begin,
                        size_t row_end);
-  /// e = exp_table[max - q]; sum exact; q_out = requantize by one division, see
-  /// docs/quantization.md (log: float(max-shifted) with the logarithm of the exact sum).
-  void (*softmax_int)(const uint32_t* exp_table, float multiplier, bool log, OutputQuant output,
-                      View<const int8_t> in, View<int8_t> out, size_t rows, size_t cols);
+  /// d = max of the row - q; e = exp_table[d] = round(2^24 * exp(-scale_in * d)); the sum of e is
+  /// exact (uint64). y = float(e) / float(sum), or with `log`
+  /// y = -(float(d) * scale_in) - ln(float(sum) * 2^-24), ln being the float kernels' own. The result
+  /// is zero_point + int(round_half_even(clamp(y * multiplier))), multiplier = 1 / scale_out.
+  void (*softmax_int)(const uint32_t* exp_table, float scale_in, float multiplier, bool log,
+                      OutputQuant output, View<const int8_t> in, View<int8_t> out, size_t rows,
+                      size_t cols);
   void (*softmax_float)(bool log, View<const float> in, View<float> out, size_t rows, size_t cols);
 };
 

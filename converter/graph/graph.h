@@ -2,8 +2,8 @@
 // canonical form (that of opset 18: what older opsets keep in attributes is an input here), so
 // that a pass, the executor and the quantizer need to know one form only.
 //
-// Three things ONNX has not are fields of a node: a fused output clamp, a layout for spatial
-// operators, and a fused scalar table function is never needed because tables are made later.
+// Two things that ONNX lacks are fields of a node: a fused output clamp, and the layout of spatial
+// operators.
 #pragma once
 
 #include <cstdint>
