@@ -48,6 +48,7 @@ struct Node {
   std::optional<Clamp> clamp;
   Layout layout = Layout::nchw;
 
+  /// Attribute by name, or `otherwise` when absent; throw Error when it is of another type.
   int64_t Int(std::string_view attribute, int64_t otherwise) const;
   float Float(std::string_view attribute, float otherwise) const;
   std::string String(std::string_view attribute, std::string otherwise) const;
@@ -55,7 +56,7 @@ struct Node {
   bool Has(std::string_view attribute) const;
   /// Name of input i, "" when absent.
   const std::string& Input(size_t i) const;
-  /// How messages call it: the name of its first output, as reports do.
+  /// How messages call it: the name of its first output that is used, as reports do.
   const std::string& Label() const;
 };
 
@@ -77,7 +78,9 @@ struct Graph {
   /// A value name that is not taken, beginning with `stem`.
   std::string FreshName(const std::string& stem) const;
   void ReplaceUses(const std::string& from, const std::string& to);  ///< in nodes and outputs
-  /// Throws Error on a dangling name, a cycle, or a value computed twice.
+  /// Brings nodes into topological order, keeping theirs where it is one. Throws Error on a cycle.
+  void Sort();
+  /// Throws Error on a dangling name, a node before its inputs, or a value computed twice.
   void Check() const;
 };
 

@@ -4,8 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
+
+#include "converter/graph/half.h"
 
 namespace lutra::converter {
 
@@ -19,29 +22,44 @@ size_t ElementBytes(DataType type);      ///< 0 for string and undefined
 std::string_view DataTypeName(DataType type);  ///< "float32"
 bool IsFloating(DataType type);
 
+/// Product of the dimensions (1 for a scalar). Throws Error when one is negative or the product
+/// does not fit in 2^40 elements.
+size_t ElementCount(std::span<const int64_t> dims);
+/// "1x3x224x224", "scalar"; unknown dimensions as "?".
+std::string DimsText(std::span<const int64_t> dims);
+
 class Tensor {
  public:
   Tensor() = default;
-  Tensor(DataType type, std::vector<int64_t> dims);  ///< zero-filled
+  /// Zero-filled. Throws Error for a type without a fixed size, or dims ElementCount refuses.
+  Tensor(DataType type, std::vector<int64_t> dims);
+  /// Throw Error when the number of values does not match dims.
   static Tensor Of(std::vector<int64_t> dims, std::vector<float> values);
   static Tensor Of(std::vector<int64_t> dims, std::vector<int64_t> values);
 
   DataType type() const { return type_; }
   const std::vector<int64_t>& dims() const { return dims_; }
   size_t rank() const { return dims_.size(); }
-  size_t elements() const;
+  size_t elements() const;  ///< 0 when the type is undefined (an absent optional input)
   std::span<const std::byte> bytes() const { return bytes_; }
   std::span<std::byte> bytes() { return bytes_; }
 
-  /// Typed access; throws Error when T is not the tensor's type.
+  /// Typed access; throws Error when T is not the tensor's type. 16-bit floating types are
+  /// Float16 and BFloat16.
   template <typename T> std::span<const T> as() const;
   template <typename T> std::span<T> as();
 
   /// Every element converted (float16, bfloat16, float64 and integers included).
   std::vector<float> ToFloats() const;
   std::vector<int64_t> ToInts() const;
-  Tensor Cast(DataType type) const;      ///< ONNX Cast semantics
+  /// ONNX Cast: floating to integer truncates towards zero (saturating, NaN to 0: ONNX leaves both
+  /// open), integer to integer wraps, anything to bool is != 0, to floating types rounds to nearest
+  /// even.
+  Tensor Cast(DataType type) const;
+  /// The same elements; throws Error when the count differs.
   Tensor Reshaped(std::vector<int64_t> dims) const;
+
+  bool operator==(const Tensor& other) const = default;  ///< byte for byte: 0 is not -0
 
  private:
   DataType type_ = DataType::undefined;
