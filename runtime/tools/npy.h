@@ -1,0 +1,42 @@
+// NumPy's .npy files, read strictly and written plainly: little-endian, C order, versions 1 to 3,
+// booleans, integers and floats. Shared by the command-line tools and the converter; no
+// exceptions. The format: numpy.lib.format (NEP 1).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace lutra::tools {
+
+/// What a header says. `kind` is NumPy's letter: 'f' float, 'i' signed, 'u' unsigned, 'b' boolean.
+struct NpyHeader {
+  char kind = 'f';
+  size_t item_bytes = 4;  ///< f: 2, 4, 8; i and u: 1, 2, 4, 8; b: 1
+  std::vector<int64_t> shape;
+  uint64_t data_offset = 0;  ///< in the file
+
+  uint64_t elements() const;
+  std::string TypeName() const;   ///< "float32"
+  std::string ShapeText() const;  ///< "[1, 3, 32, 32]"
+};
+
+struct NpyArray {
+  NpyHeader header;
+  std::vector<uint8_t> bytes;
+};
+
+/// Reads the header and checks that the file holds exactly the data it announces. Returns false
+/// and fills *error with one line: file, what is wrong, cure.
+bool ReadNpyHeader(const std::string& path, NpyHeader* header, std::string* error);
+
+/// The whole array; memory is allocated only after the file's size has been checked.
+bool ReadNpy(const std::string& path, NpyArray* array, std::string* error);
+
+/// Writes header.shape elements of the header's type; data_offset is ignored. Whole or not at all.
+bool WriteNpy(const std::string& path, const NpyHeader& header, std::span<const uint8_t> bytes,
+              std::string* error);
+
+}  // namespace lutra::tools
