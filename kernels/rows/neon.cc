@@ -1,0 +1,15 @@
+// NEON as every arm64 processor has it (Cortex-A53, A72: Raspberry Pi 3 and 4).
+#define LUTRA_ROW neon
+#define LUTRA_ROW_NAME "neon"
+#define LUTRA_ROW_FUNCTION NeonRow
+#define LUTRA_ROW_AVAILABLE HasBaseline
+
+#include "kernels/rows/target_begin.h"
+#ifdef HWY_NEON_WITHOUT_AES
+#define HWY_TARGET HWY_NEON_WITHOUT_AES
+#else
+#define HWY_TARGET HWY_NEON
+#endif
+#include <hwy/highway.h>
+
+#include "kernels/rows/row-inl.h"

@@ -1,0 +1,15 @@
+// The reference row: plain C++ for any processor.
+#include "kernels/reference/reference.h"
+
+#include "kernels/cpu.h"
+#include "kernels/rows/rows.h"
+
+namespace lutra::kernels {
+
+const Row& ReferenceRow() {
+  static const Row row = {
+      "reference", &HasBaseline, ReferenceIntGemm(), ReferenceFloatGemm(), {}, {}, {}, {}};
+  return row;
+}
+
+}  // namespace lutra::kernels

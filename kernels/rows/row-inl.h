@@ -1,0 +1,27 @@
+// One row: includes every SIMD body and ties their entry points together. The including file has
+// set the Highway target and LUTRA_ROW (namespace), LUTRA_ROW_NAME, LUTRA_ROW_FUNCTION (of
+// rows/rows.h) and LUTRA_ROW_AVAILABLE (of cpu.h).
+//
+// Every body lives in HWY_BEFORE_NAMESPACE and in namespace LUTRA_ROW: two rows may share a Highway
+// target (avx512 and avx512vnni do), and their functions must not be merged by the linker. The
+// Make functions are constexpr, for they must not run: they are compiled for the row's target, and
+// this file is asked for its row on processors that lack it.
+#include "kernels/cpu.h"
+#include "kernels/reference/reference.h"
+#include "kernels/rows/rows.h"
+
+namespace lutra::kernels {
+
+const Row& LUTRA_ROW_FUNCTION() {
+  static const Row row = {LUTRA_ROW_NAME,
+                          &LUTRA_ROW_AVAILABLE,
+                          ReferenceIntGemm(),
+                          ReferenceFloatGemm(),
+                          {},
+                          {},
+                          {},
+                          {}};
+  return row;
+}
+
+}  // namespace lutra::kernels
