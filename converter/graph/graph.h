@@ -67,6 +67,8 @@ struct Graph {
   std::map<std::string, Tensor> initializers;
   std::map<std::string, ValueInfo> values;  ///< every value that something is known of
   std::vector<Node> nodes;           ///< topological order
+  /// 4 * elements over the floating initializers of the file it came from.
+  uint64_t fp32_bytes = 0;
 
   const Tensor* Constant(const std::string& value) const;  ///< null when computed
   const ValueInfo* Info(const std::string& value) const;

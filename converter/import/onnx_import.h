@@ -1,8 +1,13 @@
 // ONNX (opset 7 to 21) -> Graph in canonical form.
+//
+// Files are read with the protobuf classes alone. Every structural fault is one Error that begins
+// with the path; operators that cannot be executed are all listed in one Error.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "converter/graph/graph.h"
@@ -11,10 +16,11 @@ namespace lutra::converter {
 
 struct ImportOptions {
   /// --input-shape: shapes for inputs with dynamic sizes. The leading dynamic dimension (batch) is
-  /// 1 unless given.
+  /// 1 unless given; other dynamic dimensions stay -1, and InferShapes asks for them.
   std::map<std::string, std::vector<int64_t>> input_shapes;
-  /// Throw when any operator cannot be executed by Lutra (all of them listed at once).
-  bool refuse_unsupported = true;
+  /// Why a node (in canonical form) cannot be executed, "" if it can: the executor's
+  /// WhyUnsupported. Null: nothing is refused but what a Graph cannot express (subgraphs).
+  std::function<std::string(const Node&)> why_unsupported;
 };
 
 /// Reads and validates the file; throws Error. External data must lie in the model's folder.
@@ -22,8 +28,5 @@ Graph ImportOnnx(const std::string& path, const ImportOptions& options);
 
 /// The same from a serialized ModelProto; `path` names it in messages and locates external data.
 Graph ImportOnnxBytes(std::string_view bytes, const std::string& path, const ImportOptions& options);
-
-/// Sum of 4 * elements over the floating initializers of the file as it was read (fp32_bytes).
-uint64_t Fp32Bytes(const Graph& imported);
 
 }  // namespace lutra::converter
