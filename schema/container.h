@@ -34,8 +34,15 @@ struct ModelView {
   }
 };
 
-/// Checks size, identifier, header, checksum, then runs the FlatBuffers verifier.
+/// Checks size, identifier, header, checksum, then runs the FlatBuffers verifier. The bytes need no
+/// alignment, and Validate needs none either: it copies structs and blob elements before it reads
+/// them (Load in validate_reader.h); whoever uses typed pointers into the file must align it.
+/// Errors: not_a_model, truncated, version_too_new, checksum, malformed, limit.
 Status OpenContainer(const void* bytes, size_t size, ModelView* out);
+
+/// Where the header keeps the checksum, and the checksum of a whole file of at least 64 bytes.
+constexpr size_t kChecksumOffset = 12;
+uint32_t FileChecksum(const uint8_t* bytes, size_t size);
 
 /// CRC-32C (Castagnoli), table driven; `seed` continues an earlier value.
 uint32_t Crc32c(const void* bytes, size_t size, uint32_t seed = 0);

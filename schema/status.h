@@ -46,8 +46,8 @@ class [[nodiscard]] Status {
 };
 
 /// Returns from the calling function if `expression` is an error.
-#define LUTRA_RETURN_IF_ERROR(expression)              \
-  do {                                                 \
+#define LUTRA_RETURN_IF_ERROR(expression)                                      \
+  do {                                                                         \
     if (::lutra::Status status_ = (expression); !status_.ok()) return status_; \
   } while (false)
 

@@ -11,17 +11,22 @@ namespace lutra {
 
 class ModelWriter {
  public:
-  /// The tables; Model::blobs is filled by AddBlob, format and runtime versions by Finish.
+  /// The tables. Finish fills Model::blobs from AddBlob, and every version that is still 0.
   schema::ModelT model;
 
-  /// Appends bytes to the segments (identical blobs are stored once) and returns the blob's index.
+  /// Keeps a copy of the bytes (identical blobs are stored once) and returns the blob's index.
+  /// Throws std::length_error past kMaxBlobs or 4 GB.
   uint16_t AddBlob(std::span<const uint8_t> bytes);
 
-  /// The whole file: header, FlatBuffer, padding, segments, checksum.
+  /// The whole file: header, FlatBuffer, padding, segments, checksum. Large blobs come first, so
+  /// that their alignment costs least; indices stay as AddBlob gave them.
   std::vector<uint8_t> Finish();
 
  private:
-  std::vector<uint8_t> segments_;
+  std::vector<std::vector<uint8_t>> blobs_;
 };
+
+/// Puts a valid checksum into a file whose bytes were changed: for tests that damage files.
+void RepairChecksum(std::span<uint8_t> file);
 
 }  // namespace lutra

@@ -1,0 +1,35 @@
+// See golden.h. The finalizer is that of Steele, Lea and Flood, "Fast splittable pseudorandom
+// number generators", 2014 (variant 13 of Stafford's mixers).
+#include "schema/golden.h"
+
+#include <cstring>
+
+namespace lutra {
+namespace {
+
+uint64_t Word(uint64_t seed, uint32_t input, uint64_t w) {
+  uint64_t z = seed + 0x9E3779B97F4A7C15U * ((uint64_t{input} << 32) + w + 1);
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9U;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBU;
+  return z ^ (z >> 31);
+}
+
+}  // namespace
+
+void FillGoldenInput(uint64_t seed, uint32_t input, schema::TensorType type, size_t elements,
+                     void* out) {
+  auto* bytes = static_cast<uint8_t*>(out);
+  uint64_t word = 0;
+  for (size_t e = 0; e < elements; ++e) {
+    if (e % 8 == 0) word = Word(seed, input, e / 8);
+    const auto q = static_cast<int8_t>(word >> (8 * (e % 8)));
+    if (type == schema::TensorType::int8) {
+      std::memcpy(bytes + e, &q, 1);
+    } else {
+      const float value = static_cast<float>(q) / 64.0F;
+      std::memcpy(bytes + 4 * e, &value, 4);
+    }
+  }
+}
+
+}  // namespace lutra

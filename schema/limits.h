@@ -1,0 +1,46 @@
+// Versions this runtime understands and the limits it sets on a file. A model past a limit is
+// refused with Code::limit: it may be sound, but its cost is not worth carrying everywhere (indices
+// of 16 bits, image positions of 32 bits, validation in bounded time).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace lutra {
+
+/// The header's and Model's format_version.
+constexpr uint16_t kFormatVersion = 1;
+/// Feature level of this runtime, compared with Model.min_runtime_version.
+constexpr uint16_t kRuntimeVersion = 1;
+/// Formulas of docs/quantization.md, compared with Model.numerics_version.
+constexpr uint16_t kNumericsVersion = 1;
+
+constexpr size_t kHeaderBytes = 64;
+constexpr size_t kSegmentAlignment = 64;
+/// Blobs of this size and more start on kSegmentAlignment bytes, smaller ones on kBlobAlignment.
+constexpr size_t kLargeBlobBytes = 4096;
+constexpr size_t kBlobAlignment = 8;
+constexpr size_t kArenaAlignment = 64;
+/// "none" for Tensor.inside and Port.pixel_table.
+constexpr uint16_t kNoIndex = 65535;
+
+/// Header and FlatBuffer together.
+constexpr uint32_t kMaxMetadataBytes = 64U << 20;
+constexpr size_t kMaxTensors = 32768;
+constexpr size_t kMaxOperators = 16384;
+constexpr size_t kMaxBlobs = 65535;
+constexpr size_t kMaxPorts = 256;
+constexpr size_t kMaxNameBytes = 1024;
+constexpr size_t kMaxRank = 6;
+/// Of one dimension; leaves 32-bit image positions room for padding and dilation.
+constexpr int32_t kMaxDimension = 1 << 26;
+/// Bytes of one tensor and of the arena, per sample.
+constexpr uint64_t kMaxTensorBytes = (uint64_t{1} << 31) - 64;
+constexpr uint64_t kMaxArenaBytes = (uint64_t{1} << 32) - 64;
+/// Positions of one pooling window.
+constexpr uint32_t kMaxPoolWindow = 65536;
+/// Elementary steps of the checks whose cost is not bounded by the file's size, above all the sums
+/// over weights: operators may share a blob.
+constexpr uint64_t kMaxValidationSteps = uint64_t{1} << 32;
+
+}  // namespace lutra
