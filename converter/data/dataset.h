@@ -10,8 +10,10 @@
 
 namespace lutra::converter {
 
+struct DataSpec;
+
 struct Sample {
-  Tensor input;    ///< float32, [C, H, W] or the npy sample's own shape; (x * scale - mean) / std
+  Tensor input;  ///< float32, [C, H, W] or the npy sample's own shape; (x * scale - mean) / std
   int64_t label = -1;  ///< -1: unlabelled
   std::string source;  ///< file name or index, for messages
 };
@@ -30,8 +32,12 @@ class Dataset {
 /// The JSON file (paths relative to it). Throws Error naming file, field and cure.
 std::unique_ptr<Dataset> OpenDataset(const std::string& json_path);
 
-/// Shapes a sample for a graph input of the given dims (a leading 1 added or dropped); throws Error
-/// with both shapes when the element counts differ.
+/// The same from a description that was put together elsewhere (spec.h).
+std::unique_ptr<Dataset> OpenDataset(const DataSpec& spec);
+
+/// Shapes a sample for a graph input of the given dims, all known: dimensions of 1 are added or
+/// dropped, everything is flattened for an input of one dimension besides the batch, and [C, H, W]
+/// is transposed for an input [1, H, W, C]. Throws Error with both shapes otherwise.
 Tensor AsInput(const Sample& sample, const std::vector<int64_t>& dims);
 
 }  // namespace lutra::converter

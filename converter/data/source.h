@@ -1,0 +1,53 @@
+// Where samples come from, one implementation per format; what is done to them afterwards
+// (dataset.cc) is the same for all.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "converter/data/spec.h"
+
+namespace lutra::converter {
+
+/// Pixels, rows from the top, channels innermost: [height, width, channels].
+struct Image {
+  int height = 0, width = 0, channels = 0;
+  std::vector<uint8_t> pixels;
+};
+
+/// A sample before preprocessing: an image, or numbers of any shape.
+struct RawSample {
+  Image image;                 ///< empty for npy
+  std::vector<float> values;   ///< npy
+  std::vector<int64_t> shape;  ///< npy
+  int64_t label = -1;
+  std::string source;
+};
+
+/// The samples that offset and limit leave. All functions are thread-safe and throw Error.
+class Source {
+ public:
+  virtual ~Source() = default;
+  virtual size_t size() const = 0;
+  virtual bool labelled() const = 0;
+  virtual RawSample Get(size_t index) const = 0;
+  /// The sample's bytes as they are stored (a whole file for the image formats).
+  virtual std::vector<uint8_t> Bytes(size_t index) const = 0;
+};
+
+std::unique_ptr<Source> OpenIdx(const DataSpec& spec);
+std::unique_ptr<Source> OpenCifar10(const DataSpec& spec);
+std::unique_ptr<Source> OpenNpy(const DataSpec& spec);
+/// folder, list and images.
+std::unique_ptr<Source> OpenImageFiles(const DataSpec& spec);
+
+/// The samples [offset, offset + count) that the description leaves of `total`; throws Error when
+/// none is left.
+struct Range {
+  size_t offset, count;
+};
+Range Select(const DataSpec& spec, size_t total, const std::string& what);
+
+}  // namespace lutra::converter
