@@ -13,16 +13,41 @@ FloatDepthwiseKernels ReferenceFloatDepthwise();
 ElementwiseKernels ReferenceElementwise();
 ReduceKernels ReferenceReduce();
 
-/// The one requantization rule of docs/quantization.md. The clamp comes first, so the rounding sees
-/// |x| <= 510 and adding and subtracting 1.5 * 2^23 rounds half to even without the C library.
-inline int8_t Requantize(int32_t acc, float multiplier, const OutputQuant& output) {
+/// Parts of ReferenceReduce.
+void SetReferencePool(ReduceKernels& kernels);
+void SetReferenceResize(ReduceKernels& kernels);
+void SetReferenceSoftmax(ReduceKernels& kernels);
+
+/// The end of the one requantization rule of docs/quantization.md: x is the real value in units of
+/// the output's scale. The clamp comes first, so the rounding sees |x| <= 510 and adding and
+/// subtracting 1.5 * 2^23 rounds half to even without the C library.
+inline int8_t RequantizeReal(float x, const OutputQuant& output) {
   const auto lo = static_cast<float>(output.lo - output.zero_point);
   const auto hi = static_cast<float>(output.hi - output.zero_point);
-  float x = static_cast<float>(acc) * multiplier;
   x = x < lo ? lo : x;
   x = x > hi ? hi : x;
   constexpr float kRound = 12582912.0F;
   return static_cast<int8_t>(output.zero_point + static_cast<int32_t>((x + kRound) - kRound));
+}
+
+inline int8_t Requantize(int32_t acc, float multiplier, const OutputQuant& output) {
+  return RequantizeReal(static_cast<float>(acc) * multiplier, output);
+}
+
+/// `quotient` is x / scale; NaN gives the zero point.
+inline int8_t QuantizeReal(float quotient, int32_t zero_point) {
+  return RequantizeReal(quotient != quotient ? 0.0F : quotient, {zero_point, -128, 127});
+}
+
+/// Dynamic quantization of a row whose values and 0 span [lo, hi]; lo <= 0 <= hi.
+struct RowQuant {
+  float scale;
+  int32_t zero_point;
+};
+inline RowQuant QuantOfRange(float lo, float hi) {
+  const float scale = (hi - lo) / 255.0F;
+  if (scale == 0.0F) return {1.0F, 0};
+  return {scale, QuantizeReal(-128.0F - lo / scale, 0)};
 }
 
 inline float Clamp(float x, const FloatClamp& clamp) {

@@ -7,8 +7,14 @@
 namespace lutra::kernels {
 
 const Row& ReferenceRow() {
-  static const Row row = {
-      "reference", &HasBaseline, ReferenceIntGemm(), ReferenceFloatGemm(), {}, {}, {}, {}};
+  static const Row row = {"reference",
+                          &HasBaseline,
+                          ReferenceIntGemm(),
+                          ReferenceFloatGemm(),
+                          ReferenceIntDepthwise(),
+                          ReferenceFloatDepthwise(),
+                          ReferenceElementwise(),
+                          ReferenceReduce()};
   return row;
 }
 

@@ -17,10 +17,10 @@ const Row& LUTRA_ROW_FUNCTION() {
                           &LUTRA_ROW_AVAILABLE,
                           ReferenceIntGemm(),
                           ReferenceFloatGemm(),
-                          {},
-                          {},
-                          {},
-                          {}};
+                          ReferenceIntDepthwise(),
+                          ReferenceFloatDepthwise(),
+                          ReferenceElementwise(),
+                          ReferenceReduce()};
   return row;
 }
 
