@@ -1,0 +1,153 @@
+#include "converter/import/functions.h"
+
+#include <google/protobuf/unknown_field_set.h>
+
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include "converter/error.h"
+
+namespace lutra::converter {
+namespace {
+
+constexpr size_t kMaxNodes = 1'000'000;
+constexpr size_t kMaxDepth = 64;
+
+using Key = std::pair<std::string, std::string>;  // domain, name
+using Names = std::unordered_map<std::string, std::string>;
+using Attributes = std::map<std::string, onnx::AttributeProto>;
+
+template <typename Imports>
+int64_t DefaultOpset(const Imports& imports, int64_t otherwise) {
+  for (const onnx::OperatorSetIdProto& import : imports) {
+    if (import.domain().empty() || import.domain() == "ai.onnx") return import.version();
+  }
+  return otherwise;
+}
+
+/// Defaults of a function's attributes (FunctionProto.attribute_proto, field 11 of IR 9), which the
+/// classes of ONNX 1.12 know only as unknown fields.
+Attributes Defaults(const onnx::FunctionProto& function) {
+  constexpr int kAttributeProtoField = 11;
+  Attributes defaults;
+  const auto& unknown = onnx::FunctionProto::GetReflection()->GetUnknownFields(function);
+  for (int i = 0; i < unknown.field_count(); ++i) {
+    const auto& field = unknown.field(i);
+    if (field.number() != kAttributeProtoField ||
+        field.type() != google::protobuf::UnknownField::TYPE_LENGTH_DELIMITED) {
+      continue;
+    }
+    onnx::AttributeProto attribute;
+    if (!attribute.ParseFromString(field.length_delimited())) {
+      throw Error("function '" + function.name() + "' has a malformed attribute");
+    }
+    defaults[attribute.name()] = attribute;
+  }
+  return defaults;
+}
+
+class Inliner {
+ public:
+  explicit Inliner(const onnx::ModelProto& model) {
+    for (const onnx::FunctionProto& function : model.functions()) {
+      functions_[{function.domain(), function.name()}] = &function;
+    }
+    const int64_t opset = DefaultOpset(model.opset_import(), 0);
+    for (const onnx::NodeProto& node : model.graph().node()) {
+      taken_.insert(node.output().begin(), node.output().end());
+    }
+    for (const onnx::ValueInfoProto& input : model.graph().input()) taken_.insert(input.name());
+    for (const onnx::TensorProto& tensor : model.graph().initializer())
+      taken_.insert(tensor.name());
+    for (const onnx::NodeProto& node : model.graph().node()) Add(node, opset);
+  }
+
+  std::vector<SourceNode> Take() { return std::move(nodes_); }
+
+ private:
+  void Add(const onnx::NodeProto& node, int64_t opset) {
+    const auto found = functions_.find({node.domain(), node.op_type()});
+    if (found == functions_.end()) {
+      if (nodes_.size() == kMaxNodes) throw Error("local functions expand to too many nodes");
+      nodes_.push_back({node, opset});
+      return;
+    }
+    if (++depth_ > kMaxDepth) {
+      throw Error("function '" + node.op_type() + "' calls itself or is nested too deeply");
+    }
+    Expand(node, *found->second, opset);
+    --depth_;
+  }
+
+  void Expand(const onnx::NodeProto& call, const onnx::FunctionProto& function, int64_t opset) {
+    if (call.input_size() > function.input_size() || call.output_size() > function.output_size()) {
+      throw Error("node '" + (call.output_size() > 0 ? call.output(0) : call.name()) +
+                  "' does not fit the function '" + function.name() + "' it calls");
+    }
+    Names names{{"", ""}};
+    for (int i = 0; i < function.input_size(); ++i) {
+      names[function.input(i)] = i < call.input_size() ? call.input(i) : "";
+    }
+    for (int i = 0; i < call.output_size(); ++i) {
+      if (!call.output(i).empty()) names[function.output(i)] = call.output(i);
+    }
+    Attributes given = Defaults(function);
+    for (const onnx::AttributeProto& attribute : call.attribute()) {
+      given[attribute.name()] = attribute;
+    }
+    const std::string prefix = (call.name().empty() ? function.name() : call.name()) + "/";
+    const int64_t body_opset = DefaultOpset(function.opset_import(), opset);
+    for (const onnx::NodeProto& inner : function.node()) {
+      onnx::NodeProto node = inner;
+      node.set_name(prefix + inner.name());
+      for (std::string& name : *node.mutable_input()) name = Rename(name, prefix, names);
+      for (std::string& name : *node.mutable_output()) name = Rename(name, prefix, names);
+      Substitute(given, node);
+      Add(node, body_opset);
+    }
+  }
+
+  std::string Rename(const std::string& name, const std::string& prefix, Names& names) {
+    const auto found = names.find(name);
+    if (found != names.end()) return found->second;
+    std::string fresh = prefix + name;
+    for (size_t number = 1; !taken_.insert(fresh).second; ++number) {
+      fresh = prefix + name + "_" + std::to_string(number);
+    }
+    return names[name] = fresh;
+  }
+
+  /// Attributes of the body that refer to the function's own take the call's value, or vanish.
+  static void Substitute(const Attributes& given, onnx::NodeProto& node) {
+    onnx::NodeProto result = node;
+    result.clear_attribute();
+    for (const onnx::AttributeProto& attribute : node.attribute()) {
+      if (attribute.ref_attr_name().empty()) {
+        *result.add_attribute() = attribute;
+        continue;
+      }
+      const auto value = given.find(attribute.ref_attr_name());
+      if (value == given.end()) continue;
+      onnx::AttributeProto* added = result.add_attribute();
+      *added = value->second;
+      added->set_name(attribute.name());
+    }
+    node = std::move(result);
+  }
+
+  std::map<Key, const onnx::FunctionProto*> functions_;
+  std::unordered_set<std::string> taken_;
+  std::vector<SourceNode> nodes_;
+  size_t depth_ = 0;
+};
+
+}  // namespace
+
+std::vector<SourceNode> InlineFunctions(const onnx::ModelProto& model) {
+  return Inliner(model).Take();
+}
+
+}  // namespace lutra::converter

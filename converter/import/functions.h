@@ -1,0 +1,23 @@
+// Functions that a model defines itself (as PyTorch's newer exporter writes them) are expanded
+// where they are called, so that nothing after the importer knows of them.
+#pragma once
+
+#include <onnx/onnx_pb.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace lutra::converter {
+
+/// A node with the version of the default operator set that its text was written against.
+struct SourceNode {
+  onnx::NodeProto proto;
+  int64_t opset = 0;  ///< 0: the model imports no default operator set
+};
+
+/// The graph's nodes in order, calls of local functions replaced by their bodies. Values inside a
+/// body get names that begin with the call's own. Throws Error on recursion, on a call that does
+/// not fit its function, and when the expansion passes a million nodes.
+std::vector<SourceNode> InlineFunctions(const onnx::ModelProto& model);
+
+}  // namespace lutra::converter

@@ -1,0 +1,354 @@
+// The order of work: parse, expand local functions, inputs and initializers, nodes in canonical
+// form, topological order, checks. Whatever a hostile file holds, the outcome is a Graph that
+// passes Graph::Check() or one Error of one line.
+#include "converter/import/onnx_import.h"
+
+#include <google/protobuf/stubs/logging.h>
+#include <onnx/onnx_pb.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <system_error>
+#include <unordered_set>
+#include <utility>
+
+#include "converter/error.h"
+#include "converter/import/canonical.h"
+#include "converter/import/external_data.h"
+#include "converter/import/functions.h"
+#include "converter/import/onnx_tensor.h"
+
+namespace lutra::converter {
+namespace {
+
+constexpr int64_t kMaxOpset = 21;
+
+/// Names come from the file: what would break the line or the terminal is replaced.
+std::string OneLine(std::string text) {
+  std::ranges::replace_if(
+      text, [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '?');
+  return text;
+}
+
+std::string ReadFile(const std::string& path) {
+  std::error_code failed;
+  if (!std::filesystem::exists(path, failed)) throw Error(path + ": no such file");
+  if (!std::filesystem::is_regular_file(path, failed)) throw Error(path + ": is no regular file");
+  std::ifstream stream(path, std::ios::binary);
+  std::ostringstream content;
+  content << stream.rdbuf();
+  if (!stream) throw Error(path + ": cannot be read");
+  return std::move(content).str();
+}
+
+class Importer {
+ public:
+  Importer(const onnx::ModelProto& model, const std::string& path, const ImportOptions& options)
+      : model_(model), options_(options), external_(path) {}
+
+  Graph Run() {
+    if (!model_.has_graph()) throw Error("is no ONNX model (it has no graph)");
+    CheckOpset();
+    graph_.name = model_.graph().name();
+    const std::vector<SourceNode> nodes = InlineFunctions(model_);
+    ReadInitializers();
+    ReadInputs();
+    for (const onnx::ValueInfoProto& output : model_.graph().output()) {
+      graph_.outputs.push_back(output.name());
+    }
+    if (graph_.outputs.empty()) throw Error("the graph has no outputs");
+    ReadNodes(nodes);
+    graph_.Sort();
+    graph_.Check();
+    RefuseUnsupported();
+    return std::move(graph_);
+  }
+
+ private:
+  void CheckOpset() const {
+    for (const onnx::OperatorSetIdProto& import : model_.opset_import()) {
+      if (!import.domain().empty() && import.domain() != "ai.onnx") continue;
+      if (import.version() < 1 || import.version() > kMaxOpset) {
+        throw Error("opset " + std::to_string(import.version()) +
+                    " is not supported (7 to 21 are): export with opset_version=18");
+      }
+    }
+  }
+
+  void AddInitializer(const std::string& name, Tensor tensor) {
+    if (name.empty()) throw Error("has no name");
+    graph_.values[name] = {tensor.type(), tensor.dims()};
+    if (!graph_.initializers.emplace(name, std::move(tensor)).second) {
+      throw Error("is defined twice");
+    }
+  }
+
+  void ReadInitializers() {
+    if (model_.graph().sparse_initializer_size() > 0) {
+      throw Error("sparse initializer '" + model_.graph().sparse_initializer(0).values().name() +
+                  "' is not supported: store it dense");
+    }
+    for (const onnx::TensorProto& proto : model_.graph().initializer()) {
+      try {
+        Tensor tensor = ReadTensor(proto, external_);
+        if (IsFloating(tensor.type())) graph_.fp32_bytes += 4 * tensor.elements();
+        AddInitializer(proto.name(), std::move(tensor));
+      } catch (const Error& error) {
+        throw Error("initializer '" + proto.name() + "' " + error.what());
+      }
+    }
+  }
+
+  void ReadInputs() {
+    for (const onnx::ValueInfoProto& proto : model_.graph().input()) {
+      // Before IR 4 every initializer was listed among the inputs too.
+      if (graph_.initializers.contains(proto.name())) continue;
+      if (proto.name().empty()) throw Error("an input has no name");
+      try {
+        graph_.values[proto.name()] = ReadInput(proto);
+      } catch (const Error& error) {
+        throw Error("input '" + proto.name() + "' " + error.what());
+      }
+      graph_.inputs.push_back(proto.name());
+    }
+    for (const auto& [name, shape] : options_.input_shapes) {
+      if (std::ranges::find(graph_.inputs, name) == graph_.inputs.end()) {
+        std::string known;
+        for (const std::string& input : graph_.inputs) known += " '" + input + "'";
+        throw Error("--input-shape names the input '" + name + "', but the inputs are" + known);
+      }
+    }
+  }
+
+  ValueInfo ReadInput(const onnx::ValueInfoProto& proto) const {
+    if (!proto.type().has_tensor_type()) throw Error("is no tensor");
+    const onnx::TypeProto::Tensor& type = proto.type().tensor_type();
+    ValueInfo info;
+    info.type = ReadDataType(type.elem_type());
+    const auto given = options_.input_shapes.find(proto.name());
+    if (!type.has_shape()) {
+      if (given != options_.input_shapes.end()) info.dims = given->second;
+      return info;
+    }
+    info.dims.emplace();
+    for (const onnx::TensorShapeProto::Dimension& dim : type.shape().dim()) {
+      // Exporters write 0 as well as a name for a dimension that is open.
+      const bool known = dim.has_dim_value() && dim.dim_value() != 0 && dim.dim_value() != -1;
+      info.dims->push_back(known ? dim.dim_value() : -1);
+      if (known && dim.dim_value() < 0) {
+        throw Error("has the negative dimension " + std::to_string(dim.dim_value()));
+      }
+    }
+    if (given != options_.input_shapes.end()) ApplyShape(given->second, *info.dims);
+    if (!info.dims->empty() && info.dims->front() == -1) info.dims->front() = 1;
+    std::vector<int64_t> known = *info.dims;
+    std::ranges::replace(known, -1, 1);
+    ElementCount(known);
+    return info;
+  }
+
+  static void ApplyShape(const std::vector<int64_t>& given, std::vector<int64_t>& dims) {
+    bool fits = given.size() == dims.size();
+    for (size_t i = 0; fits && i < dims.size(); ++i) {
+      fits = given[i] > 0 && (dims[i] == -1 || dims[i] == given[i]);
+    }
+    if (!fits) {
+      throw Error("is " + DimsText(dims) + " in the model, --input-shape gives " + DimsText(given));
+    }
+    dims = given;
+  }
+
+  std::unordered_set<std::string> AllNames(const std::vector<SourceNode>& nodes) const {
+    std::unordered_set<std::string> names;
+    for (const SourceNode& node : nodes) {
+      names.insert(node.proto.output().begin(), node.proto.output().end());
+      names.insert(node.proto.input().begin(), node.proto.input().end());
+    }
+    for (const auto& [name, info] : graph_.values) names.insert(name);
+    return names;
+  }
+
+  void ReadNodes(const std::vector<SourceNode>& nodes) {
+    Canonicalizer canonical(graph_, AllNames(nodes));
+    for (const SourceNode& source : nodes) {
+      Node node = ReadNode(source);
+      std::string reason = subgraph_
+                               ? "control flow and subgraphs are not supported: export a graph "
+                                 "without loops and branches"
+                               : "";
+      try {
+        if (reason.empty() && node.op == "Constant" && node.domain.empty()) {
+          AddInitializer(node.Label(), ConstantValue(node));
+          continue;
+        }
+        if (reason.empty()) reason = canonical.Add(node, source.opset);
+      } catch (const Error& error) {
+        throw Error(Describe(node) + ": " + error.what());
+      }
+      if (!reason.empty()) {
+        Refuse(node, reason);
+        graph_.nodes.push_back(std::move(node));  // so that nothing seems to dangle
+      }
+    }
+  }
+
+  Node ReadNode(const SourceNode& source) {
+    const onnx::NodeProto& proto = source.proto;
+    Node node;
+    node.op = proto.op_type();
+    node.domain = proto.domain() == "ai.onnx" ? "" : proto.domain();
+    node.name = proto.name();
+    node.inputs.assign(proto.input().begin(), proto.input().end());
+    node.outputs.assign(proto.output().begin(), proto.output().end());
+    if (node.Label() == node.name && proto.output_size() == 0) {
+      throw Error(Describe(node) + " has no outputs");
+    }
+    if (node.domain.empty() && source.opset == 0) {
+      throw Error("imports no ONNX operator set, but " + Describe(node) + " is of it");
+    }
+    subgraph_ = false;
+    for (const onnx::AttributeProto& attribute : proto.attribute()) {
+      try {
+        ReadAttribute(attribute, node);
+      } catch (const Error& error) {
+        throw Error(Describe(node) + ": attribute '" + attribute.name() + "' " + error.what());
+      }
+    }
+    return node;
+  }
+
+  void ReadAttribute(const onnx::AttributeProto& proto, Node& node) {
+    using Type = onnx::AttributeProto;
+    Attribute& value = node.attributes[proto.name()];
+    switch (AttributeType(proto)) {
+      case Type::INT:
+        value = proto.i();
+        return;
+      case Type::FLOAT:
+        value = proto.f();
+        return;
+      case Type::STRING:
+        value = proto.s();
+        return;
+      case Type::TENSOR:
+        value = ReadTensor(proto.t(), external_);
+        return;
+      case Type::INTS:
+        value = std::vector<int64_t>(proto.ints().begin(), proto.ints().end());
+        return;
+      case Type::FLOATS:
+        value = std::vector<float>(proto.floats().begin(), proto.floats().end());
+        return;
+      case Type::STRINGS:
+        value = std::vector<std::string>(proto.strings().begin(), proto.strings().end());
+        return;
+      case Type::GRAPH:
+      case Type::GRAPHS:
+        node.attributes.erase(proto.name());
+        subgraph_ = true;
+        return;
+      default:
+        throw Error("is of a kind that is not supported");
+    }
+  }
+
+  /// The first IR version had no type field: which one is set tells.
+  static onnx::AttributeProto::AttributeType AttributeType(const onnx::AttributeProto& proto) {
+    using Type = onnx::AttributeProto;
+    if (proto.type() != Type::UNDEFINED) return proto.type();
+    if (proto.has_i()) return Type::INT;
+    if (proto.has_f()) return Type::FLOAT;
+    if (proto.has_s()) return Type::STRING;
+    if (proto.has_t()) return Type::TENSOR;
+    if (proto.has_g() || proto.graphs_size() > 0) return Type::GRAPH;
+    if (proto.floats_size() > 0) return Type::FLOATS;
+    if (proto.strings_size() > 0) return Type::STRINGS;
+    return Type::INTS;
+  }
+
+  static Tensor ConstantValue(const Node& node) {
+    if (const auto found = node.attributes.find("value"); found != node.attributes.end()) {
+      if (const Tensor* tensor = std::get_if<Tensor>(&found->second)) return *tensor;
+      throw Error("attribute 'value' is not a tensor");
+    }
+    if (node.Has("value_int")) {
+      return Tensor::Of({}, std::vector<int64_t>{node.Int("value_int", 0)});
+    }
+    if (node.Has("value_float")) {
+      return Tensor::Of({}, std::vector<float>{node.Float("value_float", 0)});
+    }
+    if (node.Has("value_ints")) {
+      const std::vector<int64_t> values = node.Ints("value_ints");
+      return Tensor::Of({static_cast<int64_t>(values.size())}, values);
+    }
+    if (const auto found = node.attributes.find("value_floats"); found != node.attributes.end()) {
+      if (const auto* values = std::get_if<std::vector<float>>(&found->second)) {
+        return Tensor::Of({static_cast<int64_t>(values->size())}, *values);
+      }
+    }
+    throw Error("holds no numeric value");
+  }
+
+  static std::string Describe(const Node& node) {
+    const std::string domain = node.domain.empty() ? "" : node.domain + ".";
+    return "node '" + (node.name.empty() ? node.Label() : node.name) + "' (" + domain + node.op +
+           ")";
+  }
+
+  void Refuse(const Node& node, const std::string& reason) {
+    if (refused_labels_.insert(node.Label()).second) {
+      refused_.push_back(Describe(node) + ": " + reason);
+    }
+  }
+
+  void RefuseUnsupported() {
+    if (options_.why_unsupported) {
+      for (const Node& node : graph_.nodes) {
+        if (std::string reason = options_.why_unsupported(node); !reason.empty()) {
+          Refuse(node, reason);
+        }
+      }
+    }
+    if (refused_.empty()) return;
+    std::string message = std::to_string(refused_.size()) +
+                          (refused_.size() == 1 ? " node is" : " nodes are") + " not supported";
+    for (size_t i = 0; i < refused_.size(); ++i) message += (i == 0 ? ": " : "; ") + refused_[i];
+    throw Error(message);
+  }
+
+  const onnx::ModelProto& model_;
+  const ImportOptions& options_;
+  const ExternalData external_;
+  Graph graph_;
+  std::vector<std::string> refused_;  ///< node and reason
+  std::unordered_set<std::string> refused_labels_;
+  bool subgraph_ = false;  ///< the node just read has a subgraph
+};
+
+}  // namespace
+
+Graph ImportOnnx(const std::string& path, const ImportOptions& options) {
+  return ImportOnnxBytes(ReadFile(path), path, options);
+}
+
+Graph ImportOnnxBytes(std::string_view bytes, const std::string& path,
+                      const ImportOptions& options) {
+  constexpr size_t kProtobufLimit = 0x7FFFFFFF;
+  if (bytes.size() > kProtobufLimit) {
+    throw Error(path + ": is larger than the 2 GB of a protobuf file: use external data");
+  }
+  const google::protobuf::LogSilencer silence;  // it would print lines of its own
+  onnx::ModelProto model;
+  if (!model.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    throw Error(path + ": is no ONNX file, or it is cut off");
+  }
+  try {
+    return Importer(model, path, options).Run();
+  } catch (const Error& error) {
+    throw Error(OneLine(path + ": " + error.what()));
+  }
+}
+
+}  // namespace lutra::converter

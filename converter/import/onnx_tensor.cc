@@ -1,0 +1,163 @@
+#include "converter/import/onnx_tensor.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "converter/error.h"
+
+namespace lutra::converter {
+namespace {
+
+/// Copies a typed field of the proto; T is the stored type, the field's elements may be wider.
+template <typename T, typename Field>
+void CopyField(const Field& field, Tensor& tensor) {
+  const auto to = tensor.as<T>();
+  if (static_cast<size_t>(field.size()) != to.size()) {
+    throw Error("holds " + std::to_string(field.size()) + " values, but " +
+                DimsText(tensor.dims()) + " needs " + std::to_string(to.size()));
+  }
+  std::transform(field.begin(), field.end(), to.begin(), [](auto value) {
+    if constexpr (std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>) {
+      return T{static_cast<uint16_t>(value)};
+    } else if constexpr (std::is_same_v<T, bool>) {
+      return value != 0;
+    } else {
+      return static_cast<T>(value);
+    }
+  });
+}
+
+void CopyTyped(const onnx::TensorProto& proto, Tensor& tensor) {
+  switch (tensor.type()) {
+    case DataType::float32:
+      return CopyField<float>(proto.float_data(), tensor);
+    case DataType::float64:
+      return CopyField<double>(proto.double_data(), tensor);
+    case DataType::float16:
+      return CopyField<Float16>(proto.int32_data(), tensor);
+    case DataType::bfloat16:
+      return CopyField<BFloat16>(proto.int32_data(), tensor);
+    case DataType::uint8:
+      return CopyField<uint8_t>(proto.int32_data(), tensor);
+    case DataType::int8:
+      return CopyField<int8_t>(proto.int32_data(), tensor);
+    case DataType::uint16:
+      return CopyField<uint16_t>(proto.int32_data(), tensor);
+    case DataType::int16:
+      return CopyField<int16_t>(proto.int32_data(), tensor);
+    case DataType::int32:
+      return CopyField<int32_t>(proto.int32_data(), tensor);
+    case DataType::boolean:
+      return CopyField<bool>(proto.int32_data(), tensor);
+    case DataType::int64:
+      return CopyField<int64_t>(proto.int64_data(), tensor);
+    case DataType::uint32:
+      return CopyField<uint32_t>(proto.uint64_data(), tensor);
+    case DataType::uint64:
+      return CopyField<uint64_t>(proto.uint64_data(), tensor);
+    case DataType::string:
+    case DataType::undefined:
+      break;
+  }
+}
+
+/// Little endian, as ONNX wants it and as every machine the converter runs on has it.
+void CopyRaw(std::string_view raw, Tensor& tensor) {
+  if (raw.size() != tensor.bytes().size()) {
+    throw Error("holds " + std::to_string(raw.size()) + " bytes of raw data, but " +
+                DimsText(tensor.dims()) + " " + std::string(DataTypeName(tensor.type())) +
+                " needs " + std::to_string(tensor.bytes().size()));
+  }
+  if (!raw.empty()) std::memcpy(tensor.bytes().data(), raw.data(), raw.size());
+  if (tensor.type() == DataType::boolean) {
+    for (std::byte& value : tensor.bytes()) value = std::byte{value != std::byte{0}};
+  }
+}
+
+uint64_t ParseNumber(const std::string& key, const std::string& text) {
+  uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    throw Error("external data: '" + text + "' is no valid " + key);
+  }
+  return value;
+}
+
+std::string ReadExternal(const onnx::TensorProto& proto, const ExternalData& external,
+                         uint64_t expected) {
+  std::string location;
+  uint64_t offset = 0;
+  std::optional<uint64_t> length;
+  for (const onnx::StringStringEntryProto& entry : proto.external_data()) {
+    if (entry.key() == "location") location = entry.value();
+    if (entry.key() == "offset") offset = ParseNumber("offset", entry.value());
+    if (entry.key() == "length") length = ParseNumber("length", entry.value());
+  }
+  return external.Read(location, offset, length, expected);
+}
+
+/// Elements that the typed fields hold: what dims may ask for before memory is taken for them.
+uint64_t TypedElements(const onnx::TensorProto& proto) {
+  return static_cast<uint64_t>(
+      std::max({proto.float_data_size(), proto.double_data_size(), proto.int32_data_size(),
+                proto.int64_data_size(), proto.uint64_data_size()}));
+}
+
+}  // namespace
+
+DataType ReadDataType(int32_t onnx_type) {
+  const bool known = (onnx_type >= 1 && onnx_type <= 13) || onnx_type == 16;
+  if (known && onnx_type != static_cast<int32_t>(DataType::string)) {
+    return static_cast<DataType>(onnx_type);
+  }
+  switch (onnx_type) {
+    case 0:
+      throw Error("has no element type");
+    case 8:
+      throw Error("is of type string, which is not supported");
+    case 14:
+    case 15:
+      throw Error("is of a complex type, which is not supported");
+    case 17:
+    case 18:
+    case 19:
+    case 20:
+      throw Error("is of an 8-bit floating type, which is not supported");
+    case 21:
+    case 22:
+      throw Error("is of a 4-bit type, which is not supported");
+    default:
+      throw Error("is of the unknown element type " + std::to_string(onnx_type));
+  }
+}
+
+Tensor ReadTensor(const onnx::TensorProto& proto, const ExternalData& external) {
+  const DataType type = ReadDataType(proto.data_type());
+  const std::vector<int64_t> dims(proto.dims().begin(), proto.dims().end());
+  const uint64_t elements = ElementCount(dims);
+  if (proto.data_location() == onnx::TensorProto::EXTERNAL) {
+    const std::string raw = ReadExternal(proto, external, elements * ElementBytes(type));
+    Tensor tensor(type, dims);
+    CopyRaw(raw, tensor);
+    return tensor;
+  }
+  const uint64_t held =
+      proto.has_raw_data() ? proto.raw_data().size() / ElementBytes(type) : TypedElements(proto);
+  if (elements > held) {
+    throw Error("holds " + std::to_string(held) + " values, but " + DimsText(dims) + " needs " +
+                std::to_string(elements));
+  }
+  Tensor tensor(type, dims);
+  if (proto.has_raw_data()) {
+    CopyRaw(proto.raw_data(), tensor);
+  } else {
+    CopyTyped(proto, tensor);
+  }
+  return tensor;
+}
+
+}  // namespace lutra::converter
