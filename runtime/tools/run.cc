@@ -1,0 +1,221 @@
+// `lutra run`: arrays in, arrays out, sample by sample.
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
+#include "runtime/tools/commands.h"
+#include "runtime/tools/model.h"
+#include "runtime/tools/npy.h"
+#include "runtime/tools/options.h"
+
+namespace lutra::tools {
+namespace {
+
+constexpr const char* kTool = "lutra run";
+
+// A port and the file bound to it.
+struct Binding {
+  size_t index = 0;
+  lutra_port port{};
+  std::string path;
+  NpyArray array;
+  lutra_type type = LUTRA_FLOAT32;
+  size_t sample_bytes = 0;
+};
+
+// [NAME=]FILE.npy, by name or by position.
+bool Bind(const lutra_model* model, bool input, const std::vector<std::string>& texts,
+          std::vector<Binding>* bindings, std::string* error) {
+  const char* what = input ? "input" : "output";
+  const size_t count = input ? lutra_model_input_count(model) : lutra_model_output_count(model);
+  size_t position = 0;
+  for (const std::string& text : texts) {
+    Binding binding;
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos) {
+      if (position >= count) {
+        *error = text + ": is one " + what + " too many; the model has " + std::to_string(count);
+        return false;
+      }
+      binding.index = position++;
+      binding.path = text;
+    } else {
+      const std::string name = text.substr(0, equals);
+      ApiError failure;
+      const auto find = input ? lutra_model_find_input : lutra_model_find_output;
+      if (find(model, name.c_str(), &binding.index, failure.get()) != LUTRA_OK) {
+        *error = failure.Of(text);
+        return false;
+      }
+      binding.path = text.substr(equals + 1);
+    }
+    binding.port = input ? InputPort(model, binding.index) : OutputPort(model, binding.index);
+    for (const Binding& other : *bindings) {
+      if (other.index == binding.index) {
+        *error = text + ": " + what + " '" + binding.port.name + "' is given twice";
+        return false;
+      }
+    }
+    bindings->push_back(std::move(binding));
+  }
+  return true;
+}
+
+// The form the array's type stands for, and the shape that goes with it.
+bool ChooseForm(const lutra_port& port, const NpyHeader& header, const std::string& path,
+                lutra_type* type, const int32_t** shape, size_t* rank, std::string* error) {
+  if (header.kind == 'f' && header.item_bytes == 4) {
+    *type = LUTRA_FLOAT32;
+    *shape = port.shape;
+    *rank = port.rank;
+    return true;
+  }
+  *shape = port.native_shape;
+  *rank = port.native_rank;
+  if (header.kind == 'i' && header.item_bytes == 1 && port.native_type == LUTRA_INT8) {
+    *type = LUTRA_INT8;
+    return true;
+  }
+  if (header.kind == 'u' && header.item_bytes == 1 && port.accepts_uint8 != 0) {
+    *type = LUTRA_UINT8;
+    return true;
+  }
+  *error = path + ": holds " + header.TypeName() + ", but input '" + port.name +
+           "' takes float32; save x.astype(numpy.float32)";
+  return false;
+}
+
+// Samples in the array: its first dimension over the model's.
+bool CountSamples(const Binding& binding, const int32_t* shape, size_t rank, size_t* samples,
+                  std::string* error) {
+  const std::vector<int64_t>& have = binding.array.header.shape;
+  bool same = have.size() == rank;
+  for (size_t i = 1; same && i < rank; ++i) same = have[i] == shape[i];
+  if (same && rank > 0) same = have[0] > 0 && have[0] % shape[0] == 0;
+  if (!same) {
+    *error = binding.path + ": has shape " + binding.array.header.ShapeText() + ", but input '" +
+             binding.port.name + "' takes " + ShapeText(shape, rank) +
+             "; the first dimension may be a multiple of it";
+    return false;
+  }
+  *samples = rank == 0 ? 1 : static_cast<size_t>(have[0] / shape[0]);
+  return true;
+}
+
+bool ReadInputs(std::vector<Binding>* inputs, size_t* samples, std::string* error) {
+  *samples = 0;
+  for (Binding& binding : *inputs) {
+    if (!ReadNpy(binding.path, &binding.array, error)) return false;
+    const int32_t* shape = nullptr;
+    size_t rank = 0, here = 0;
+    if (!ChooseForm(binding.port, binding.array.header, binding.path, &binding.type, &shape, &rank,
+                    error) ||
+        !CountSamples(binding, shape, rank, &here, error)) {
+      return false;
+    }
+    if (*samples != 0 && here != *samples) {
+      *error = binding.path + ": holds " + std::to_string(here) + " samples where " +
+               inputs->front().path + " holds " + std::to_string(*samples);
+      return false;
+    }
+    *samples = here;
+    binding.sample_bytes = binding.array.bytes.size() / here;
+  }
+  return true;
+}
+
+void MakeOutputs(std::vector<Binding>* outputs, size_t samples) {
+  for (Binding& binding : *outputs) {
+    NpyHeader& header = binding.array.header;
+    header.shape.assign(binding.port.shape, binding.port.shape + binding.port.rank);
+    if (!header.shape.empty()) header.shape[0] *= static_cast<int64_t>(samples);
+    binding.sample_bytes = binding.port.elements * sizeof(float);
+    binding.array.bytes.resize(samples * binding.sample_bytes);
+  }
+}
+
+bool RunSamples(lutra_context* context, const std::vector<Binding>& inputs,
+                std::vector<Binding>* outputs, size_t samples, std::string* error) {
+  ApiError failure;
+  for (size_t s = 0; s < samples; ++s) {
+    lutra_context_reset(context);
+    for (const Binding& binding : inputs) {
+      if (lutra_context_set_input(context, binding.index, binding.type,
+                                  binding.array.bytes.data() + s * binding.sample_bytes,
+                                  binding.sample_bytes, failure.get()) != LUTRA_OK) {
+        *error = failure.Of(binding.path);
+        return false;
+      }
+    }
+    if (lutra_context_run(context, failure.get()) != LUTRA_OK) {
+      *error = failure.get()->message;
+      return false;
+    }
+    for (Binding& binding : *outputs) {
+      if (lutra_context_get_output(context, binding.index, LUTRA_FLOAT32,
+                                   binding.array.bytes.data() + s * binding.sample_bytes,
+                                   binding.sample_bytes, failure.get()) != LUTRA_OK) {
+        *error = failure.Of(binding.path);
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+bool Run(const std::string& path, const Options& options, const lutra_options& settings,
+         std::string* error) {
+  ModelPointer model;
+  ContextPointer context;
+  std::vector<Binding> inputs, outputs;
+  size_t samples = 0;
+  if (!OpenModel(path, settings, &model, error) ||
+      !Bind(model.get(), true, options.List("--input"), &inputs, error) ||
+      !Bind(model.get(), false, options.List("--output"), &outputs, error)) {
+    return false;
+  }
+  for (size_t i = 0; i < lutra_model_input_count(model.get()); ++i) {
+    const bool bound = std::any_of(inputs.begin(), inputs.end(),
+                                   [&](const Binding& binding) { return binding.index == i; });
+    if (!bound) {
+      *error = path + ": input '" + InputPort(model.get(), i).name +
+               "' has no data; give --input NAME=X.npy";
+      return false;
+    }
+  }
+  if (!ReadInputs(&inputs, &samples, error) ||
+      !CreateContext(path, model.get(), settings, &context, error)) {
+    return false;
+  }
+  MakeOutputs(&outputs, samples);
+  if (!RunSamples(context.get(), inputs, &outputs, samples, error)) return false;
+  for (const Binding& binding : outputs) {
+    if (!WriteNpy(binding.path, binding.array.header, binding.array.bytes, error)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+int RunModel(const std::vector<std::string>& arguments) {
+  Options options;
+  std::string error;
+  uint64_t threads = 1;
+  if (!options.Parse({{"--input", OptionSpec::list},
+                      {"--output", OptionSpec::list},
+                      {"--threads", OptionSpec::value},
+                      {"--cpu", OptionSpec::value}},
+                     arguments, &error) ||
+      !options.Count("--threads", 1, 64, &threads, &error)) {
+    return Complain(kTool, error + "; see lutra run --help", kMisuse);
+  }
+  if (options.plain().size() != 1 || !options.Has("--input") || !options.Has("--output")) {
+    return Complain(kTool, "needs one FILE, --input and --output; see lutra run --help", kMisuse);
+  }
+  const std::string row = options.Text("--cpu", "");
+  const lutra_options settings = MakeOptions(row, threads);
+  if (!Run(options.plain()[0], options, settings, &error)) return Complain(kTool, error, kFailed);
+  return 0;
+}
+
+}  // namespace lutra::tools
