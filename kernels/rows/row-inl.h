@@ -6,21 +6,32 @@
 // target (avx512 and avx512vnni do), and their functions must not be merged by the linker. The
 // Make functions are constexpr, for they must not run: they are compiled for the row's target, and
 // this file is asked for its row on processors that lack it.
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
 #include "kernels/cpu.h"
+#include "kernels/gemm_plan.h"
 #include "kernels/reference/reference.h"
 #include "kernels/rows/rows.h"
+
+// The bodies, in the order in which they build on each other.
+// clang-format off
+#include "kernels/simd-inl.h"
+#include "kernels/depthwise-inl.h"
+#include "kernels/dot-inl.h"
+#include "kernels/gemm_left-inl.h"
+#include "kernels/gemm_int-inl.h"
+#include "kernels/gemm_float-inl.h"
+// clang-format on
 
 namespace lutra::kernels {
 
 const Row& LUTRA_ROW_FUNCTION() {
-  static const Row row = {LUTRA_ROW_NAME,
-                          &LUTRA_ROW_AVAILABLE,
-                          ReferenceIntGemm(),
-                          ReferenceFloatGemm(),
-                          ReferenceIntDepthwise(),
-                          ReferenceFloatDepthwise(),
-                          ReferenceElementwise(),
-                          ReferenceReduce()};
+  static const Row row = {LUTRA_ROW_NAME,           &LUTRA_ROW_AVAILABLE,
+                          LUTRA_ROW::MakeIntGemm(), LUTRA_ROW::MakeFloatGemm(),
+                          LUTRA_ROW::MakeIntDepthwise(),  LUTRA_ROW::MakeFloatDepthwise(),
+                          ReferenceElementwise(),   ReferenceReduce()};
   return row;
 }
 

@@ -1,0 +1,137 @@
+// The dot primitive of a row: everything the integer GEMM asks of an instruction set.
+//
+// One Step multiplies kUnit consecutive k of one left row (4 bytes, broadcast) with the same k of
+// kLanes channels and adds the sums to 32-bit accumulators, one channel in each lane:
+//
+//   row            kUnit  left in scratch  instructions of a step            MAC of a step
+//   avx512vnni     4      u8 (flipped)     vpdpbusd                          64
+//   avxvnni        4      u8 (flipped)     vpdpbusd                          32
+//   avx512         2      s16              vpmovsxbw, vpmaddwd, vpaddd       32
+//   avx2           2      s16              vpmovsxbw, vpmaddwd, vpaddd       16
+//   neon_dotprod   4      s8               sdot                              16
+//   neon           4      s8               smull, smull2, 2 sadalp           16
+//
+// All are exact: no product or intermediate sum can leave its type (docs/kernels.md has the proof).
+// vpmaddubsw is not used: its pair sums fit int16 only for some weights, and the extra steps that
+// the others cost make it slower than vpmaddwd for real networks.
+//
+// Weights are s8 in memory for every row, as [channel][kUnit] of one vector, widened on loading
+// where the instruction wants 16 bits: it costs 2 of 26 instructions and halves the memory.
+HWY_BEFORE_NAMESPACE();
+namespace lutra::kernels::LUTRA_ROW {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using DI32 = hn::ScalableTag<int32_t>;
+using VI32 = hn::Vec<DI32>;
+constexpr size_t kLanes = HWY_LANES(int32_t);
+
+/// Four bytes of the left operand in every lane.
+HWY_INLINE VI32 BroadcastLeft(const void* left) {
+  int32_t word;
+  std::memcpy(&word, left, sizeof(word));
+  return hn::Set(DI32(), word);
+}
+
+#if defined(LUTRA_DOT_AVX512VNNI) || defined(LUTRA_DOT_AVXVNNI)
+
+struct Dot {
+  using Left = uint8_t;
+  using Acc = VI32;
+  using Weights = VI32;
+  static constexpr size_t kUnit = 4;
+  static constexpr int32_t kLeftOffset = 128;  ///< added to the left operand when it is packed
+#if defined(LUTRA_DOT_AVX512VNNI)
+  // 32 registers: 24 accumulators, 4 weights, 1 left. vpdpbusd: 2 a cycle, 5 cycles, so at least
+  // 10 chains; a step of the tile loads 4 + 6 times for 24 products.
+  static constexpr size_t kTileRows = 6, kTileVectors = 4;
+#else
+  // 16 registers: 12 accumulators, 2 weights, 1 left.
+  static constexpr size_t kTileRows = 6, kTileVectors = 2;
+#endif
+  static HWY_INLINE Acc Zero() { return hn::Zero(DI32()); }
+  static HWY_INLINE Weights Load(const int8_t* weights) {
+    return hn::LoadU(DI32(), reinterpret_cast<const int32_t*>(weights));
+  }
+  static HWY_INLINE Acc Step(Acc acc, VI32 left, Weights weights) {
+#if defined(LUTRA_DOT_AVX512VNNI)
+    return Acc{_mm512_dpbusd_epi32(acc.raw, left.raw, weights.raw)};
+#else
+    return Acc{_mm256_dpbusd_avx_epi32(acc.raw, left.raw, weights.raw)};
+#endif
+  }
+  static HWY_INLINE VI32 Sum(Acc acc) { return acc; }
+};
+
+#elif HWY_ARCH_X86
+
+struct Dot {
+  using Left = int16_t;
+  using Acc = VI32;
+  using DI16 = hn::Repartition<int16_t, DI32>;
+  using Weights = hn::Vec<DI16>;
+  static constexpr size_t kUnit = 2;
+  static constexpr int32_t kLeftOffset = 0;
+#if HWY_CAP_GE512
+  static constexpr size_t kTileRows = 12, kTileVectors = 2;  // 24 + 2 + 1 + 1 of 32 registers
+#else
+  static constexpr size_t kTileRows = 6, kTileVectors = 2;  // 12 + 2 + 1 + 1 of 16 registers
+#endif
+  static HWY_INLINE Acc Zero() { return hn::Zero(DI32()); }
+  static HWY_INLINE Weights Load(const int8_t* weights) {
+    return hn::PromoteTo(DI16(), hn::LoadU(hn::Rebind<int8_t, DI16>(), weights));
+  }
+  static HWY_INLINE Acc Step(Acc acc, VI32 left, Weights weights) {
+#if HWY_CAP_GE512
+    return hn::Add(acc, VI32{_mm512_madd_epi16(left.raw, weights.raw)});
+#else
+    return hn::Add(acc, VI32{_mm256_madd_epi16(left.raw, weights.raw)});
+#endif
+  }
+  static HWY_INLINE VI32 Sum(Acc acc) { return acc; }
+};
+
+#elif defined(LUTRA_DOT_NEON_DOTPROD)
+
+struct Dot {
+  using Left = int8_t;
+  using Acc = VI32;
+  using Weights = int8x16_t;
+  static constexpr size_t kUnit = 4;
+  static constexpr int32_t kLeftOffset = 0;
+  static constexpr size_t kTileRows = 6, kTileVectors = 4;  // 24 + 4 + 1 of 32 registers
+  static HWY_INLINE Acc Zero() { return hn::Zero(DI32()); }
+  static HWY_INLINE Weights Load(const int8_t* weights) { return vld1q_s8(weights); }
+  static HWY_INLINE Acc Step(Acc acc, VI32 left, Weights weights) {
+    return Acc{vdotq_s32(acc.raw, vreinterpretq_s8_s32(left.raw), weights)};
+  }
+  static HWY_INLINE VI32 Sum(Acc acc) { return acc; }
+};
+
+#elif HWY_ARCH_ARM_A64
+
+struct Dot {
+  using Left = int8_t;
+  /// Two channels in each register, two partial sums for each channel.
+  struct Acc {
+    int32x4_t low, high;
+  };
+  using Weights = int8x16_t;
+  static constexpr size_t kUnit = 4;
+  static constexpr int32_t kLeftOffset = 0;
+  static constexpr size_t kTileRows = 4, kTileVectors = 3;  // 24 + 3 + 1 + 2 of 32 registers
+  static HWY_INLINE Acc Zero() { return {vdupq_n_s32(0), vdupq_n_s32(0)}; }
+  static HWY_INLINE Weights Load(const int8_t* weights) { return vld1q_s8(weights); }
+  static HWY_INLINE Acc Step(Acc acc, VI32 left, Weights weights) {
+    const int8x16_t l = vreinterpretq_s8_s32(left.raw);
+    return {vpadalq_s16(acc.low, vmull_s8(vget_low_s8(l), vget_low_s8(weights))),
+            vpadalq_s16(acc.high, vmull_high_s8(l, weights))};
+  }
+  static HWY_INLINE VI32 Sum(Acc acc) { return VI32{vpaddq_s32(acc.low, acc.high)}; }
+};
+
+#else
+#error "no dot primitive for this instruction set"
+#endif
+
+}  // namespace lutra::kernels::LUTRA_ROW
+HWY_AFTER_NAMESPACE();

@@ -1,0 +1,127 @@
+// Packing rows of the left operand: dense rows, or the patches that a convolution's window sees.
+//
+// Row m of the panel holds its k elements in order (kernel_h, kernel_w, channel), converted to the
+// form the dot primitive wants. A patch is copied in the longest contiguous pieces the image has:
+// kernel_w * channels where neither dilation nor a pixel stride lies between; what lies outside the
+// image is filled with the padding value. There is no branch per element.
+HWY_BEFORE_NAMESPACE();
+namespace lutra::kernels::LUTRA_ROW {
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// Elements a Copy may write past its end (never read): room for one vector store.
+constexpr size_t kCopySlack = HWY_LANES(int8_t);
+
+/// Copies n elements of T to the panel as kernel operand L = T + offset. Reads nothing at or beyond
+/// `end`; may write up to kCopySlack elements past the n.
+struct PlainCopy {  ///< float, and s8 as it is
+  template <typename T>
+  static HWY_INLINE void Copy(const T* from, size_t n, const T* /*end*/, T* to) {
+    std::memcpy(to, from, n * sizeof(T));
+  }
+  template <typename T>
+  static HWY_INLINE T Convert(T value) {
+    return value;
+  }
+};
+
+struct FlipCopy {  ///< s8 -> u8 with 128 added
+  static HWY_INLINE void Copy(const int8_t* from, size_t n, const int8_t* end, uint8_t* to) {
+    const hn::ScalableTag<uint8_t> d;
+    const auto sign = hn::Set(d, uint8_t{0x80});
+    size_t i = 0;
+    for (; i < n && from + i + hn::Lanes(d) <= end; i += hn::Lanes(d)) {
+      const auto v = hn::LoadU(d, reinterpret_cast<const uint8_t*>(from + i));
+      hn::StoreU(hn::Xor(v, sign), d, to + i);
+    }
+    for (; i < n; ++i) to[i] = Convert(from[i]);
+  }
+  static HWY_INLINE uint8_t Convert(int8_t value) {
+    return static_cast<uint8_t>(static_cast<uint8_t>(value) ^ 0x80U);
+  }
+};
+
+struct WidenCopy {  ///< s8 -> s16
+  static HWY_INLINE void Copy(const int8_t* from, size_t n, const int8_t* end, int16_t* to) {
+    const hn::ScalableTag<int16_t> d;
+    const hn::Rebind<int8_t, decltype(d)> d8;
+    size_t i = 0;
+    for (; i < n && from + i + hn::Lanes(d) <= end; i += hn::Lanes(d)) {
+      hn::StoreU(hn::PromoteTo(d, hn::LoadU(d8, from + i)), d, to + i);
+    }
+    for (; i < n; ++i) to[i] = from[i];
+  }
+  static HWY_INLINE int16_t Convert(int8_t value) { return value; }
+};
+
+/// One past the last element of the left operand that may be read.
+template <typename T>
+const T* LeftEnd(const GemmProblem& p, const T* left) {
+  if (p.left == LeftKind::dense) return left + (p.m - 1) * p.left_stride + p.groups * p.k;
+  const Window& w = p.window;
+  const size_t pixels = w.batch * static_cast<size_t>(w.in_h) * static_cast<size_t>(w.in_w);
+  return left + (pixels - 1) * w.in_pixel_stride + p.groups * p.channels;
+}
+
+/// Writes one patch whose window begins at (y0, x0) of the image (which may lie outside).
+template <typename Copier, typename T, typename L>
+HWY_INLINE void PackPatch(const GemmProblem& p, const T* image, const T* end, int32_t y0,
+                          int32_t x0, L padding, L* to) {
+  const Window& w = p.window;
+  const size_t channels = p.channels;
+  const bool contiguous = w.dilation_w == 1 && w.in_pixel_stride == channels;
+  // Taps [tap_begin, tap_end) of a row lie inside the image.
+  const int32_t tap_begin =
+      std::min(w.kernel_w, x0 >= 0 ? 0 : (-x0 + w.dilation_w - 1) / w.dilation_w);
+  const int32_t tap_end = std::max(
+      tap_begin, x0 >= w.in_w ? 0 : std::min(w.kernel_w, (w.in_w - 1 - x0) / w.dilation_w + 1));
+  for (int32_t ky = 0; ky < w.kernel_h; ++ky) {
+    const int32_t y = y0 + ky * w.dilation_h;
+    if (y < 0 || y >= w.in_h) {
+      to = std::fill_n(to, static_cast<size_t>(w.kernel_w) * channels, padding);
+      continue;
+    }
+    to = std::fill_n(to, static_cast<size_t>(tap_begin) * channels, padding);
+    const ptrdiff_t pixel = static_cast<ptrdiff_t>(y) * w.in_w + x0 + tap_begin * w.dilation_w;
+    const T* from = image + pixel * static_cast<ptrdiff_t>(w.in_pixel_stride);
+    if (contiguous) {
+      const size_t n = static_cast<size_t>(tap_end - tap_begin) * channels;
+      Copier::Copy(from, n, end, to);
+      to += n;
+    } else {
+      const size_t step = w.in_pixel_stride * static_cast<size_t>(w.dilation_w);
+      for (int32_t kx = tap_begin; kx < tap_end; ++kx, from += step, to += channels) {
+        Copier::Copy(from, channels, end, to);
+      }
+    }
+    to = std::fill_n(to, static_cast<size_t>(w.kernel_w - tap_end) * channels, padding);
+  }
+}
+
+/// Packs rows [m_begin, m_end) of one group to `panel`, rows `stride` elements apart, and clears
+/// what a row has between k and k_padded. Rows are written in order, each up to kCopySlack
+/// elements too far.
+template <typename Copier, typename T, typename L>
+void PackLeft(const GemmProblem& p, const T* left, const Task& task, size_t k_padded, T padding,
+              L* panel, size_t stride) {
+  const T* end = LeftEnd(p, left);
+  const Window& w = p.window;
+  const size_t out_w = static_cast<size_t>(w.out_w);
+  const size_t out_pixels = static_cast<size_t>(w.out_h) * out_w;
+  const size_t image_size =
+      static_cast<size_t>(w.in_h) * static_cast<size_t>(w.in_w) * w.in_pixel_stride;
+  for (size_t m = task.m_begin; m < task.m_end; ++m, panel += stride) {
+    if (p.left == LeftKind::dense) {
+      Copier::Copy(left + m * p.left_stride + task.group * p.k, p.k, end, panel);
+    } else {
+      const auto y = static_cast<int32_t>(m % out_pixels / out_w);
+      const auto x = static_cast<int32_t>(m % out_w);
+      PackPatch<Copier>(p, left + m / out_pixels * image_size + task.group * p.channels, end,
+                        y * w.stride_h - w.pad_top, x * w.stride_w - w.pad_left,
+                        Copier::Convert(padding), panel);
+    }
+    std::fill(panel + p.k, panel + k_padded, L{0});
+  }
+}
+
+}  // namespace lutra::kernels::LUTRA_ROW
+HWY_AFTER_NAMESPACE();

@@ -1,0 +1,149 @@
+#include "kernels/gemm_case.h"
+
+#include <cstring>
+#include <memory>
+#include <sstream>
+
+namespace lutra::kernels {
+namespace {
+
+struct FreeAligned {
+  void operator()(void* p) const { ::operator delete (p, std::align_val_t{64}); }
+};
+using Aligned = std::unique_ptr<void, FreeAligned>;
+
+Aligned Allocate(size_t bytes) { return Aligned(::operator new (bytes, std::align_val_t{64})); }
+
+uint32_t Random32(std::mt19937& random) { return static_cast<uint32_t>(random()); }
+
+int8_t RandomInt8(std::mt19937& random) {
+  constexpr int8_t kExtreme[] = {-128, -127, 127, 0};
+  const uint32_t r = Random32(random);
+  return (r & 7U) == 0 ? kExtreme[r >> 3 & 3U] : static_cast<int8_t>(r >> 8);
+}
+
+float RandomFloat(std::mt19937& random) {
+  return static_cast<float>(static_cast<int32_t>(Random32(random))) * 0x1p-30F;
+}
+
+size_t ElementBytes(const GemmProblem& p) { return p.epilogue == Epilogue::requantize ? 1 : 4; }
+
+/// Plans, runs every task with scratch that is filled anew, returns the guarded output.
+template <typename Kernels>
+std::vector<uint8_t> Run(const Kernels& kernels, GemmProblem p, GemmOperands o, size_t threads,
+                         size_t element_bytes) {
+  const size_t elements = (p.m - 1) * p.out_stride + p.groups * p.n;
+  std::vector<uint8_t> out((elements + 2 * kGuard) * element_bytes, 0xA5);
+  o.out = out.data() + kGuard * element_bytes;
+  kernels.plan(p, threads);
+  const Aligned scratch = Allocate(p.scratch_bytes);
+  for (size_t task = p.tasks; task-- > 0;) {  // any order must do
+    std::memset(scratch.get(), 0x5A, p.scratch_bytes);
+    kernels.run(p, o, task, scratch.get());
+  }
+  return out;
+}
+
+}  // namespace
+
+size_t LeftSize(const GemmProblem& p) {
+  if (p.left == LeftKind::dense) return (p.m - 1) * p.left_stride + p.groups * p.k;
+  const Window& w = p.window;
+  const size_t pixels = w.batch * static_cast<size_t>(w.in_h) * static_cast<size_t>(w.in_w);
+  return (pixels - 1) * w.in_pixel_stride + p.groups * p.channels;
+}
+
+IntCase MakeIntCase(const GemmProblem& problem, std::mt19937& random) {
+  IntCase c;
+  c.problem = problem;
+  const size_t channels = problem.groups * problem.n;
+  for (size_t i = LeftSize(problem); i > 0; --i) c.left.push_back(RandomInt8(random));
+  for (size_t i = channels * problem.k; i > 0; --i) c.weights.push_back(RandomInt8(random));
+  for (size_t i = 0; i < channels; ++i) {
+    c.zero_points.push_back(RandomInt8(random));
+    c.bias.push_back(static_cast<int32_t>(Random32(random)) >> 12);
+    // Around 1 / (typical sum), so that outputs lie inside, at and beyond the range.
+    c.scale.push_back((1.0F + RandomFloat(random) * 0.25F) * 0.02F /
+                      static_cast<float>(1 + problem.k / 16));
+    c.float_bias.push_back(RandomFloat(random));
+  }
+  for (size_t i = 0; i < problem.m; ++i) {
+    c.row_zero_point.push_back(RandomInt8(random));
+    c.row_scale.push_back(0.01F + RandomFloat(random) * 0.002F);
+  }
+  return c;
+}
+
+FloatCase MakeFloatCase(const GemmProblem& problem, std::mt19937& random) {
+  FloatCase c;
+  c.problem = problem;
+  for (size_t i = LeftSize(problem); i > 0; --i) c.left.push_back(RandomFloat(random));
+  for (size_t i = problem.groups * problem.n * problem.k; i > 0; --i) {
+    c.weights.push_back(RandomFloat(random));
+  }
+  for (size_t i = problem.groups * problem.n; i > 0; --i) c.bias.push_back(RandomFloat(random));
+  return c;
+}
+
+std::vector<uint8_t> RunCase(const Row& row, const IntCase& c, size_t threads) {
+  const GemmProblem& p = c.problem;
+  const bool dynamic = p.epilogue == Epilogue::dynamic;
+  const size_t group_bytes = row.int_gemm.packed_bytes(p.n, p.k);
+  const Aligned packed = Allocate(group_bytes * p.groups);
+  for (size_t group = 0; group < p.groups; ++group) {
+    IntWeights w;
+    w.n = p.n;
+    w.k = p.k;
+    w.values = c.weights.data() + group * p.n * p.k;
+    w.stride_n = p.k;
+    w.zero_points = p.weight_zero_points ? c.zero_points.data() + group * p.n : nullptr;
+    w.bias = dynamic ? nullptr : c.bias.data() + group * p.n;
+    w.scale = c.scale.data() + group * p.n;
+    w.float_bias = dynamic ? c.float_bias.data() + group * p.n : nullptr;
+    w.left_zero_point = dynamic ? 0 : p.left_zero_point;
+    row.int_gemm.pack(w, static_cast<char*>(packed.get()) + group * group_bytes);
+  }
+  GemmOperands o;
+  o.left = c.left.data();
+  o.packed = packed.get();
+  o.row_scale = c.row_scale.data();
+  o.row_zero_point = c.row_zero_point.data();
+  return Run(row.int_gemm, p, o, threads, ElementBytes(p));
+}
+
+std::vector<uint8_t> RunCase(const Row& row, const FloatCase& c, size_t threads) {
+  const GemmProblem& p = c.problem;
+  const size_t group_bytes = row.float_gemm.packed_bytes(p.n, p.k);
+  const Aligned packed = Allocate(group_bytes * p.groups);
+  for (size_t group = 0; group < p.groups; ++group) {
+    FloatWeights w;
+    w.n = p.n;
+    w.k = p.k;
+    w.values = c.weights.data() + group * p.n * p.k;
+    w.stride_n = p.k;
+    w.bias = c.bias.data() + group * p.n;
+    row.float_gemm.pack(w, static_cast<char*>(packed.get()) + group * group_bytes);
+  }
+  GemmOperands o;
+  o.left = c.left.data();
+  o.packed = packed.get();
+  return Run(row.float_gemm, p, o, threads, sizeof(float));
+}
+
+std::string Describe(const GemmProblem& p) {
+  const Window& w = p.window;
+  std::ostringstream s;
+  s << "m " << p.m << " n " << p.n << " k " << p.k << " groups " << p.groups << " epilogue "
+    << static_cast<int>(p.epilogue) << " left zero " << p.left_zero_point << " out zero "
+    << p.output.zero_point << " weight zeros " << p.weight_zero_points;
+  if (p.left == LeftKind::patches) {
+    s << " | image " << w.batch << "x" << w.in_h << "x" << w.in_w << "x" << p.channels << " kernel "
+      << w.kernel_h << "x" << w.kernel_w << " stride " << w.stride_h << "," << w.stride_w
+      << " dilation " << w.dilation_h << "," << w.dilation_w << " pad " << w.pad_top << ","
+      << w.pad_left << " out " << w.out_h << "x" << w.out_w << " pixel stride "
+      << w.in_pixel_stride;
+  }
+  return s.str();
+}
+
+}  // namespace lutra::kernels
