@@ -52,32 +52,28 @@ Image ShapeImage(const DataSpec& spec, Image image, const std::string& name) {
   return image;
 }
 
-// (x * scale - mean) / std, per channel (the first dimension), in float32.
-void Normalize(const DataSpec& spec, RawSample* sample) {
+// Channels are the first dimension.
+void Normalize(const Normalization& rule, const std::string& origin, RawSample* sample) {
   const size_t channels = sample->shape.size() < 2 ? 1 : static_cast<size_t>(sample->shape[0]);
   const size_t plane = sample->values.size() / channels;
-  const auto check = [&](const std::vector<double>& list, const char* field) {
+  const auto check = [&](const std::vector<float>& list, const char* field) {
     if (list.size() > 1 && list.size() != channels) {
-      throw Error(spec.origin + ": \"" + field + "\" holds " + std::to_string(list.size()) +
+      throw Error(origin + ": \"" + field + "\" holds " + std::to_string(list.size()) +
                   " values, but the samples have " + std::to_string(channels) +
-                  " channels; give one value, or one per channel");
+                  (channels == 1 ? " channel" : " channels") +
+                  "; give one value, or one per channel");
     }
   };
-  check(spec.mean, "mean");
-  check(spec.std, "std");
-  const auto at = [](const std::vector<double>& list, size_t c, float otherwise) {
-    return list.empty() ? otherwise : static_cast<float>(list[list.size() == 1 ? 0 : c]);
-  };
-  const float scale = static_cast<float>(spec.scale);
+  check(rule.mean, "mean");
+  check(rule.std, "std");
   for (size_t c = 0; c < channels; ++c) {
-    const float mean = at(spec.mean, c, 0), std = at(spec.std, c, 1);
     for (size_t p = c * plane; p < (c + 1) * plane; ++p) {
       float& x = sample->values[p];
       if (!std::isfinite(x)) {
         throw Error(sample->source + ": element " + std::to_string(p) +
                     " is NaN or infinite; repair the data");
       }
-      x = (x * scale - mean) / std;
+      x = rule.Apply(x, c);
     }
   }
 }
@@ -85,7 +81,11 @@ void Normalize(const DataSpec& spec, RawSample* sample) {
 class SourceDataset : public Dataset {
  public:
   SourceDataset(DataSpec spec, std::unique_ptr<Source> source)
-      : spec_(std::move(spec)), source_(std::move(source)) {}
+      : spec_(std::move(spec)), source_(std::move(source)) {
+    normalization_.scale = static_cast<float>(spec_.scale);
+    for (const double x : spec_.mean) normalization_.mean.push_back(static_cast<float>(x));
+    for (const double x : spec_.std) normalization_.std.push_back(static_cast<float>(x));
+  }
 
   size_t size() const override { return source_->size(); }
   bool labelled() const override { return source_->labelled(); }
@@ -96,7 +96,7 @@ class SourceDataset : public Dataset {
       raw.image = ShapeImage(spec_, std::move(raw.image), raw.source);
       ToPlanes(spec_, &raw);
     }
-    Normalize(spec_, &raw);
+    Normalize(normalization_, spec_.origin, &raw);
     return {Tensor::Of(std::move(raw.shape), std::move(raw.values)), raw.label,
             std::move(raw.source)};
   }
@@ -109,9 +109,12 @@ class SourceDataset : public Dataset {
     return hash;
   }
 
+  Normalization normalization() const override { return normalization_; }
+
  private:
   DataSpec spec_;
   std::unique_ptr<Source> source_;
+  Normalization normalization_;
 };
 
 std::unique_ptr<Source> OpenSource(const DataSpec& spec) {

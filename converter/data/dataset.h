@@ -18,6 +18,18 @@ struct Sample {
   std::string source;  ///< file name or index, for messages
 };
 
+/// How a raw value x of channel c becomes the network's input, in float32:
+/// (x * scale - mean[c]) / std[c]. What `--input-type uint8` folds into its tables.
+struct Normalization {
+  float scale = 1;
+  std::vector<float> mean, std;  ///< one value for all channels, or one per channel
+
+  float Apply(float x, size_t channel) const {
+    const auto at = [&](const std::vector<float>& v) { return v[v.size() == 1 ? 0 : channel]; };
+    return (x * scale - (mean.empty() ? 0.0F : at(mean))) / (std.empty() ? 1.0F : at(std));
+  }
+};
+
 class Dataset {
  public:
   virtual ~Dataset() = default;
@@ -27,6 +39,7 @@ class Dataset {
   virtual Sample Get(size_t index) const = 0;
   /// FNV-1a over the raw bytes of the samples in order, for the accuracy certificate.
   virtual uint64_t Hash() const = 0;
+  virtual Normalization normalization() const { return {}; }
 };
 
 /// The JSON file (paths relative to it). Throws Error naming file, field and cure.
