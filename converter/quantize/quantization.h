@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@ namespace lutra::converter {
 struct QuantParams {
   float scale = 1.0F;
   int32_t zero_point = 0;
+  bool operator==(const QuantParams&) const = default;
 };
 
 enum class WeightType : uint8_t { linear, fp16, fp32 };
@@ -24,11 +26,12 @@ enum class CalibratorKind : uint8_t { minmax, percentile, mse, entropy };
 
 struct LayerScheme {
   WeightType weights = WeightType::linear;
-  int bits = 8;                                  ///< 2..8, linear
+  int bits = 8;  ///< 2..8, linear
   Granularity granularity = Granularity::channel;
   bool asymmetric = false;
   ActivationType activations = ActivationType::integer;
   CalibratorKind calibrator = CalibratorKind::minmax;
+  bool operator==(const LayerScheme&) const = default;
 };
 
 /// Integer weights in the order of the graph's initializer transposed to [output channel][k],
@@ -37,16 +40,24 @@ struct QuantizedWeights {
   size_t n = 0, k = 0;
   int bits = 8;
   std::vector<int8_t> values;
-  std::vector<float> scale;          ///< [n]
-  std::vector<int8_t> zero_point;    ///< [n], or empty: all zero
+  std::vector<float> scale;        ///< [n]
+  std::vector<int8_t> zero_point;  ///< [n], or empty: all zero
 };
 
 struct Quantization {
   std::map<std::string, LayerScheme> schemes;        ///< by node label
+  std::set<std::string> integer_nodes;               ///< labels of nodes computed in integers
   std::map<std::string, QuantParams> activations;    ///< by value; absent = float32
   std::map<std::string, QuantizedWeights> weights;   ///< by node label
-  std::map<std::string, std::vector<int32_t>> bias;  ///< by node label; imported biases, kept exactly
-  std::map<std::string, std::string> float_reason;   ///< node label -> why it stays float
+  std::map<std::string, std::vector<int32_t>> bias;  ///< by node label, for integer nodes
+  /// Node label -> why it stays float although its scheme asks for integers.
+  std::map<std::string, std::string> float_reason;
+
+  bool IsInteger(const Node& node) const { return integer_nodes.contains(node.Label()); }
+  const QuantParams* Params(const std::string& value) const {
+    const auto found = activations.find(value);
+    return found == activations.end() ? nullptr : &found->second;
+  }
 };
 
 }  // namespace lutra::converter

@@ -1,0 +1,40 @@
+// Float graph + Quantization -> the model file: chooses operators, makes their integer parameters,
+// plans the arena.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "converter/quantize/quantization.h"
+#include "schema/writer.h"
+
+namespace lutra::converter {
+
+/// What a report says about one operator of the file; parallel to Model::operators.
+struct LoweredOperator {
+  std::string layer;        ///< ONNX value it computes or prepares
+  std::string op;           ///< ONNX operator of its node; the file's own for inserted ones
+  bool completes = false;   ///< its output is the node's value, which can be compared with FP32
+  std::string scheme;       ///< "int8", "linear4 dynamic", "float32"
+  uint64_t fp32_bytes = 0;  ///< of the node's constants
+  std::string float_reason;
+};
+
+struct LoweredModel {
+  ModelWriter writer;
+  std::vector<LoweredOperator> operators;
+  size_t output_channels = 0;  ///< of all Conv, Linear together
+};
+
+/// input_type: float, int8 or uint8 (Port::preferred; uint8 tables need pixel_* below).
+struct LowerOptions {
+  std::string input_type = "float";
+  std::string producer;
+};
+
+/// The graph must be optimized (passes.h). Throws Error listing every node that neither the integer
+/// nor the float operators can express.
+LoweredModel Lower(const Graph& graph, const Quantization& quantization,
+                   const LowerOptions& options);
+
+}  // namespace lutra::converter

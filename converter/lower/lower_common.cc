@@ -1,0 +1,81 @@
+// Small things the files lower_*.cc share.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "converter/lower/lowering.h"
+#include "converter/quantize/range.h"
+
+namespace lutra::converter {
+
+Shape Lifted(Shape shape) {
+  shape.insert(shape.begin(), 1);
+  return shape;
+}
+
+schema::IntRange IntRangeOf(const Node& node, const QuantParams& out) {
+  if (!node.clamp) return {-128, 127};
+  const auto bound = [&](float x) {
+    return static_cast<int8_t>(QuantizeValue(static_cast<double>(x), out));
+  };
+  return {bound(node.clamp->lo), bound(node.clamp->hi)};
+}
+
+schema::FloatRange FloatRangeOf(const Node& node) {
+  const Clamp clamp = node.clamp.value_or(Clamp{});
+  return {clamp.lo, clamp.hi};
+}
+
+float Multiplier(const Node& node, double value) {
+  const float multiplier = static_cast<float>(value);
+  if (!std::isnormal(multiplier) || multiplier <= 0) {
+    Lowering::Fail(node,
+                   "its values are too far apart in size for integers; keep the layer in "
+                   "float32 (recipe: \"activations\": \"float\")");
+  }
+  return multiplier;
+}
+
+void EmitClamp(Lowering& lowering, const Node& node, uint16_t unclamped, const QuantParams* params,
+               const Shape& shape) {
+  const uint16_t out = lowering.Define(node.outputs[0], params, shape);
+  if (params) {
+    schema::RequantizeT requantize;
+    requantize.multiplier = 1;
+    requantize.int_range = std::make_unique<schema::IntRange>(IntRangeOf(node, *params));
+    lowering.Emit(node, std::move(requantize), {unclamped}, out);
+  } else {
+    schema::UnaryT clip;
+    clip.kind = schema::UnaryKind::clip;
+    clip.alpha = node.clamp->lo;
+    clip.beta = node.clamp->hi;
+    lowering.Emit(node, std::move(clip), {unclamped}, out);
+  }
+}
+
+uint16_t EmitTranspose(Lowering& lowering, const Node& node, uint16_t in,
+                       const std::vector<int64_t>& permutation) {
+  const schema::TensorT& tensor = lowering.tensor(in);
+  Shape shape;
+  schema::TransposeT transpose;
+  for (const int64_t d : permutation) {
+    shape.push_back(tensor.shape[static_cast<size_t>(d)]);
+    transpose.permutation.push_back(static_cast<uint8_t>(d));
+  }
+  const QuantParams params{tensor.scale, tensor.zero_point};
+  const bool int8 = tensor.type == schema::TensorType::int8;
+  const uint16_t out = lowering.Temporary(int8 ? &params : nullptr, shape);
+  lowering.Emit(node, std::move(transpose), {in}, out);
+  return out;
+}
+
+int64_t NormalizedAxis(const Node& node, int64_t axis, size_t rank) {
+  const int64_t normalized = axis < 0 ? axis + static_cast<int64_t>(rank) : axis;
+  if (normalized < 0 || normalized >= static_cast<int64_t>(rank)) {
+    Lowering::Fail(node,
+                   "axis " + std::to_string(axis) + " of a tensor of rank " + std::to_string(rank));
+  }
+  return normalized;
+}
+
+}  // namespace lutra::converter

@@ -1,0 +1,170 @@
+// Conv, Gemm and MatMul with constant weights -> Conv and Linear; MatMul of activations.
+#include <algorithm>
+#include <cstring>
+
+#include "converter/graph/half.h"
+#include "converter/lower/lowering.h"
+#include "converter/lower/pack_bits.h"
+#include "converter/lower/window.h"
+#include "converter/quantize/operators.h"
+#include "converter/quantize/weight_matrix.h"
+
+namespace lutra::converter {
+namespace {
+
+template <typename T>
+void Append(std::vector<uint8_t>& bytes, const std::vector<T>& values) {
+  const auto* data = reinterpret_cast<const uint8_t*>(values.data());
+  bytes.insert(bytes.end(), data, data + values.size() * sizeof(T));
+}
+
+std::vector<float> RequantMultipliers(const Node& node, const QuantizedWeights& weights,
+                                      const QuantParams& in, const QuantParams& out) {
+  std::vector<float> multipliers;
+  for (const float scale : weights.scale) {
+    multipliers.push_back(
+        Multiplier(node, static_cast<double>(in.scale) * static_cast<double>(scale) /
+                             static_cast<double>(out.scale)));
+  }
+  return multipliers;
+}
+
+std::unique_ptr<schema::WeightsT> IntegerWeights(Lowering& lowering, const Node& node) {
+  const Quantization& q = lowering.quantization;
+  const QuantizedWeights& weights = q.weights.at(node.Label());
+  auto result = std::make_unique<schema::WeightsT>();
+  result->kind = schema::WeightKind::linear;
+  result->bits = static_cast<uint8_t>(weights.bits);
+  result->has_zero_points = !weights.zero_point.empty();
+  result->values = lowering.AddBlob(PackBits(weights.values, weights.bits));
+  std::vector<uint8_t> params;
+  if (q.IsInteger(node)) {
+    const QuantParams& in = *q.Params(node.inputs[0]);
+    Append(params, q.bias.at(node.Label()));
+    Append(params, RequantMultipliers(node, weights, in, *q.Params(node.outputs[0])));
+  } else {
+    Append(params, ReadWeightMatrix(lowering.graph, node).bias);
+    Append(params, weights.scale);
+  }
+  Append(params, weights.zero_point);
+  result->params = lowering.AddBlob(params);
+  return result;
+}
+
+std::unique_ptr<schema::WeightsT> FloatWeights(Lowering& lowering, const Node& node, bool half) {
+  const WeightMatrix matrix = ReadWeightMatrix(lowering.graph, node);
+  auto result = std::make_unique<schema::WeightsT>();
+  result->kind = half ? schema::WeightKind::fp16 : schema::WeightKind::fp32;
+  if (half) {
+    std::vector<uint16_t> bits(matrix.values.size());
+    std::ranges::transform(matrix.values, bits.begin(),
+                           [](float w) { return ToFloat16(static_cast<double>(w)).bits; });
+    result->values = lowering.AddBlobOf(bits);
+  } else {
+    result->values = lowering.AddBlobOf(matrix.values);
+  }
+  result->params = lowering.AddBlobOf(matrix.bias);
+  return result;
+}
+
+template <typename OptionsT>
+void SetProduct(Lowering& lowering, const Node& node, OptionsT& options) {
+  const bool integer = lowering.quantization.IsInteger(node);
+  const LayerScheme& scheme = lowering.quantization.schemes.at(node.Label());
+  const bool dynamic = scheme.activations == ActivationType::dynamic && node.op != "Conv" &&
+                       scheme.weights == WeightType::linear;
+  options.compute = integer   ? schema::Compute::integer
+                    : dynamic ? schema::Compute::dynamic
+                              : schema::Compute::float_;
+  options.weights = lowering.quantization.weights.contains(node.Label())
+                        ? IntegerWeights(lowering, node)
+                        : FloatWeights(lowering, node, scheme.weights == WeightType::fp16);
+  if (integer) {
+    options.int_range = std::make_unique<schema::IntRange>(
+        IntRangeOf(node, *lowering.quantization.Params(node.outputs[0])));
+  } else if (node.clamp) {
+    options.float_range = std::make_unique<schema::FloatRange>(FloatRangeOf(node));
+  }
+}
+
+void LowerConv(Lowering& lowering, const Node& node) {
+  const Shape in = lowering.ShapeOf(node.inputs[0]), out = lowering.ShapeOf(node.outputs[0]);
+  const std::vector<int64_t>& dims = lowering.graph.Constant(node.inputs[1])->dims();
+  schema::ConvT conv;
+  ReadWindow(node, {dims.begin() + 2, dims.end()}, in, out).CopyTo(conv);
+  conv.groups = static_cast<uint32_t>(node.Int("group", 1));
+  SetProduct(lowering, node, conv);
+  const uint16_t input = lowering.UseFor(node, node.inputs[0], in);
+  const uint16_t output = lowering.Define(node.outputs[0], lowering.OutputParams(node), out);
+  lowering.Emit(node, std::move(conv), {input}, output);
+  lowering.CountOutputChannels(static_cast<size_t>(dims[0]));
+}
+
+void LowerLinear(Lowering& lowering, const Node& node) {
+  Shape in = lowering.ShapeOf(node.inputs[0]), out = lowering.ShapeOf(node.outputs[0]);
+  if (in.size() == 1) {
+    in = Lifted(in);
+    out = Lifted(out);
+  }
+  schema::LinearT linear;
+  SetProduct(lowering, node, linear);
+  const uint16_t input = lowering.UseFor(node, node.inputs[0], in);
+  const uint16_t output = lowering.Define(node.outputs[0], lowering.OutputParams(node), out);
+  lowering.Emit(node, std::move(linear), {input}, output);
+  lowering.CountOutputChannels(static_cast<size_t>(out.back()));
+}
+
+// Both operands with the output's rank; batch dimensions broadcast.
+void LowerMatMul(Lowering& lowering, const Node& node) {
+  if (node.op == "Gemm") Lowering::Fail(node, WhyNoWeightMatrix(lowering.graph, node));
+  Shape a = lowering.ShapeOf(node.inputs[0]), b = lowering.ShapeOf(node.inputs[1]);
+  Shape out = lowering.ShapeOf(node.outputs[0]);
+  if (a.size() < 2 || b.size() < 2) Lowering::Fail(node, "MatMul of a vector");
+  const bool lift = out.size() == 2 || out[0] != 1;
+  while (a.size() < out.size()) a = Lifted(a);
+  while (b.size() < out.size()) b = Lifted(b);
+  if (lift) {
+    a = Lifted(a);
+    b = Lifted(b);
+    out = Lifted(out);
+  }
+  const QuantParams* params = lowering.OutputParams(node);
+  schema::MatMulT product;
+  product.compute = params ? schema::Compute::integer : schema::Compute::float_;
+  const uint16_t left = lowering.UseFor(node, node.inputs[0], a);
+  const uint16_t right = lowering.UseFor(node, node.inputs[1], b);
+  if (params) {
+    product.multiplier = Multiplier(node, static_cast<double>(lowering.tensor(left).scale) *
+                                              static_cast<double>(lowering.tensor(right).scale) /
+                                              static_cast<double>(params->scale));
+  }
+  if (!node.clamp) {
+    const uint16_t output = lowering.Define(node.outputs[0], params, out);
+    lowering.Emit(node, std::move(product), {left, right}, output);
+    return;
+  }
+  const uint16_t unclamped = lowering.Temporary(params, out);
+  lowering.Emit(node, std::move(product), {left, right}, unclamped);
+  EmitClamp(lowering, node, unclamped, params, out);
+}
+
+}  // namespace
+
+void LowerMatrixProduct(Lowering& lowering, const Node& node) {
+  if (!HasWeights(lowering.graph, node) ||
+      (node.op == "MatMul" && !WhyNoWeightMatrix(lowering.graph, node).empty())) {
+    if (node.op == "Conv") Lowering::Fail(node, "its weights are computed by the network");
+    LowerMatMul(lowering, node);
+    return;
+  }
+  if (const std::string why = WhyNoWeightMatrix(lowering.graph, node); !why.empty()) {
+    Lowering::Fail(node, why);
+  }
+  if (node.op == "Conv") {
+    LowerConv(lowering, node);
+  } else {
+    LowerLinear(lowering, node);
+  }
+}
+
+}  // namespace lutra::converter

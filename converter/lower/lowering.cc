@@ -1,0 +1,387 @@
+#include "converter/lower/lowering.h"
+
+#include <algorithm>
+
+#include "converter/error.h"
+#include "converter/lower/arena_planner.h"
+#include "converter/quantize/operators.h"
+#include "converter/quantize/range.h"
+#include "schema/limits.h"
+
+namespace lutra::converter {
+namespace {
+
+size_t Elements(const Shape& shape) {
+  size_t elements = 1;
+  for (const int32_t d : shape) elements *= static_cast<size_t>(d);
+  return elements;
+}
+
+Shape ToShape(const std::vector<int64_t>& dims) {
+  Shape shape;
+  for (const int64_t d : dims) shape.push_back(static_cast<int32_t>(d));
+  if (shape.empty()) shape.push_back(1);
+  return shape;
+}
+
+bool Same(const std::optional<QuantParams>& a, const QuantParams* b) {
+  return b == nullptr ? !a.has_value() : a.has_value() && *a == *b;
+}
+
+// Inserted operators speak for the value they prepare.
+Node Inserted(const std::string& op, const std::string& value) {
+  Node node;
+  node.op = op;
+  node.outputs = {value};
+  return node;
+}
+
+}  // namespace
+
+Lowering::Lowering(const Graph& float_graph, const Quantization& formats,
+                   const LowerOptions& options)
+    : graph(float_graph), quantization(formats), options_(options) {}
+
+void Lowering::Fail(const Node& node, const std::string& why) {
+  throw Error("node '" + node.Label() + "' (" + node.op + "): " + why);
+}
+
+Shape Lowering::ShapeOf(const std::string& value) const {
+  if (const Tensor* constant = graph.Constant(value)) return ToShape(constant->dims());
+  const ValueInfo* info = graph.Info(value);
+  if (info == nullptr || !info->dims || std::ranges::count(*info->dims, -1) != 0) {
+    throw Error("value '" + value +
+                "' has no fixed shape; give the inputs' shapes (--input-shape)");
+  }
+  for (const int64_t d : *info->dims) {
+    if (d <= 0 || d > kMaxDimension) {
+      throw Error("value '" + value + "' has a dimension of " + std::to_string(d));
+    }
+  }
+  return ToShape(*info->dims);
+}
+
+const QuantParams* Lowering::OutputParams(const Node& node, size_t output) const {
+  return quantization.IsInteger(node) ? quantization.Params(node.outputs[output]) : nullptr;
+}
+
+uint16_t Lowering::NewTensor(const QuantParams* params, const Shape& shape) {
+  auto& tensors = writer_.model.tensors;
+  if (tensors.size() >= kMaxTensors) throw Error("the network needs too many tensors");
+  if (shape.size() > kMaxRank) {
+    throw Error("a tensor of rank " + std::to_string(shape.size()) + " is too deep");
+  }
+  auto tensor = std::make_unique<schema::TensorT>();
+  tensor->type = params ? schema::TensorType::int8 : schema::TensorType::float32;
+  tensor->shape = shape;
+  if (params) {
+    tensor->scale = params->scale;
+    tensor->zero_point = static_cast<int8_t>(params->zero_point);
+  }
+  tensors.push_back(std::move(tensor));
+  return static_cast<uint16_t>(tensors.size() - 1);
+}
+
+uint16_t Lowering::Temporary(const QuantParams* params, const Shape& shape) {
+  return NewTensor(params, shape);
+}
+
+uint16_t Lowering::Define(const std::string& value, const QuantParams* params, const Shape& shape) {
+  const uint16_t index = NewTensor(params, shape);
+  writer_.model.tensors[index]->name = value;
+  auto& storage = storage_[value];
+  if (!storage) storage = std::make_shared<Storage>();
+  storage->forms.push_back({index, params ? std::optional(*params) : std::nullopt, shape});
+  return index;
+}
+
+void Lowering::Alias(const std::string& from, const std::string& to) {
+  storage_[to] = storage_.at(from);
+}
+
+uint16_t Lowering::AddConstant(const std::vector<float>& real, const QuantParams* params,
+                               const Shape& shape) {
+  const uint16_t index = NewTensor(params, shape);
+  schema::TensorT& tensor = *writer_.model.tensors[index];
+  tensor.lifetime = schema::Lifetime::constant;
+  if (params) {
+    std::vector<int8_t> integers(real.size());
+    std::ranges::transform(real, integers.begin(), [&](float x) {
+      return static_cast<int8_t>(QuantizeValue(static_cast<double>(x), *params));
+    });
+    tensor.blob = AddBlobOf(integers);
+  } else {
+    tensor.blob = AddBlobOf(real);
+  }
+  return index;
+}
+
+QuantParams Lowering::ParamsFor(const std::string& value) const {
+  if (const QuantParams* params = quantization.Params(value)) return *params;
+  const Tensor* constant = graph.Constant(value);
+  if (constant == nullptr) throw Error("value '" + value + "' has no int8 parameters");
+  return ParamsOf(RangeOf(constant->ToFloats()));
+}
+
+uint16_t Lowering::UseFor(const Node& node, const std::string& value, const Shape& shape) {
+  if (!quantization.IsInteger(node)) return Use(value, nullptr, shape);
+  const QuantParams params = ParamsFor(value);
+  return Use(value, &params, shape);
+}
+
+uint16_t Lowering::Use(const std::string& value, const QuantParams* params, const Shape& shape) {
+  auto& storage = storage_[value];
+  if (!storage) {
+    if (graph.Constant(value) == nullptr) {
+      throw Error("value '" + value + "' is used before it is computed");
+    }
+    storage = std::make_shared<Storage>();
+  }
+  const auto remember = [&](uint16_t tensor) {
+    storage->forms.push_back({tensor, params ? std::optional(*params) : std::nullopt, shape});
+    return tensor;
+  };
+  const Form* source = nullptr;
+  for (const Form& form : storage->forms) {
+    if (!Same(form.params, params)) continue;
+    if (form.shape == shape) return form.tensor;
+    if (source == nullptr) source = &form;
+  }
+  if (const Tensor* constant = graph.Constant(value)) {
+    return remember(AddConstant(constant->ToFloats(), params, shape));
+  }
+  if (source == nullptr) {
+    // Another format first, in the shape it has; then, if need be, the shape.
+    source = &storage->forms.front();
+    const Form from = *source;
+    const uint16_t converted = NewTensor(params, from.shape);
+    if (!from.params) {
+      Emit(Inserted("Quantize", value), schema::QuantizeT{}, {from.tensor}, converted);
+    } else if (params == nullptr) {
+      Emit(Inserted("Dequantize", value), schema::DequantizeT{}, {from.tensor}, converted);
+    } else {
+      schema::RequantizeT requantize;
+      const Node node = Inserted("Requantize", value);
+      requantize.multiplier = Multiplier(
+          node, static_cast<double>(from.params->scale) / static_cast<double>(params->scale));
+      requantize.int_range = std::make_unique<schema::IntRange>(-128, 127);
+      Emit(node, std::move(requantize), {from.tensor}, converted);
+    }
+    storage->forms.push_back(
+        {converted, params ? std::optional(*params) : std::nullopt, from.shape});
+    if (from.shape == shape) return converted;
+    source = &storage->forms.back();
+  }
+  if (Elements(source->shape) != Elements(shape)) {
+    throw Error("value '" + value + "' is used in a shape of another size");
+  }
+  const uint16_t from = source->tensor;
+  const uint16_t view = NewTensor(params, shape);
+  Emit(Inserted("Reshape", value), schema::ReshapeT{}, {from}, view);
+  return remember(view);
+}
+
+void Lowering::EmitUnion(const Node& node, schema::OptionsUnion options,
+                         std::vector<uint16_t> inputs, uint16_t output) {
+  if (operators_.size() >= kMaxOperators) throw Error("the network needs too many operators");
+  LoweredOperator report;
+  report.layer = node.Label();
+  report.op = node.op;
+  const schema::TensorT& out = tensor(output);
+  report.completes = !out.name.empty();
+  const bool reads_int8 = std::ranges::any_of(
+      inputs, [&](uint16_t in) { return tensor(in).type == schema::TensorType::int8; });
+  report.scheme = reads_int8 && out.type == schema::TensorType::int8 ? "int8" : "float32";
+  if (const auto reason = quantization.float_reason.find(node.Label());
+      reason != quantization.float_reason.end() && report.completes) {
+    report.float_reason = reason->second;
+  }
+  if (HasWeights(graph, node)) {
+    const LayerScheme& scheme = quantization.schemes.at(node.Label());
+    const bool linear = scheme.weights == WeightType::linear;
+    const std::string bits = scheme.bits == 8 ? "int8" : "linear" + std::to_string(scheme.bits);
+    report.scheme = linear ? bits : scheme.weights == WeightType::fp16 ? "fp16" : "float32";
+    if (linear && !quantization.IsInteger(node)) {
+      const bool dynamic = scheme.activations == ActivationType::dynamic && node.op != "Conv";
+      report.scheme += dynamic ? " dynamic" : " float";
+    }
+  }
+  for (const std::string& input : node.inputs) {
+    if (const Tensor* constant = graph.Constant(input))
+      report.fp32_bytes += 4 * constant->elements();
+  }
+  operators_.push_back(std::move(report));
+  auto op = std::make_unique<schema::OperatorT>();
+  op->options = std::move(options);
+  op->inputs = std::move(inputs);
+  op->outputs = {output};
+  writer_.model.operators.push_back(std::move(op));
+}
+
+void Lowering::LowerNode(const Node& node) {
+  using Function = void (*)(Lowering&, const Node&);
+  static const std::map<std::string_view, Function> kFunctions = {
+      {"Conv", LowerMatrixProduct},
+      {"Gemm", LowerMatrixProduct},
+      {"MatMul", LowerMatrixProduct},
+      {"Add", LowerBinary},
+      {"Sub", LowerBinary},
+      {"Mul", LowerBinary},
+      {"Div", LowerBinary},
+      {"Min", LowerBinary},
+      {"Max", LowerBinary},
+      {"Pow", LowerBinary},
+      {"MaxPool", LowerPool},
+      {"AveragePool", LowerPool},
+      {"GlobalAveragePool", LowerReduce},
+      {"GlobalMaxPool", LowerReduce},
+      {"ReduceMean", LowerReduce},
+      {"ReduceSum", LowerReduce},
+      {"ReduceMax", LowerReduce},
+      {"ReduceMin", LowerReduce},
+      {"ReduceProd", LowerReduce},
+      {"ReduceL2", LowerReduce},
+      {"Resize", LowerResize},
+      {"Softmax", LowerSoftmax},
+      {"LogSoftmax", LowerSoftmax},
+      {"Transpose", LowerTranspose},
+      {"Slice", LowerSlice},
+      {"Split", LowerSplit},
+      {"Gather", LowerGather},
+      {"Pad", LowerPad},
+      {"Concat", LowerConcat},
+      {"Reshape", LowerReshape},
+      {"Flatten", LowerReshape},
+      {"Squeeze", LowerReshape},
+      {"Unsqueeze", LowerReshape},
+      {"Identity", LowerReshape},
+      {"DepthToSpace", LowerDepthToSpace},
+      {"SpaceToDepth", LowerDepthToSpace}};
+  const auto found = node.domain.empty() ? kFunctions.find(node.op) : kFunctions.end();
+  if (quantization.IsInteger(node) && IntegerFormOf(graph, node).form == IntegerForm::table) {
+    LowerUnary(*this, node);
+  } else if (found != kFunctions.end()) {
+    found->second(*this, node);
+  } else {
+    LowerUnary(*this, node);  // which refuses what is no function of one value
+  }
+}
+
+// Ports ---------------------------------------------------------------------------------------
+
+std::optional<size_t> Lowering::InputTranspose(const std::string& input) const {
+  const std::vector<size_t> consumers = graph.Consumers(input);
+  if (consumers.empty() || graph.IsOutput(input)) return std::nullopt;
+  const auto permutation = [&](size_t i) { return graph.nodes[i].Ints("perm"); };
+  for (const size_t consumer : consumers) {
+    const Node& node = graph.nodes[consumer];
+    if (node.op != "Transpose" || !node.Has("perm") || permutation(consumer)[0] != 0 ||
+        permutation(consumer) != permutation(consumers[0])) {
+      return std::nullopt;
+    }
+  }
+  return consumers[0];
+}
+
+bool Lowering::PortTakesTranspose(const Node& transpose) const {
+  const std::string& in = transpose.inputs[0];
+  if (std::ranges::find(graph.inputs, in) != graph.inputs.end()) {
+    return InputTranspose(in).has_value();
+  }
+  const std::string& out = transpose.outputs[0];
+  return graph.IsOutput(out) && graph.Consumers(out).empty() && transpose.Has("perm") &&
+         transpose.Ints("perm")[0] == 0 && ShapeOf(in).size() == ShapeOf(out).size();
+}
+
+void Lowering::AddInputs() {
+  for (const std::string& input : graph.inputs) {
+    auto port = std::make_unique<schema::PortT>();
+    port->name = input;
+    port->shape = ShapeOf(input);
+    const std::optional<size_t> transpose = InputTranspose(input);
+    // Read as int8 by somebody: the caller's floats are quantized on their way in.
+    std::string value = input;
+    if (transpose) value = graph.nodes[*transpose].outputs[0];
+    const bool integer = std::ranges::any_of(
+        graph.Consumers(input), [&](size_t i) { return quantization.IsInteger(graph.nodes[i]); });
+    const QuantParams* params = integer ? quantization.Params(value) : nullptr;
+    port->tensor = Define(value, params, ShapeOf(value));
+    if (value == input) writer_.model.tensors[port->tensor]->name.clear();
+    if (transpose) {
+      const std::vector<int64_t> permutation = graph.nodes[*transpose].Ints("perm");
+      port->permutation.resize(permutation.size());
+      for (size_t d = 0; d < permutation.size(); ++d) {
+        port->permutation[static_cast<size_t>(permutation[d])] = static_cast<uint8_t>(d);
+      }
+      for (const size_t consumer : graph.Consumers(input)) {
+        if (consumer != *transpose) Alias(value, graph.nodes[consumer].outputs[0]);
+      }
+      writer_.model.tensors[port->tensor]->name.clear();
+    }
+    port->preferred = options_.input_type == "int8"    ? schema::PortType::int8
+                      : options_.input_type == "uint8" ? schema::PortType::uint8
+                                                       : schema::PortType::float32;
+    if (port->preferred == schema::PortType::int8 && params == nullptr) {
+      throw Error("--input-type int8: input '" + input + "' is float32 in this model");
+    }
+    writer_.model.inputs.push_back(std::move(port));
+  }
+}
+
+void Lowering::AddOutputs() {
+  for (const std::string& output : graph.outputs) {
+    auto port = std::make_unique<schema::PortT>();
+    port->name = output;
+    port->shape = ShapeOf(output);
+    std::string value = output;
+    const std::optional<size_t> producer = graph.Producer(output);
+    if (!producer) {
+      throw Error("output '" + output + "' is not computed by the network; remove it");
+    }
+    const Node& node = graph.nodes[*producer];
+    if (node.op == "Transpose" && PortTakesTranspose(node) && !storage_.contains(output)) {
+      value = node.inputs[0];
+      for (const int64_t d : node.Ints("perm"))
+        port->permutation.push_back(static_cast<uint8_t>(d));
+    }
+    const Form& native = storage_.at(value)->forms.front();
+    const std::optional<QuantParams> params = native.params;
+    port->tensor = Use(value, params ? &*params : nullptr, ShapeOf(value));
+    writer_.model.outputs.push_back(std::move(port));
+  }
+}
+
+LoweredModel Lowering::Run() {
+  AddInputs();
+  std::string problems;
+  for (const Node& node : graph.nodes) {
+    try {
+      LowerNode(node);
+    } catch (const Error& error) {
+      problems += (problems.empty() ? "" : "; ") + std::string(error.what());
+      // Consumers go on with something of the right shape, so that all problems are found.
+      for (const std::string& output : node.outputs) {
+        const ValueInfo* info = graph.Info(output);
+        if (info && info->dims && !storage_.contains(output)) {
+          Define(output, nullptr, ToShape(*info->dims));
+        }
+      }
+    }
+  }
+  if (!problems.empty()) throw Error(problems);
+  AddOutputs();
+  schema::ModelT& model = writer_.model;
+  model.name = graph.name;
+  model.producer = options_.producer;
+  model.numerics_version = kNumericsVersion;
+  model.batchable = true;
+  PlanArena(model);
+  return {std::move(writer_), std::move(operators_), output_channels_};
+}
+
+LoweredModel Lower(const Graph& graph, const Quantization& quantization,
+                   const LowerOptions& options) {
+  return Lowering(graph, quantization, options).Run();
+}
+
+}  // namespace lutra::converter

@@ -1,0 +1,136 @@
+// The state of one lowering, shared by the files lower_*.cc, each of which knows one family of
+// operators.
+//
+// A value of the graph may exist in the file as several tensors: int8 with some parameters, or
+// float32, each in several shapes. Use() returns the form that a consumer wants and inserts the
+// Quantize, Dequantize, Requantize or Reshape that makes it; so no operator deals with borders, and
+// a Reshape of the graph costs nothing where nobody looks at the shape.
+//
+// Shapes: a tensor of the file multiplies dimension 0 by the batch, so an operator that moves or
+// mixes dimension 0 of a value works on the value with a 1 put in front ("lifted").
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "converter/lower/lower.h"
+
+namespace lutra::converter {
+
+using Shape = std::vector<int32_t>;
+
+class Lowering {
+ public:
+  Lowering(const Graph& graph, const Quantization& quantization, const LowerOptions& options);
+  LoweredModel Run();
+
+  const Graph& graph;
+  const Quantization& quantization;
+
+  /// The value's dimensions; throws Error where they are not known. Scalars have shape [1].
+  Shape ShapeOf(const std::string& value) const;
+  /// int8 parameters of a node's output if the node is integer, else null (float32).
+  const QuantParams* OutputParams(const Node& node, size_t output = 0) const;
+
+  /// The value as a tensor of this shape and format (params null: float32).
+  uint16_t Use(const std::string& value, const QuantParams* params, const Shape& shape);
+  /// In the node's own domain: int8 with the value's parameters for integer nodes, float otherwise.
+  /// (Operators without arithmetic Use their input with the output's parameters instead.)
+  uint16_t UseFor(const Node& node, const std::string& value, const Shape& shape);
+  /// Parameters UseFor takes for an int8 value, constants included.
+  QuantParams ParamsFor(const std::string& value) const;
+  /// A new tensor that becomes the value. The last operator of a node defines its output.
+  uint16_t Define(const std::string& value, const QuantParams* params, const Shape& shape);
+  /// A new tensor without a name in the graph.
+  uint16_t Temporary(const QuantParams* params, const Shape& shape);
+  /// `to` is the same elements as `from` in the same order.
+  void Alias(const std::string& from, const std::string& to);
+
+  template <typename OptionsT>
+  void Emit(const Node& node, OptionsT options, std::vector<uint16_t> inputs, uint16_t output) {
+    schema::OptionsUnion options_union;
+    options_union.Set(std::move(options));
+    EmitUnion(node, std::move(options_union), std::move(inputs), output);
+  }
+
+  /// A constant tensor, quantized unless params is null.
+  uint16_t AddConstant(const std::vector<float>& real, const QuantParams* params,
+                       const Shape& shape);
+  uint16_t AddBlob(std::span<const uint8_t> bytes) { return writer_.AddBlob(bytes); }
+  template <typename T>
+  uint16_t AddBlobOf(const std::vector<T>& values) {
+    return AddBlob({reinterpret_cast<const uint8_t*>(values.data()), values.size() * sizeof(T)});
+  }
+  const schema::TensorT& tensor(uint16_t index) const { return *writer_.model.tensors[index]; }
+  void CountOutputChannels(size_t channels) { output_channels_ += channels; }
+
+  /// Whether `value` is a graph input read through this Transpose, or an output written through it:
+  /// the port carries the permutation instead of an operator.
+  bool PortTakesTranspose(const Node& transpose) const;
+
+  /// Throws Error naming the node.
+  [[noreturn]] static void Fail(const Node& node, const std::string& why);
+
+ private:
+  struct Form {
+    uint16_t tensor;
+    std::optional<QuantParams> params;
+    Shape shape;
+  };
+  struct Storage {
+    std::vector<Form> forms;  // in order of definition
+  };
+
+  void EmitUnion(const Node& node, schema::OptionsUnion options, std::vector<uint16_t> inputs,
+                 uint16_t output);
+  uint16_t NewTensor(const QuantParams* params, const Shape& shape);
+  void AddInputs();
+  void AddOutputs();
+  void LowerNode(const Node& node);
+  std::optional<size_t> InputTranspose(const std::string& input) const;
+
+  const LowerOptions& options_;
+  ModelWriter writer_;
+  std::vector<LoweredOperator> operators_;
+  size_t output_channels_ = 0;
+  std::map<std::string, std::shared_ptr<Storage>> storage_;
+};
+
+// One function per family; each handles integer and float nodes.
+void LowerMatrixProduct(Lowering& lowering, const Node& node);  ///< Conv, Gemm, MatMul
+void LowerBinary(Lowering& lowering, const Node& node);
+void LowerUnary(Lowering& lowering, const Node& node);
+void LowerPool(Lowering& lowering, const Node& node);
+void LowerReduce(Lowering& lowering, const Node& node);
+void LowerResize(Lowering& lowering, const Node& node);
+void LowerSoftmax(Lowering& lowering, const Node& node);
+void LowerTranspose(Lowering& lowering, const Node& node);
+void LowerSlice(Lowering& lowering, const Node& node);
+void LowerSplit(Lowering& lowering, const Node& node);
+void LowerGather(Lowering& lowering, const Node& node);
+void LowerPad(Lowering& lowering, const Node& node);
+void LowerConcat(Lowering& lowering, const Node& node);
+void LowerReshape(Lowering& lowering, const Node& node);       ///< and Flatten, Squeeze, Unsqueeze
+void LowerDepthToSpace(Lowering& lowering, const Node& node);  ///< and SpaceToDepth
+
+// Small things they share.
+
+/// Puts a 1 in front.
+Shape Lifted(Shape shape);
+/// Int range of the node's fused clamp in the output's numbers.
+schema::IntRange IntRangeOf(const Node& node, const QuantParams& out);
+schema::FloatRange FloatRangeOf(const Node& node);
+/// Throws Error when the multiplier leaves the normal positive floats.
+float Multiplier(const Node& node, double value);
+/// Node::clamp of operators whose options have no range: one more operator behind them. Defines the
+/// node's output from `unclamped`, which has the same parameters and shape.
+void EmitClamp(Lowering& lowering, const Node& node, uint16_t unclamped, const QuantParams* params,
+               const Shape& shape);
+/// Transposes a tensor into a temporary.
+uint16_t EmitTranspose(Lowering& lowering, const Node& node, uint16_t in,
+                       const std::vector<int64_t>& permutation);
+int64_t NormalizedAxis(const Node& node, int64_t axis, size_t rank);
+
+}  // namespace lutra::converter

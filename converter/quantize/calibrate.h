@@ -1,0 +1,23 @@
+// Calibration: the float network runs over the data, a histogram of fixed size watches every value
+// of interest. Memory does not depend on the number of samples.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+
+#include "converter/data/dataset.h"
+#include "converter/graph/graph.h"
+#include "converter/quantize/histogram.h"
+
+namespace lutra::converter {
+
+using Progress = std::function<void(const std::string& stage, size_t done, size_t total)>;
+
+/// Histograms of `values` over every sample. Throws Error naming the sample when a value is not
+/// finite, or when the network does not have exactly one input.
+std::map<std::string, Histogram> Calibrate(const Graph& graph, const std::set<std::string>& values,
+                                           const Dataset& data, const Progress& progress);
+
+}  // namespace lutra::converter

@@ -1,0 +1,41 @@
+// What the integer runtime can do with each operator of the graph: the one place that knows.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "converter/quantize/quantization.h"
+
+namespace lutra::converter {
+
+enum class IntegerForm : uint8_t {
+  none,     ///< float only
+  weights,  ///< Conv, Gemm, MatMul with constant weights: integer product, own output parameters
+  compute,  ///< integer arithmetic between activations, own output parameters
+  table,    ///< a function of one int8 value: 256 entries
+  passive,  ///< moves or selects elements: inputs and output share their parameters
+};
+
+struct OperatorForm {
+  IntegerForm form = IntegerForm::none;
+  std::string reason;  ///< why there is no integer form
+};
+
+OperatorForm IntegerFormOf(const Graph& graph, const Node& node);
+
+/// Inputs of the node that are activations (neither constants nor shapes), without repetition.
+std::vector<std::string> ActivationInputs(const Graph& graph, const Node& node);
+
+/// Output parameters that follow from the operator and not from data (Sigmoid, Softmax: 1/256 from
+/// -128; Tanh: 1/128 from 0). A fused clamp does not change them.
+std::optional<QuantParams> FixedParams(const Node& node);
+
+/// Conv, Gemm and MatMul whose second input is a constant.
+bool HasWeights(const Graph& graph, const Node& node);
+
+/// A Softmax or LogSoftmax whose result reaches the graph's outputs through moves alone. It stays
+/// float, so that no class loses its rank to rounding, and counts as no fallback.
+bool IsFinalSoftmax(const Graph& graph, const Node& node);
+
+}  // namespace lutra::converter

@@ -1,0 +1,73 @@
+#include "converter/quantize/quantize.h"
+
+#include "converter/error.h"
+#include "converter/quantize/formats.h"
+#include "converter/quantize/operators.h"
+#include "converter/quantize/range.h"
+#include "converter/quantize/weight_quantizer.h"
+
+namespace lutra::converter {
+namespace {
+
+// Each value by the calibrator of the node that makes it; inputs by that of their first reader.
+std::map<std::string, Range> ChooseRanges(const Graph& graph, const Quantization& quantization,
+                                          const std::map<std::string, Histogram>& histograms) {
+  std::map<std::string, CalibratorKind> kinds;
+  for (const std::string& input : graph.inputs) {
+    const std::vector<size_t> readers = graph.Consumers(input);
+    if (readers.empty()) continue;
+    kinds[input] = quantization.schemes.at(graph.nodes[readers[0]].Label()).calibrator;
+  }
+  for (const Node& node : graph.nodes) {
+    for (const std::string& output : node.outputs) {
+      kinds[output] = quantization.schemes.at(node.Label()).calibrator;
+    }
+  }
+  std::map<std::string, Range> ranges;
+  for (const auto& [value, histogram] : histograms) {
+    ranges[value] = ChooseRange(histogram, kinds.at(value));
+  }
+  return ranges;
+}
+
+}  // namespace
+
+void QuantizeAllWeights(const Graph& graph, Quantization& quantization) {
+  for (const Node& node : graph.nodes) {
+    const std::string& label = node.Label();
+    const LayerScheme& scheme = quantization.schemes.at(label);
+    if (!HasWeights(graph, node) || scheme.weights != WeightType::linear ||
+        !WhyNoWeightMatrix(graph, node).empty()) {
+      continue;
+    }
+    const WeightMatrix matrix = ReadWeightMatrix(graph, node);
+    const bool integer = quantization.IsInteger(node);
+    const double input_scale =
+        integer ? static_cast<double>(quantization.Params(node.inputs[0])->scale) : 0;
+    if (!quantization.weights.contains(label)) {
+      quantization.weights[label] = QuantizeWeights(matrix, scheme, input_scale);
+    }
+    if (integer && !quantization.bias.contains(label)) {
+      quantization.bias[label] =
+          QuantizeBias(matrix.bias, input_scale, quantization.weights.at(label).scale);
+    }
+  }
+}
+
+Quantization QuantizeGraph(const Graph& graph, std::map<std::string, LayerScheme> schemes,
+                           const Dataset* data, const Progress& progress) {
+  Quantization quantization;
+  quantization.schemes = std::move(schemes);
+  const std::set<std::string> values = ChooseFormats(graph, quantization);
+  if (!values.empty()) {
+    if (data == nullptr) {
+      throw Error("static int8 needs calibration data: give --data, or --activations dynamic");
+    }
+    const auto histograms = Calibrate(graph, values, *data, progress);
+    AssignActivations(graph, values, ChooseRanges(graph, quantization, histograms), quantization);
+  }
+  QuantizeAllWeights(graph, quantization);
+  return quantization;
+}
+
+}  // namespace lutra::converter

@@ -1,0 +1,21 @@
+// Quantization of a whole graph: formats, calibration, parameters, weights.
+#pragma once
+
+#include <string>
+
+#include "converter/data/dataset.h"
+#include "converter/quantize/calibrate.h"
+#include "converter/quantize/quantization.h"
+
+namespace lutra::converter {
+
+/// Schemes (ReadRecipe) -> everything else. Runs calibration over `data` when a node computes in
+/// integers; throws Error when it is null then. The graph must be optimized.
+Quantization QuantizeGraph(const Graph& graph, std::map<std::string, LayerScheme> schemes,
+                           const Dataset* data, const Progress& progress);
+
+/// Fills weights and bias of every node with linear weights from its scheme and the activation
+/// parameters already chosen. Entries that exist (imported ones) stay.
+void QuantizeAllWeights(const Graph& graph, Quantization& quantization);
+
+}  // namespace lutra::converter

@@ -1,0 +1,218 @@
+#include "converter/quantize/recipe.h"
+
+#include <nlohmann/json.hpp>
+
+#include "converter/error.h"
+#include "converter/quantize/range.h"
+
+namespace lutra::converter {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+[[noreturn]] void Refuse(std::string_view what, std::string_view text, std::string_view allowed) {
+  throw Error(std::string(what) + " '" + std::string(text) + "' is unknown; use " +
+              std::string(allowed));
+}
+
+std::string WeightsText(const LayerScheme& scheme) {
+  if (scheme.weights == WeightType::fp16) return "fp16";
+  if (scheme.weights == WeightType::fp32) return "fp32";
+  return scheme.bits == 8 ? "int8" : "linear" + std::to_string(scheme.bits);
+}
+
+std::string ActivationsText(const LayerScheme& scheme) {
+  constexpr const char* kTexts[] = {"int8", "dynamic", "float"};
+  return kTexts[static_cast<size_t>(scheme.activations)];
+}
+
+Json ToJson(const LayerScheme& scheme) {
+  Json json;
+  json["weights"] = WeightsText(scheme);
+  json["activations"] = ActivationsText(scheme);
+  json["granularity"] = scheme.granularity == Granularity::channel ? "channel" : "tensor";
+  json["asymmetric"] = scheme.asymmetric;
+  json["calibrator"] = std::string(CalibratorName(scheme.calibrator));
+  return json;
+}
+
+// Where in the recipe something is wrong.
+class Path {
+ public:
+  Path(std::string source, std::string path) : source_(std::move(source)), path_(std::move(path)) {}
+  Path operator/(const std::string& field) const { return {source_, path_ + "." + field}; }
+  Path operator[](size_t i) const { return {source_, path_ + "[" + std::to_string(i) + "]"}; }
+  [[noreturn]] void Fail(const std::string& why) const {
+    throw Error(source_ + ": " + path_ + ": " + why);
+  }
+
+ private:
+  std::string source_, path_;
+};
+
+std::string Text(const Json& json, const Path& path) {
+  if (!json.is_string()) path.Fail("must be a string");
+  return json.get<std::string>();
+}
+
+// Reads the fields of a scheme; `other` are fields that the caller knows.
+void ReadScheme(const Json& json, const Path& path, std::initializer_list<std::string_view> other,
+                LayerScheme& scheme) {
+  if (!json.is_object()) path.Fail("must be an object");
+  for (const auto& [key, value] : json.items()) {
+    const Path here = path / key;
+    try {
+      if (key == "weights") {
+        SetWeights(scheme, Text(value, here));
+      } else if (key == "activations") {
+        SetActivations(scheme, Text(value, here));
+      } else if (key == "granularity") {
+        SetGranularity(scheme, Text(value, here));
+      } else if (key == "calibrator") {
+        SetCalibrator(scheme, Text(value, here));
+      } else if (key == "asymmetric") {
+        if (!value.is_boolean()) here.Fail("must be true or false");
+        scheme.asymmetric = value.get<bool>();
+      } else if (std::find(other.begin(), other.end(), key) == other.end()) {
+        here.Fail(
+            "is no field of a recipe; known are weights, activations, granularity, "
+            "asymmetric, calibrator");
+      }
+    } catch (const Error& error) {
+      const std::string what = error.what();
+      if (what.find(": $") != std::string::npos) throw;
+      here.Fail(what);
+    }
+  }
+}
+
+void ApplyLayer(const Json& json, const Path& path, std::map<std::string, LayerScheme>& schemes) {
+  if (!json.is_object()) path.Fail("must be an object");
+  const bool by_name = json.contains("name");
+  if (by_name == json.contains("pattern")) path.Fail("needs either \"name\" or \"pattern\"");
+  const char* key = by_name ? "name" : "pattern";
+  const std::string wanted = Text(json[key], path / key);
+  bool found = false;
+  for (auto& [label, scheme] : schemes) {
+    if (by_name ? label != wanted : !MatchesPattern(label, wanted)) continue;
+    found = true;
+    ReadScheme(json, path, {"name", "pattern"}, scheme);
+  }
+  if (!found) {
+    (path / key)
+        .Fail("'" + wanted +
+              "' fits no layer; layers are named by their ONNX outputs "
+              "(see the report of a conversion)");
+  }
+}
+
+}  // namespace
+
+void SetWeights(LayerScheme& scheme, std::string_view text) {
+  if (text == "fp16" || text == "fp32") {
+    scheme.weights = text == "fp16" ? WeightType::fp16 : WeightType::fp32;
+    return;
+  }
+  const bool low =
+      text.size() == 7 && text.starts_with("linear") && text[6] >= '2' && text[6] <= '8';
+  if (text != "int8" && !low) Refuse("weights", text, "int8, linear2 to linear8, fp16 or fp32");
+  scheme.weights = WeightType::linear;
+  scheme.bits = low ? text[6] - '0' : 8;
+}
+
+void SetActivations(LayerScheme& scheme, std::string_view text) {
+  if (text == "int8") {
+    scheme.activations = ActivationType::integer;
+  } else if (text == "dynamic") {
+    scheme.activations = ActivationType::dynamic;
+  } else if (text == "float") {
+    scheme.activations = ActivationType::float_;
+  } else {
+    Refuse("activations", text, "int8, dynamic or float");
+  }
+}
+
+void SetGranularity(LayerScheme& scheme, std::string_view text) {
+  if (text != "channel" && text != "tensor") Refuse("granularity", text, "channel or tensor");
+  scheme.granularity = text == "channel" ? Granularity::channel : Granularity::tensor;
+}
+
+void SetCalibrator(LayerScheme& scheme, std::string_view text) {
+  for (const CalibratorKind kind : {CalibratorKind::minmax, CalibratorKind::percentile,
+                                    CalibratorKind::mse, CalibratorKind::entropy}) {
+    if (text == CalibratorName(kind)) {
+      scheme.calibrator = kind;
+      return;
+    }
+  }
+  Refuse("calibrator", text, "minmax, percentile, mse or entropy");
+}
+
+std::map<std::string, LayerScheme> ReadRecipe(const Graph& graph, const LayerScheme& defaults,
+                                              std::string_view json, const std::string& source) {
+  std::map<std::string, LayerScheme> schemes;
+  for (const Node& node : graph.nodes) schemes[node.Label()] = defaults;
+  if (json.empty()) return schemes;
+  const Path root(source, "$");
+  Json recipe;
+  try {
+    recipe = Json::parse(json);
+  } catch (const Json::parse_error& error) {
+    throw Error(source + ": is not JSON (byte " + std::to_string(error.byte) + ")");
+  }
+  if (!recipe.is_object()) root.Fail("must be an object");
+  for (const auto& [key, value] : recipe.items()) {
+    if (key != "default" && key != "layers") {
+      (root / key).Fail("is no field of a recipe; known are default, layers");
+    }
+  }
+  if (recipe.contains("default")) {
+    LayerScheme scheme = defaults;
+    ReadScheme(recipe["default"], root / "default", {}, scheme);
+    for (auto& entry : schemes) entry.second = scheme;
+  }
+  if (recipe.contains("layers")) {
+    const Json& layers = recipe["layers"];
+    if (!layers.is_array()) (root / "layers").Fail("must be a list");
+    for (size_t i = 0; i < layers.size(); ++i) {
+      ApplyLayer(layers[i], (root / "layers")[i], schemes);
+    }
+  }
+  return schemes;
+}
+
+std::string WriteRecipe(const Graph& graph, const LayerScheme& defaults,
+                        const std::map<std::string, LayerScheme>& schemes) {
+  Json recipe;
+  recipe["default"] = ToJson(defaults);
+  recipe["layers"] = Json::array();
+  for (const Node& node : graph.nodes) {
+    Json layer;
+    layer["name"] = node.Label();
+    layer.update(ToJson(schemes.at(node.Label())));
+    recipe["layers"].push_back(std::move(layer));
+  }
+  return recipe.dump(2) + "\n";
+}
+
+bool MatchesPattern(std::string_view text, std::string_view pattern) {
+  size_t t = 0, p = 0, star = std::string_view::npos, resume = 0;
+  while (t < text.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      resume = t;
+    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t])) {
+      ++p;
+      ++t;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      t = ++resume;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
+}  // namespace lutra::converter

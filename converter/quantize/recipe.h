@@ -1,0 +1,41 @@
+// Recipes: which scheme each layer gets. JSON, one object:
+//
+//   { "default": { "weights": "int8", "activations": "int8", "granularity": "channel",
+//                  "asymmetric": false, "calibrator": "minmax" },
+//     "layers": [ { "name": "conv1_output", "activations": "float" },
+//                 { "pattern": "head_*", "weights": "linear4", "calibrator": "mse" } ] }
+//
+// Every field of a scheme may be left out. "name" is the layer's exact name (its ONNX output),
+// "pattern" has * and ?. Later entries win over earlier ones.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "converter/quantize/quantization.h"
+
+namespace lutra::converter {
+
+/// Values as the command line and recipes write them; each throws Error listing what is allowed.
+///   weights: int8, linear2 .. linear8, fp16, fp32      activations: int8, dynamic, float
+///   granularity: channel, tensor                       calibrator: minmax, percentile, mse,
+///   entropy
+void SetWeights(LayerScheme& scheme, std::string_view text);
+void SetActivations(LayerScheme& scheme, std::string_view text);
+void SetGranularity(LayerScheme& scheme, std::string_view text);
+void SetCalibrator(LayerScheme& scheme, std::string_view text);
+
+/// A scheme for every node of the graph: `defaults`, or what the recipe (the JSON text; empty =
+/// none) says. `source` names the recipe in messages. Throws Error with the JSON path of the fault;
+/// a name or pattern that fits no layer is one.
+std::map<std::string, LayerScheme> ReadRecipe(const Graph& graph, const LayerScheme& defaults,
+                                              std::string_view json, const std::string& source);
+
+/// The recipe that gives exactly these schemes, each layer by name.
+std::string WriteRecipe(const Graph& graph, const LayerScheme& defaults,
+                        const std::map<std::string, LayerScheme>& schemes);
+
+/// Whether the whole text matches: * stands for any characters, ? for one.
+bool MatchesPattern(std::string_view text, std::string_view pattern);
+
+}  // namespace lutra::converter
