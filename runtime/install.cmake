@@ -1,0 +1,42 @@
+# liblutra.a and liblutra.so, and what `cmake --install` gives: lutra/lutra.h, both libraries, a
+# CMake package (lutra::lutra shared, lutra::lutra_static) and a pkg-config file.
+set(lutra_objects
+  $<TARGET_OBJECTS:lutra_runtime> $<TARGET_OBJECTS:lutra_schema> $<TARGET_OBJECTS:lutra_kernels>)
+
+add_library(lutra_static STATIC ${lutra_objects})
+add_library(lutra_shared SHARED ${lutra_objects})
+foreach(library lutra_static lutra_shared)
+  set_target_properties(${library} PROPERTIES
+    OUTPUT_NAME lutra
+    LINKER_LANGUAGE CXX
+    ARCHIVE_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib
+    LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib)
+  target_include_directories(${library} INTERFACE
+    $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+endforeach()
+set_target_properties(lutra_shared PROPERTIES
+  VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} EXPORT_NAME lutra)
+target_link_libraries(lutra_shared PRIVATE Threads::Threads)
+target_link_options(lutra_shared PRIVATE
+  -Wl,--version-script=${CMAKE_CURRENT_SOURCE_DIR}/lutra.map -Wl,--no-undefined -Wl,--gc-sections)
+set_property(TARGET lutra_shared APPEND PROPERTY
+  LINK_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/lutra.map)
+
+include(CMakePackageConfigHelpers)
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/lutra)
+install(TARGETS lutra_static lutra_shared EXPORT lutra-targets
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(DIRECTORY include/lutra DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(EXPORT lutra-targets NAMESPACE lutra:: DESTINATION ${package_dir})
+configure_package_config_file(package/lutra-config.cmake.in
+  ${CMAKE_CURRENT_BINARY_DIR}/lutra-config.cmake INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/lutra-config-version.cmake
+  COMPATIBILITY SameMinorVersion)
+configure_file(package/lutra.pc.in ${CMAKE_CURRENT_BINARY_DIR}/lutra.pc @ONLY)
+install(FILES
+  ${CMAKE_CURRENT_BINARY_DIR}/lutra-config.cmake
+  ${CMAKE_CURRENT_BINARY_DIR}/lutra-config-version.cmake
+  DESTINATION ${package_dir})
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/lutra.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

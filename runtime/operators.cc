@@ -1,0 +1,62 @@
+// The table from the schema's options to the operator families, and when threads are worth waking.
+#include <algorithm>
+
+#include "runtime/operator.h"
+#include "runtime/ops/families.h"
+
+namespace lutra {
+namespace {
+
+struct Entry {
+  schema::Options options;
+  const OperatorType* type;
+};
+
+constexpr Entry kTypes[] = {
+    {schema::Options::Conv, &kConv},
+    {schema::Options::Linear, &kLinear},
+    {schema::Options::MatMul, &kMatMul},
+    {schema::Options::Binary, &kBinary},
+    {schema::Options::Pool, &kPool},
+    {schema::Options::Reduce, &kReduce},
+    {schema::Options::Resize, &kResize},
+    {schema::Options::Transpose, &kTranspose},
+    {schema::Options::Slice, &kSlice},
+    {schema::Options::Pad, &kPad},
+    {schema::Options::Concat, &kConcat},
+    {schema::Options::Reshape, &kReshape},
+    {schema::Options::Softmax, &kSoftmax},
+    {schema::Options::Lookup, &kLookup},
+    {schema::Options::Unary, &kUnary},
+    {schema::Options::Quantize, &kQuantize},
+    {schema::Options::Dequantize, &kDequantize},
+    {schema::Options::Requantize, &kRequantize},
+};
+
+// Waking a sleeping worker and waiting for it costs about 10 us, so a thread should get work for
+// about 20 us: at 50 multiply-adds and 10 bytes per nanosecond.
+constexpr uint64_t kMultiplyAddsPerThread = 1000000;
+constexpr uint64_t kBytesPerThread = 200000;
+
+size_t ThreadsFor(uint64_t work, uint64_t work_per_thread, size_t threads) {
+  return static_cast<size_t>(std::clamp<uint64_t>(work / work_per_thread, 1, threads));
+}
+
+}  // namespace
+
+const OperatorType* FindOperatorType(schema::Options options) {
+  for (const Entry& entry : kTypes) {
+    if (entry.options == options) return entry.type;
+  }
+  return nullptr;
+}
+
+size_t PlanScope::ThreadsForMultiplyAdds(uint64_t count) const {
+  return ThreadsFor(count, kMultiplyAddsPerThread, threads);
+}
+
+size_t PlanScope::ThreadsForBytes(uint64_t bytes) const {
+  return ThreadsFor(bytes, kBytesPerThread, threads);
+}
+
+}  // namespace lutra

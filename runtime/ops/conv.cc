@@ -1,0 +1,177 @@
+// Convolution, 2-D and (as height 1) 1-D. Three ways lead to the same numbers: depthwise kernels
+// when every group is one input channel, a dense matrix product when a pixel of the output sees
+// exactly one pixel of the input, and the product with implicit im2col for the rest.
+#include <algorithm>
+
+#include "runtime/ops/families.h"
+#include "runtime/weights.h"
+
+namespace lutra {
+namespace {
+
+using schema::Compute;
+
+struct Prepared {
+  const void* packed = nullptr;
+  bool depthwise = false;
+  bool weight_zero_points = false;
+};
+
+struct Plan {
+  const kernels::Row* row = nullptr;
+  uint16_t input = 0, output = 0;
+  bool integer = true;
+  bool depthwise = false;
+  size_t threads = 1;
+  const void* packed = nullptr;
+  kernels::GemmProblem gemm;
+  kernels::DepthwiseProblem depthwise_problem;
+};
+
+Status Prepare(PrepareScope& scope, Prepared* prepared) {
+  const schema::Conv& conv = *scope.op.options_as_Conv();
+  const Tensor input = scope.Input(0);
+  const Tensor output = scope.Output(0);
+  const size_t groups = conv.groups();
+  const size_t channels = input.channels() / groups;
+  const size_t k = size_t{conv.kernel_h()} * conv.kernel_w() * channels;
+  const WeightSource source =
+      ReadWeights(scope.view, *conv.weights(), conv.compute(), output.channels(), k);
+  const bool integer = conv.compute() == Compute::integer;
+  prepared->depthwise = groups > 1 && channels == 1;
+  prepared->weight_zero_points = source.zero_points != nullptr;
+  const kernels::Row& row = scope.row;
+  PackTarget target;
+  if (prepared->depthwise) {
+    target = {integer ? row.int_depthwise.packed_bytes : row.float_depthwise.packed_bytes,
+              row.int_depthwise.pack, row.float_depthwise.pack, 1};
+  } else {
+    target = {integer ? row.int_gemm.packed_bytes : row.float_gemm.packed_bytes, row.int_gemm.pack,
+              row.float_gemm.pack, groups};
+  }
+  prepared->packed = PackWeights(source, target, integer ? input.zero_point : 0, scope.block);
+  scope.kernel = prepared->depthwise ? "depthwise" : "gemm";
+  scope.multiply_adds = uint64_t{output.elements} * k;
+  return Status();
+}
+
+kernels::Window MakeWindow(const schema::Conv& conv, const Tensor& input, const Tensor& output) {
+  const ImageShape in = AsImage(input);
+  const ImageShape out = AsImage(output);
+  kernels::Window window;
+  window.batch = in.batch;
+  window.in_h = in.height;
+  window.in_w = in.width;
+  window.out_h = out.height;
+  window.out_w = out.width;
+  window.kernel_h = conv.kernel_h();
+  window.kernel_w = conv.kernel_w();
+  window.stride_h = conv.stride_h();
+  window.stride_w = conv.stride_w();
+  window.dilation_h = conv.dilation_h();
+  window.dilation_w = conv.dilation_w();
+  window.pad_top = conv.pad_top();
+  window.pad_left = conv.pad_left();
+  window.in_pixel_stride = input.pixel_stride;
+  window.out_pixel_stride = output.pixel_stride;
+  return window;
+}
+
+bool SeesOnePixel(const schema::Conv& conv) {
+  return conv.kernel_h() == 1 && conv.kernel_w() == 1 && conv.stride_h() == 1 &&
+         conv.stride_w() == 1 && conv.pad_top() == 0 && conv.pad_left() == 0 &&
+         conv.pad_bottom() == 0 && conv.pad_right() == 0;
+}
+
+void PlanDepthwise(PlanScope& scope, const schema::Conv& conv, Plan* plan) {
+  const Tensor input = scope.Input(0);
+  const Tensor output = scope.Output(0);
+  kernels::DepthwiseProblem& problem = plan->depthwise_problem;
+  problem.window = MakeWindow(conv, input, output);
+  problem.channels = input.channels();
+  problem.channel_multiplier = output.channels() / input.channels();
+  problem.weight_zero_points = conv.weights()->has_zero_points();
+  problem.left_zero_point = input.zero_point;
+  problem.output = ToOutputQuant(output, conv.int_range());
+  problem.clamp = ToFloatClamp(conv.float_range());
+  plan->threads =
+      scope.ThreadsForMultiplyAdds(uint64_t{output.elements} * conv.kernel_h() * conv.kernel_w());
+  (plan->integer ? scope.row.int_depthwise.plan : scope.row.float_depthwise.plan)(problem);
+  scope.thread_scratch_bytes = problem.scratch_bytes;
+}
+
+void PlanGemm(PlanScope& scope, const schema::Conv& conv, Plan* plan) {
+  const Tensor input = scope.Input(0);
+  const Tensor output = scope.Output(0);
+  kernels::GemmProblem& problem = plan->gemm;
+  problem.groups = conv.groups();
+  problem.channels = input.channels() / conv.groups();
+  problem.m = output.pixels();
+  problem.n = output.channels() / conv.groups();
+  problem.k = size_t{conv.kernel_h()} * conv.kernel_w() * problem.channels;
+  problem.window = MakeWindow(conv, input, output);
+  problem.left = SeesOnePixel(conv) && conv.groups() == 1 ? kernels::LeftKind::dense
+                                                          : kernels::LeftKind::patches;
+  problem.left_stride = input.pixel_stride;
+  problem.out_stride = output.pixel_stride;
+  problem.epilogue = kernels::Epilogue::requantize;
+  problem.weight_zero_points = conv.weights()->has_zero_points();
+  problem.left_zero_point = input.zero_point;
+  problem.output = ToOutputQuant(output, conv.int_range());
+  problem.clamp = ToFloatClamp(conv.float_range());
+  plan->threads = scope.ThreadsForMultiplyAdds(uint64_t{output.elements} * problem.k);
+  (plan->integer ? scope.row.int_gemm.plan : scope.row.float_gemm.plan)(problem, plan->threads);
+  scope.thread_scratch_bytes = problem.scratch_bytes;
+}
+
+Status MakePlan(PlanScope& scope, const Prepared& prepared, Plan* plan) {
+  const schema::Conv& conv = *scope.op.options_as_Conv();
+  plan->row = &scope.row;
+  plan->input = scope.Input(0).index;
+  plan->output = scope.Output(0).index;
+  plan->integer = conv.compute() == Compute::integer;
+  plan->depthwise = prepared.depthwise;
+  plan->packed = prepared.packed;
+  if (prepared.depthwise) {
+    PlanDepthwise(scope, conv, plan);
+  } else {
+    PlanGemm(scope, conv, plan);
+  }
+  return Status();
+}
+
+void RunDepthwise(const Plan& plan, const Execution& execution) {
+  const kernels::DepthwiseProblem& problem = plan.depthwise_problem;
+  const size_t rows = problem.window.batch * static_cast<size_t>(problem.window.out_h);
+  const auto body = [&](size_t begin, size_t end, void* scratch) {
+    if (plan.integer) {
+      plan.row->int_depthwise.run(problem, execution.Data<const int8_t>(plan.input), plan.packed,
+                                  execution.Data<int8_t>(plan.output), begin, end, scratch);
+    } else {
+      plan.row->float_depthwise.run(problem, execution.Data<const float>(plan.input), plan.packed,
+                                    execution.Data<float>(plan.output), begin, end, scratch);
+    }
+  };
+  execution.ParallelRanges(plan.threads, rows, Grain(rows, plan.threads), body);
+}
+
+void Run(const Plan& plan, const Execution& execution) {
+  if (plan.depthwise) {
+    RunDepthwise(plan, execution);
+    return;
+  }
+  kernels::GemmOperands operands;
+  operands.left = execution.Data<const void>(plan.input);
+  operands.packed = plan.packed;
+  operands.out = execution.Data<void>(plan.output);
+  const auto run = plan.integer ? plan.row->int_gemm.run : plan.row->float_gemm.run;
+  execution.ParallelFor(plan.threads, plan.gemm.tasks, [&](size_t task, void* scratch) {
+    run(plan.gemm, operands, task, scratch);
+  });
+}
+
+}  // namespace
+
+const OperatorType kConv = MakeOperatorType<Prepared, Plan, Prepare, MakePlan, Run>("Conv");
+
+}  // namespace lutra
