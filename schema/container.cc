@@ -90,6 +90,9 @@ uint32_t FileChecksum(const uint8_t* bytes, size_t size) {
 Status OpenContainer(const void* bytes, size_t size, ModelView* out) {
   *out = ModelView();
   const auto* p = static_cast<const uint8_t*>(bytes);
+  if (reinterpret_cast<uintptr_t>(bytes) % 8 != 0) {
+    return Status::Error(Code::invalid_argument, "the bytes are not aligned to 8");
+  }
   if (size < 8 || std::memcmp(p + 4, schema::ModelIdentifier(), 4) != 0) {
     return Status::Error(Code::not_a_model, "not a Lutra model: the identifier LUTR is missing");
   }

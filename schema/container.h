@@ -34,10 +34,10 @@ struct ModelView {
   }
 };
 
-/// Checks size, identifier, header, checksum, then runs the FlatBuffers verifier. The bytes need no
-/// alignment, and Validate needs none either: it copies structs and blob elements before it reads
-/// them (Load in validate_reader.h); whoever uses typed pointers into the file must align it.
-/// Errors: not_a_model, truncated, version_too_new, checksum, malformed, limit.
+/// Checks size, identifier, header, checksum, then runs the FlatBuffers verifier. `bytes` must be
+/// aligned to 8, as memory from malloc and mappings is: tables and blobs are read in place.
+/// Errors: invalid_argument (alignment), not_a_model, truncated, version_too_new, checksum,
+/// malformed, limit.
 Status OpenContainer(const void* bytes, size_t size, ModelView* out);
 
 /// Where the header keeps the checksum, and the checksum of a whole file of at least 64 bytes.

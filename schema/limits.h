@@ -39,8 +39,9 @@ constexpr uint64_t kMaxTensorBytes = (uint64_t{1} << 31) - 64;
 constexpr uint64_t kMaxArenaBytes = (uint64_t{1} << 32) - 64;
 /// Positions of one pooling window.
 constexpr uint32_t kMaxPoolWindow = 65536;
-/// Elementary steps of the checks whose cost is not bounded by the file's size, above all the sums
-/// over weights: operators may share a blob.
-constexpr uint64_t kMaxValidationSteps = uint64_t{1} << 32;
+/// Elementary steps that checking a file may take, above all the sums over weights: operators may
+/// share a blob, so the file's size alone does not bound them.
+constexpr uint64_t kValidationSteps = uint64_t{1} << 27;
+constexpr uint64_t kValidationStepsPerByte = 64;
 
 }  // namespace lutra

@@ -1,0 +1,186 @@
+// See checks.h.
+#include "schema/validate/checks.h"
+
+#include <cmath>
+#include <cstdio>
+
+namespace lutra::validate {
+namespace {
+
+/// Length of the well-formed UTF-8 sequence at p (RFC 3629), 0 if there is none.
+size_t SequenceLength(const uint8_t* p, size_t left) {
+  const uint8_t lead = p[0];
+  if (lead < 0x80) return lead >= 0x20 && lead != 0x7F ? 1 : 0;
+  const size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  if (lead < 0xC2 || lead > 0xF4 || left < length) return 0;
+  for (size_t i = 1; i < length; ++i) {
+    if ((p[i] & 0xC0) != 0x80) return 0;
+  }
+  // Overlong forms, surrogates, and what lies past U+10FFFF.
+  if ((lead == 0xE0 && p[1] < 0xA0) || (lead == 0xED && p[1] > 0x9F) ||
+      (lead == 0xF0 && p[1] < 0x90) || (lead == 0xF4 && p[1] > 0x8F)) {
+    return 0;
+  }
+  return length;
+}
+
+const char* TypeName(schema::TensorType type) {
+  return type == schema::TensorType::int8 ? "int8" : "float32";
+}
+
+}  // namespace
+
+DimsText::DimsText(const Dims& dims) {
+  size_t used = 0;
+  text[used++] = '[';
+  for (size_t i = 0; i < dims.rank; ++i) {
+    used += static_cast<size_t>(std::snprintf(text + used, sizeof text - used,
+                                              i == 0 ? "%lld" : ",%lld",
+                                              static_cast<long long>(dims.d[i])));
+  }
+  text[used++] = ']';
+  text[used] = '\0';
+}
+
+Status Subject::FailList(Code code, const char* format, va_list arguments) const {
+  char text[Status::kMessageBytes];
+  std::vsnprintf(text, sizeof text, format, arguments);
+  return detail == nullptr ? Status::Error(code, "%s %zu: %s", kind, index, text)
+                           : Status::Error(code, "%s %zu (%s): %s", kind, index, detail, text);
+}
+
+Status Subject::Fail(Code code, const char* format, ...) const {
+  va_list arguments;
+  va_start(arguments, format);
+  const Status status = FailList(code, format, arguments);
+  va_end(arguments);
+  return status;
+}
+
+Status Facts::Spend(uint64_t count) {
+  const uint64_t budget = kValidationSteps + kValidationStepsPerByte * view.segment_bytes;
+  if (count > budget || steps > budget - count) {
+    return Status::Error(Code::limit, "checking the model takes more than %llu steps",
+                         static_cast<unsigned long long>(budget));
+  }
+  steps += count;
+  return Status();
+}
+
+bool IsScale(float value) { return std::isnormal(value) && value > 0; }
+
+Status CheckName(const flatbuffers::String* name, const Subject& subject) {
+  if (name == nullptr) return Status();
+  if (name->size() > kMaxNameBytes) {
+    return subject.Fail(Code::limit, "a name of %u bytes, at most %zu are supported", name->size(),
+                        kMaxNameBytes);
+  }
+  for (size_t i = 0; i < name->size();) {
+    const size_t length = SequenceLength(name->Data() + i, name->size() - i);
+    if (length == 0) {
+      return subject.Fail(Code::malformed, "the name is not printable UTF-8");
+    }
+    i += length;
+  }
+  return Status();
+}
+
+const TensorFacts& OperatorUse::In(size_t i) const {
+  return facts_.tensors[op_.inputs()->Get(static_cast<flatbuffers::uoffset_t>(i))];
+}
+
+const TensorFacts& OperatorUse::Out() const { return facts_.tensors[op_.outputs()->Get(0)]; }
+
+Status OperatorUse::Fail(const char* format, ...) const {
+  va_list arguments;
+  va_start(arguments, format);
+  const Status status = subject_.FailList(Code::malformed, format, arguments);
+  va_end(arguments);
+  return status;
+}
+
+Status OperatorUse::FailLimit(const char* format, ...) const {
+  va_list arguments;
+  va_start(arguments, format);
+  const Status status = subject_.FailList(Code::limit, format, arguments);
+  va_end(arguments);
+  return status;
+}
+
+Status OperatorUse::WantInputs(size_t count) const {
+  if (inputs() == count) return Status();
+  return Fail("%zu inputs instead of %zu", inputs(), count);
+}
+
+Status OperatorUse::WantType(const TensorFacts& tensor, schema::TensorType type) const {
+  if (tensor.type == type) return Status();
+  const bool output = &tensor == &Out();
+  return Fail("%s is %s instead of %s", output ? "the output" : "an input", TypeName(tensor.type),
+              TypeName(type));
+}
+
+Status OperatorUse::WantOneType() const {
+  for (size_t i = 0; i < inputs(); ++i) {
+    LUTRA_RETURN_IF_ERROR(WantType(In(i), Out().type));
+  }
+  return Status();
+}
+
+Status OperatorUse::WantOneQuantization() const {
+  if (!Out().is_int8()) return Status();
+  for (size_t i = 0; i < inputs(); ++i) {
+    if (In(i).scale != Out().scale || In(i).zero_point != Out().zero_point) {
+      return Fail("input %zu and the output differ in scale or zero point", i);
+    }
+  }
+  return Status();
+}
+
+Status OperatorUse::WantOutputShape(const Dims& shape) const {
+  const Dims& out = Out().shape;
+  bool same = out.rank == shape.rank;
+  for (size_t i = 0; same && i < shape.rank; ++i) same = out.d[i] == shape.d[i];
+  if (same) return Status();
+  return Fail("the output's shape is %s instead of %s", DimsText(out).text, DimsText(shape).text);
+}
+
+Status OperatorUse::WantMultiplier(float multiplier, const char* name) const {
+  if (IsScale(multiplier)) return Status();
+  return Fail("%s %g is not finite, normal and positive", name, static_cast<double>(multiplier));
+}
+
+Status OperatorUse::WantRange(const schema::IntRange* range, bool allowed) const {
+  if (range == nullptr) return Status();
+  if (!allowed) return Fail("an integer range on an operator that takes none");
+  if (range->lo() > range->hi()) return Fail("range %d..%d is empty", range->lo(), range->hi());
+  return Status();
+}
+
+Status OperatorUse::WantRange(const schema::FloatRange* range, bool allowed) const {
+  if (range == nullptr) return Status();
+  if (!allowed) return Fail("a float range on an operator that takes none");
+  if (!(range->lo() <= range->hi())) {
+    return Fail("range %g..%g is empty", static_cast<double>(range->lo()),
+                static_cast<double>(range->hi()));
+  }
+  return Status();
+}
+
+Status OperatorUse::WantBlob(size_t blob, uint64_t bytes, const char* what) const {
+  if (blob >= facts_.blobs()) {
+    return Fail("%s are in blob %zu of %zu", what, blob, facts_.blobs());
+  }
+  if (const uint64_t stored = facts_.view.BlobBytes(blob); stored != bytes) {
+    return Fail("%s take %llu bytes, blob %zu has %llu", what,
+                static_cast<unsigned long long>(bytes), blob,
+                static_cast<unsigned long long>(stored));
+  }
+  return Status();
+}
+
+Status OperatorUse::WantSamplesApart(bool apart) const {
+  if (apart || !facts_.model.batchable()) return Status();
+  return Fail("mixes the samples of a batch in a model that is batchable");
+}
+
+}  // namespace lutra::validate

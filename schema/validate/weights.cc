@@ -1,0 +1,204 @@
+// Weight operands: sizes of their two blobs, parameters fit for arithmetic, and the proof that no
+// final sum leaves int32. The proof is exact per output channel: with p the sum of the positive and
+// n of the negative parts of (w - zero_point), the sum over an int8 input of zero point z lies in
+//   bias - p * (z + 128) - n * (127 - z)  ..  bias + p * (127 - z) + n * (z + 128);
+// padding reads z and adds nothing. Partial sums may wrap, the kernels compute modulo 2^32.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "schema/validate/checks.h"
+
+namespace lutra::validate {
+namespace {
+
+using schema::Compute;
+using schema::WeightKind;
+
+template <typename T>
+T ElementAt(const uint8_t* bytes, uint64_t index) {
+  T value;
+  std::memcpy(&value, bytes + index * sizeof(T), sizeof(T));
+  return flatbuffers::EndianScalar(value);
+}
+
+/// Sums of the positive and of the negated negative parts of w - zero_point.
+struct PartSums {
+  int64_t positive = 0, negative = 0;
+
+  void Add(int32_t w) {
+    positive += std::max(w, 0);
+    negative -= std::min(w, 0);
+  }
+};
+
+PartSums SumBytes(const uint8_t* values, uint64_t k, int32_t zero_point) {
+  PartSums sums;
+  // 32-bit sums over short runs are what compilers vectorise; 4096 * 255 fits.
+  constexpr uint64_t kRun = 4096;
+  for (uint64_t begin = 0; begin < k; begin += kRun) {
+    int32_t positive = 0;
+    int32_t total = 0;
+    for (uint64_t i = begin; i < std::min(k, begin + kRun); ++i) {
+      const int32_t w = static_cast<int8_t>(values[i]) - zero_point;
+      positive += std::max(w, 0);
+      total += w;
+    }
+    sums.positive += positive;
+    sums.negative += positive - total;
+  }
+  return sums;
+}
+
+/// Elements [first, first + k) of a stream of `bits`-bit integers.
+PartSums SumBits(const uint8_t* values, uint64_t first, uint64_t k, unsigned bits,
+                 int32_t zero_point) {
+  PartSums sums;
+  const unsigned spare = 32 - bits;
+  for (uint64_t i = first; i < first + k; ++i) {
+    const uint64_t position = i * bits;
+    const unsigned shift = position % 8;
+    uint32_t word = values[position / 8];
+    if (shift + bits > 8) word |= static_cast<uint32_t>(values[position / 8 + 1]) << 8;
+    const auto w = static_cast<int32_t>(word >> shift << spare) >> spare;
+    sums.Add(w - zero_point);
+  }
+  return sums;
+}
+
+struct Operand {
+  const schema::Weights& weights;
+  Compute compute;
+  uint64_t n, k;
+  int32_t input_zero_point;
+  const uint8_t* values = nullptr;
+  const uint8_t* params = nullptr;
+
+  bool linear() const { return weights.kind() == WeightKind::linear; }
+  /// Of the second array of the parameters, multiplier or scale.
+  float Scale(uint64_t channel) const { return ElementAt<float>(params, n + channel); }
+  int32_t ZeroPoint(uint64_t channel) const {
+    return weights.has_zero_points() ? ElementAt<int8_t>(params, 8 * n + channel) : 0;
+  }
+  PartSums Sums(uint64_t channel) const {
+    if (weights.bits() == 8) return SumBytes(values + channel * k, k, ZeroPoint(channel));
+    return SumBits(values, channel * k, k, weights.bits(), ZeroPoint(channel));
+  }
+};
+
+Status CheckKind(const OperatorUse& use, const Operand& operand) {
+  const schema::Weights& weights = operand.weights;
+  if (weights.kind() > WeightKind::MAX) {
+    return use.Fail("unknown weight kind %u", static_cast<unsigned>(weights.kind()));
+  }
+  if (operand.linear()) {
+    if (weights.bits() >= 2 && weights.bits() <= 8) return Status();
+    return use.Fail("weights of %u bits, 2 to 8 are allowed", weights.bits());
+  }
+  if (operand.compute != Compute::float_ || weights.bits() != 8 || weights.has_zero_points()) {
+    return use.Fail("floating-point weights go with compute float alone");
+  }
+  return Status();
+}
+
+uint64_t ValueBytes(const Operand& operand) {
+  const uint64_t elements = operand.n * operand.k;
+  switch (operand.weights.kind()) {
+    case WeightKind::fp16:
+      return elements * 2;
+    case WeightKind::fp32:
+      return elements * 4;
+    case WeightKind::linear:
+      break;
+  }
+  return (elements * operand.weights.bits() + 7) / 8;
+}
+
+Status CheckParams(const OperatorUse& use, const Operand& operand) {
+  for (uint64_t i = 0; i < operand.n; ++i) {
+    const auto channel = static_cast<unsigned long long>(i);
+    if (operand.compute != Compute::integer &&
+        !std::isfinite(ElementAt<float>(operand.params, i))) {
+      return use.Fail("bias of channel %llu is not finite", channel);
+    }
+    if (operand.linear() && !IsScale(operand.Scale(i))) {
+      return use.Fail("%s %g of channel %llu is not finite, normal and positive",
+                      operand.compute == Compute::integer ? "multiplier" : "scale",
+                      static_cast<double>(operand.Scale(i)), channel);
+    }
+  }
+  return Status();
+}
+
+Status CheckFloatValues(const OperatorUse& use, const Operand& operand) {
+  const bool half = operand.weights.kind() == WeightKind::fp16;
+  for (uint64_t i = 0; i < operand.n * operand.k; ++i) {
+    // All exponent bits set: infinity or NaN.
+    const bool finite = half ? (ElementAt<uint16_t>(operand.values, i) & 0x7C00) != 0x7C00
+                             : (ElementAt<uint32_t>(operand.values, i) & 0x7F800000) != 0x7F800000;
+    if (!finite) {
+      return use.Fail("weight %llu is not finite", static_cast<unsigned long long>(i));
+    }
+  }
+  return Status();
+}
+
+Status CheckSums(const OperatorUse& use, const Operand& operand) {
+  for (uint64_t i = 0; i < operand.n; ++i) {
+    const PartSums sums = operand.Sums(i);
+    int64_t least = 0;
+    int64_t largest = 0;
+    if (operand.compute == Compute::integer) {
+      const int64_t bias = ElementAt<int32_t>(operand.params, i);
+      const int64_t above = 127 - operand.input_zero_point;
+      const int64_t below = operand.input_zero_point + 128;
+      largest = bias + sums.positive * above + sums.negative * below;
+      least = bias - sums.positive * below - sums.negative * above;
+    } else {
+      // The zero point of a dynamically quantized row is anywhere in -128..127.
+      largest = 255 * std::max(sums.positive, sums.negative);
+      least = -largest;
+    }
+    if (least < INT32_MIN || largest > INT32_MAX) {
+      return use.Fail("sums %lld..%lld of channel %llu do not fit int32",
+                      static_cast<long long>(least), static_cast<long long>(largest),
+                      static_cast<unsigned long long>(i));
+    }
+  }
+  return Status();
+}
+
+}  // namespace
+
+Status CheckCompute(OperatorUse& use, Compute compute, const schema::IntRange* int_range,
+                    const schema::FloatRange* float_range) {
+  if (compute > Compute::MAX) return use.Fail("unknown compute %u", static_cast<unsigned>(compute));
+  const bool integer = compute == Compute::integer;
+  LUTRA_RETURN_IF_ERROR(
+      use.WantType(use.Out(), integer ? schema::TensorType::int8 : schema::TensorType::float32));
+  LUTRA_RETURN_IF_ERROR(use.WantOneType());
+  LUTRA_RETURN_IF_ERROR(use.WantRange(int_range, integer));
+  return use.WantRange(float_range, !integer);
+}
+
+Status CheckWeights(OperatorUse& use, const schema::Weights* weights, Compute compute, uint64_t n,
+                    uint64_t k, int32_t input_zero_point) {
+  if (weights == nullptr) return use.Fail("has no weights");
+  // n is at most 2^26, so with this n * k * 32 bits fits 64 bits.
+  if (k > UINT32_MAX) return use.FailLimit("a kernel of more than 2^32 weights");
+  Operand operand{*weights, compute, n, k, input_zero_point};
+  LUTRA_RETURN_IF_ERROR(CheckKind(use, operand));
+  LUTRA_RETURN_IF_ERROR(use.WantBlob(weights->values(), ValueBytes(operand), "weights"));
+  const uint64_t param_bytes =
+      n * (operand.linear() ? 8 : 4) + (weights->has_zero_points() ? n : 0);
+  LUTRA_RETURN_IF_ERROR(use.WantBlob(weights->params(), param_bytes, "channel parameters"));
+  operand.values = use.facts().view.Blob(weights->values());
+  operand.params = use.facts().view.Blob(weights->params());
+
+  LUTRA_RETURN_IF_ERROR(use.facts().Spend(n + n * k));
+  LUTRA_RETURN_IF_ERROR(CheckParams(use, operand));
+  if (!operand.linear()) return CheckFloatValues(use, operand);
+  return compute == Compute::float_ ? Status() : CheckSums(use, operand);
+}
+
+}  // namespace lutra::validate
