@@ -36,7 +36,8 @@ class FloatExecutor {
 /// Why the executor cannot run this node, or "" if it can.
 std::string WhyUnsupported(const Node& node);
 
-/// Executes one node on given inputs (absent optional inputs: empty Tensor). Constant folding uses it.
+/// Executes one node on given inputs (absent optional inputs: empty Tensor). Constant folding uses
+/// it.
 std::vector<Tensor> ExecuteNode(const Node& node, const std::vector<Tensor>& inputs);
 
 }  // namespace lutra::converter

@@ -1,0 +1,188 @@
+// Matrix products: MatMul with its broadcasting and Gemm, in float32 on oneDNN and in loops for the
+// other types. Constant right-hand sides are kept in oneDNN's favourite format.
+#include <algorithm>
+#include <optional>
+#include <unordered_map>
+
+#include "converter/executor/dnnl_adapter.h"
+#include "converter/executor/operator.h"
+#include "converter/executor/strides.h"
+#include "converter/executor/types.h"
+
+namespace lutra::converter {
+namespace {
+
+/// y[batch..., M, N] = a[batch..., M, K] * b[batch..., K, N]; all of one rank, 1 where broadcast.
+struct Product {
+  Shape a, a_strides, b, b_strides, y;
+};
+
+struct PreparedProduct {
+  dnnl::matmul::primitive_desc descriptor;
+  dnnl::matmul primitive;
+  std::optional<dnnl::memory> b;  ///< reordered, when constant
+};
+
+/// `bias`: null or one element per column.
+Tensor MultiplyOnednn(const Call& call, const Product& product, const Tensor* bias) {
+  const auto a = onednn::Strided(product.a, product.a_strides);
+  const auto b = onednn::Strided(product.b, product.b_strides);
+  const auto y = onednn::Strided(product.y, Strides(product.y));
+  const bool constant = call.IsConstant(1);
+  onednn::Dims row(product.y.size(), 1);
+  row.back() = product.y.back();
+  const auto bias_row = onednn::Strided(row, Strides(row));
+  Shape key = product.a;
+  key.insert(key.end(), product.b.begin(), product.b.end());
+  auto& prepared = call.cache.Get<PreparedProduct>(key, [&] {
+    const dnnl::primitive_attr attr;
+    const auto right = constant ? onednn::AnyFormat(product.b) : b;
+    auto descriptor = bias != nullptr ? onednn::Describe<dnnl::matmul>(attr, a, right, bias_row, y)
+                                      : onednn::Describe<dnnl::matmul>(attr, a, right, y);
+    PreparedProduct result{descriptor, dnnl::matmul(descriptor), std::nullopt};
+    if (constant) {
+      result.b = onednn::Reordered(onednn::View(call.Input(1), b), descriptor.weights_desc());
+    }
+    return result;
+  });
+  Tensor result(DataType::float32, product.y);
+  std::unordered_map<int, dnnl::memory> arguments = {
+      {DNNL_ARG_SRC, onednn::View(call.Input(0), a)},
+      {DNNL_ARG_WEIGHTS, prepared.b ? *prepared.b : onednn::View(call.Input(1), b)},
+      {DNNL_ARG_DST, onednn::View(result, y)}};
+  if (bias != nullptr) arguments.emplace(DNNL_ARG_BIAS, onednn::View(*bias, bias_row));
+  prepared.primitive.execute(onednn::Stream(), arguments);
+  onednn::Stream().wait();
+  return result;
+}
+
+Tensor MultiplyLoops(const Call& call, const Product& product) {
+  const Tensor& a = call.Input(0);
+  const Tensor& b = call.Input(1);
+  const size_t rank = product.y.size();
+  const std::span batch(product.y.data(), rank - 2);
+  const auto batch_offsets = [&](const Shape& dims, Shape strides) {
+    for (size_t i = 0; i < rank - 2; ++i) {
+      if (dims[i] == 1) strides[i] = 0;
+    }
+    return Offsets(batch, strides);
+  };
+  const Shape a_at = batch_offsets(product.a, product.a_strides);
+  const Shape b_at = batch_offsets(product.b, product.b_strides);
+  const int64_t rows = product.y[rank - 2], columns = product.y[rank - 1];
+  const int64_t depth = product.a[rank - 1];
+  Tensor y(a.type(), product.y);
+  VisitNumeric(a.type(), [&]<typename T>() {
+    const auto left = a.as<T>(), right = b.as<T>();
+    const auto to = y.as<T>();
+    for (size_t i = 0; i < a_at.size(); ++i) {
+      for (int64_t m = 0; m < rows; ++m) {
+        T* row = to.data() + (static_cast<int64_t>(i) * rows + m) * columns;
+        for (int64_t k = 0; k < depth; ++k) {
+          const T x =
+              left[a_at[i] + m * product.a_strides[rank - 2] + k * product.a_strides[rank - 1]];
+          for (int64_t n = 0; n < columns; ++n) {
+            const T w =
+                right[b_at[i] + k * product.b_strides[rank - 2] + n * product.b_strides[rank - 1]];
+            row[n] = static_cast<T>(row[n] + x * w);
+          }
+        }
+      }
+    }
+  });
+  return y;
+}
+
+Tensor Multiply(const Call& call, const Product& product, const Tensor* bias) {
+  if (call.Input(0).type() != call.Input(1).type()) throw Error("the factors differ in type");
+  const bool empty = Count(product.a) == 0 || Count(product.b) == 0;
+  if (call.Input(0).type() == DataType::float32 && !empty) {
+    return MultiplyOnednn(call, product, bias);
+  }
+  Tensor y = MultiplyLoops(call, product);
+  if (bias != nullptr) y = Compute("Add", call.node, {&y, bias});
+  return y;
+}
+
+/// A matrix on the right multiplies all rows of the left at once; else batches broadcast.
+Product MatMulShapes(Shape a, Shape b) {
+  if (a.empty() || b.empty()) throw Error("a factor is a scalar");
+  if (a.size() == 1) a.insert(a.begin(), 1);
+  if (b.size() == 1) b.push_back(1);
+  if (a.back() != b[b.size() - 2]) {
+    throw Error("shapes " + DimsText(a) + " and " + DimsText(b) + " do not multiply");
+  }
+  if (b.size() == 2) a = {Count(std::span(a).first(a.size() - 1)), a.back()};
+  const size_t rank = std::max(a.size(), b.size());
+  a.insert(a.begin(), rank - a.size(), 1);
+  b.insert(b.begin(), rank - b.size(), 1);
+  Shape y = BroadcastShape(std::span(a).first(rank - 2), std::span(b).first(rank - 2));
+  y.push_back(a[rank - 2]);
+  y.push_back(b[rank - 1]);
+  return {a, Strides(a), b, Strides(b), y};
+}
+
+Results MatMul(const Call& call) {
+  const Shape& a = call.Input(0).dims();
+  const Shape& b = call.Input(1).dims();
+  const Tensor y = Multiply(call, MatMulShapes(a, b), nullptr);
+  Shape dims;
+  if (b.size() <= 2) {
+    dims.assign(a.begin(), a.end() - 1);  // as many rows as the left has, in its own shape
+  } else {
+    dims.assign(y.dims().begin(), y.dims().end() - (a.size() == 1 ? 2 : 1));
+  }
+  if (b.size() > 1) dims.push_back(b.back());
+  return {y.Reshaped(dims)};
+}
+
+void Scale(float factor, Tensor& tensor) {
+  VisitNumeric(tensor.type(), [&]<typename T>() {
+    for (T& x : tensor.as<T>()) x = static_cast<T>(x * static_cast<T>(factor));
+  });
+}
+
+/// y = alpha * a * b + beta * c, a and b transposed where asked. A plain bias is fused.
+Results Gemm(const Call& call) {
+  const Shape& a = call.Input(0).dims();
+  const Shape& b = call.Input(1).dims();
+  if (a.size() != 2 || b.size() != 2) throw Error("the factors are not matrices");
+  Product product{a, Strides(a), b, Strides(b), {}};
+  if (call.node.Int("transA", 0) != 0) {
+    std::swap(product.a[0], product.a[1]);
+    std::swap(product.a_strides[0], product.a_strides[1]);
+  }
+  if (call.node.Int("transB", 0) != 0) {
+    std::swap(product.b[0], product.b[1]);
+    std::swap(product.b_strides[0], product.b_strides[1]);
+  }
+  if (product.a[1] != product.b[0]) {
+    throw Error("shapes " + DimsText(product.a) + " and " + DimsText(product.b) +
+                " do not multiply");
+  }
+  product.y = {product.a[0], product.b[1]};
+  const float alpha = call.node.Float("alpha", 1), beta = call.node.Float("beta", 1);
+  const Tensor* c = call.Optional(2);
+  const bool is_row = c == nullptr || (static_cast<int64_t>(c->elements()) == product.y[1] &&
+                                       c->rank() > 0 && c->dims().back() == product.y[1]);
+  if (alpha == 1 && beta == 1 && is_row) return {Multiply(call, product, c)};
+  Tensor y = Multiply(call, product, nullptr);
+  if (alpha != 1) Scale(alpha, y);
+  if (c != nullptr && beta != 0) {
+    Tensor addend = *c;
+    if (beta != 1) Scale(beta, addend);
+    y = Compute("Add", call.node, {&y, &addend});
+  }
+  return {std::move(y)};
+}
+
+constexpr Operator kRows[] = {
+    {"MatMul", MatMul},
+    {"Gemm", Gemm},
+};
+
+}  // namespace
+
+OperatorRows MatmulOperators() { return kRows; }
+
+}  // namespace lutra::converter

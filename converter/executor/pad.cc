@@ -1,0 +1,80 @@
+// Pad in every mode: each axis gets a map from result index to input index (-1: the constant), and
+// negative pads crop.
+#include <algorithm>
+#include <numeric>
+
+#include "converter/executor/operator.h"
+#include "converter/executor/strides.h"
+
+namespace lutra::converter {
+namespace {
+
+enum class PadMode : uint8_t { constant, edge, reflect, wrap };
+
+std::string WhyNotPad(const Node& node) {
+  const std::string mode = node.String("mode", "constant");
+  const bool known = mode == "constant" || mode == "edge" || mode == "reflect" || mode == "wrap";
+  return known ? "" : "mode '" + mode + "' is unknown";
+}
+
+PadMode ModeOf(const Node& node) {
+  const std::string mode = node.String("mode", "constant");
+  if (mode == "edge") return PadMode::edge;
+  if (mode == "reflect") return PadMode::reflect;
+  return mode == "wrap" ? PadMode::wrap : PadMode::constant;
+}
+
+int64_t SourceIndex(int64_t i, int64_t n, PadMode mode) {
+  if (i >= 0 && i < n) return i;
+  switch (mode) {
+    case PadMode::constant:
+      return -1;
+    case PadMode::edge:
+      return std::clamp<int64_t>(i, 0, n - 1);
+    case PadMode::wrap:
+      return (i % n + n) % n;
+    case PadMode::reflect:
+      break;
+  }
+  // Without repeating the edge: a period of 2(n - 1).
+  if (n == 1) return 0;
+  const int64_t period = 2 * (n - 1), phase = (i % period + period) % period;
+  return std::min(phase, period - phase);
+}
+
+/// Inputs: pads [begin..., end...], value (0), axes (all).
+Results Pad(const Call& call) {
+  const Tensor& x = call.Input(0);
+  const Shape pads = call.Input(1).ToInts();
+  std::vector<size_t> axes(x.rank());
+  std::iota(axes.begin(), axes.end(), 0);
+  if (const Tensor* given = call.Optional(3)) axes = Axes(given->ToInts(), x.rank());
+  if (pads.size() != 2 * axes.size()) throw Error("two pads per axis are needed");
+  Shape begin(x.rank(), 0), end(x.rank(), 0);
+  for (size_t i = 0; i < axes.size(); ++i) {
+    begin[axes[i]] = pads[i];
+    end[axes[i]] = pads[axes.size() + i];
+  }
+  const PadMode mode = ModeOf(call.node);
+  std::vector<Shape> maps(x.rank());
+  for (size_t axis = 0; axis < x.rank(); ++axis) {
+    const int64_t n = x.dims()[axis];
+    if (n == 0 && mode != PadMode::constant && begin[axis] + end[axis] > 0) {
+      throw Error("an empty axis can only be padded with a constant");
+    }
+    for (int64_t i = -begin[axis]; i < n + end[axis]; ++i) {
+      maps[axis].push_back(SourceIndex(i, n, mode));
+    }
+  }
+  const Tensor* value = call.Optional(2);
+  if (value != nullptr && value->elements() == 0) value = nullptr;
+  return {SelectAxes(x, maps, value)};
+}
+
+constexpr Operator kRows[] = {{"Pad", Pad, Precision::any, WhyNotPad}};
+
+}  // namespace
+
+OperatorRows PadOperators() { return kRows; }
+
+}  // namespace lutra::converter

@@ -1,0 +1,192 @@
+#include "converter/executor/quantize.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "converter/executor/strides.h"
+#include "converter/executor/types.h"
+
+namespace lutra::converter {
+namespace {
+
+struct Range {
+  int32_t lowest, highest;
+};
+
+Range RangeOf(DataType type) {
+  switch (type) {
+    case DataType::uint8:
+      return {0, 255};
+    case DataType::int8:
+      return {-128, 127};
+    case DataType::uint16:
+      return {0, 65535};
+    case DataType::int16:
+      return {-32768, 32767};
+    default:
+      RefuseType(type);
+  }
+}
+
+/// Calls visit(element, channel) in order.
+template <typename Visit>
+void ForEachElement(const Tensor& tensor, const Quantization& quantization, const Visit& visit) {
+  const bool per_channel = quantization.scale.elements() != 1;
+  const int64_t channels = per_channel ? tensor.dims()[quantization.axis] : 1;
+  const int64_t inner = per_channel ? Strides(tensor.dims())[quantization.axis]
+                                    : static_cast<int64_t>(tensor.elements());
+  int64_t element = 0;
+  while (element < static_cast<int64_t>(tensor.elements())) {
+    for (int64_t c = 0; c < channels; ++c) {
+      for (int64_t i = 0; i < inner; ++i) visit(element++, c);
+    }
+  }
+}
+
+Quantization Given(const Call& call) {
+  const Tensor& x = call.Input(0);
+  const int64_t axis = call.node.Int("axis", 1);
+  // The default axis counts only where scales are given per channel.
+  const bool per_channel = call.Input(1).elements() != 1;
+  return {call.Input(1), call.Optional(2), per_channel ? Axis(axis, x.rank()) : 0};
+}
+
+Results QuantizeLinear(const Call& call) {
+  const Tensor& x = call.Input(0);
+  return {Quantize(x.Cast(DataType::float32), Given(call))};
+}
+
+Results DequantizeLinear(const Call& call) { return {Dequantize(call.Input(0), Given(call))}; }
+
+/// uint8 over the range of x, which is made to include 0. Outputs: q, scale, zero point.
+Results DynamicQuantizeLinear(const Call& call) {
+  const Tensor& x = call.Input(0);
+  float lo = 0, hi = 0;
+  for (const float value : x.as<float>()) {
+    lo = std::min(lo, value);
+    hi = std::max(hi, value);
+  }
+  const float scale = (hi - lo) / 255.0f;
+  Tensor scales = Tensor::Of({}, std::vector<float>{scale});
+  Tensor zero_point(DataType::uint8, {});
+  if (scale > 0) {
+    zero_point.as<uint8_t>()[0] =
+        static_cast<uint8_t>(Saturate(std::nearbyint(-lo / scale), DataType::uint8));
+  } else {
+    // All zero: any positive scale represents it.
+    return {Tensor(DataType::uint8, x.dims()), std::move(scales), std::move(zero_point)};
+  }
+  Tensor q = Quantize(x, {scales, &zero_point});
+  return {std::move(q), std::move(scales), std::move(zero_point)};
+}
+
+std::string WhyNotBlocked(const Node& node) {
+  return node.Int("block_size", 0) != 0 ? "blocked quantization is not implemented" : "";
+}
+
+constexpr Operator kRows[] = {
+    {"QuantizeLinear", QuantizeLinear, Precision::any, WhyNotBlocked},
+    {"DequantizeLinear", DequantizeLinear, Precision::any, WhyNotBlocked},
+    {"DynamicQuantizeLinear", DynamicQuantizeLinear, Precision::single},
+    {"QuantizeLinear", QuantizeLinear, Precision::any, nullptr, false, false, "com.microsoft"},
+    {"DequantizeLinear", DequantizeLinear, Precision::any, nullptr, false, false, "com.microsoft"},
+};
+
+}  // namespace
+
+int32_t Saturate(double value, DataType type) {
+  const Range range = RangeOf(type);
+  if (std::isnan(value)) return 0;
+  return static_cast<int32_t>(std::clamp<double>(value, range.lowest, range.highest));
+}
+
+float Quantization::ScaleAt(int64_t channel) const {
+  return scale.as<float>()[scale.elements() == 1 ? 0 : channel];
+}
+
+int32_t Quantization::ZeroPointAt(int64_t channel) const {
+  if (zero_point == nullptr) return 0;
+  const size_t at = zero_point->elements() == 1 ? 0 : static_cast<size_t>(channel);
+  switch (zero_point->type()) {
+    case DataType::uint8:
+      return zero_point->as<uint8_t>()[at];
+    case DataType::int8:
+      return zero_point->as<int8_t>()[at];
+    case DataType::uint16:
+      return zero_point->as<uint16_t>()[at];
+    case DataType::int16:
+      return zero_point->as<int16_t>()[at];
+    case DataType::int32:
+      return zero_point->as<int32_t>()[at];
+    default:
+      RefuseType(zero_point->type());
+  }
+}
+
+DataType Quantization::Type() const {
+  return zero_point == nullptr ? DataType::uint8 : zero_point->type();
+}
+
+void CheckQuantization(const Tensor& tensor, const Quantization& quantization) {
+  const size_t scales = quantization.scale.elements();
+  const bool per_tensor = scales == 1;
+  const bool per_channel = quantization.axis < tensor.rank() &&
+                           static_cast<int64_t>(scales) == tensor.dims()[quantization.axis];
+  if (!per_tensor && !per_channel) throw Error("scales do not match the axis");
+  const Tensor* zero_point = quantization.zero_point;
+  if (zero_point != nullptr && zero_point->elements() != 1 && zero_point->elements() != scales) {
+    throw Error("scales and zero points differ in number");
+  }
+}
+
+Tensor Quantize(const Tensor& x, const Quantization& quantization) {
+  CheckQuantization(x, quantization);
+  const DataType type = quantization.Type();
+  Tensor q(type, x.dims());
+  const auto from = x.as<float>();
+  VisitNumeric(type, [&]<typename T>() {
+    const auto to = q.as<T>();
+    ForEachElement(x, quantization, [&](int64_t i, int64_t channel) {
+      const double rounded = std::nearbyint(from[i] / quantization.ScaleAt(channel));
+      to[i] = static_cast<T>(Saturate(rounded + quantization.ZeroPointAt(channel), type));
+    });
+  });
+  return q;
+}
+
+Tensor Dequantize(const Tensor& q, const Quantization& quantization) {
+  CheckQuantization(q, quantization);
+  Tensor x(DataType::float32, q.dims());
+  const auto to = x.as<float>();
+  VisitNumeric(q.type(), [&]<typename T>() {
+    const auto from = q.as<T>();
+    ForEachElement(q, quantization, [&](int64_t i, int64_t channel) {
+      const auto centered = static_cast<int64_t>(from[i]) - quantization.ZeroPointAt(channel);
+      to[i] = static_cast<float>(centered) * quantization.ScaleAt(channel);
+    });
+  });
+  return x;
+}
+
+Tensor Centered(const Tensor& q, const Tensor* zero_point, size_t channels_axis) {
+  const Tensor values = q.Cast(DataType::int32);
+  if (zero_point == nullptr) return values;
+  Tensor offsets = zero_point->Cast(DataType::int32);
+  if (offsets.elements() != 1) {
+    if (channels_axis >= q.rank() ||
+        offsets.elements() != static_cast<size_t>(q.dims()[channels_axis])) {
+      throw Error("zero points do not match the axis");
+    }
+    Shape dims(q.rank(), 1);
+    dims[channels_axis] = q.dims()[channels_axis];
+    offsets = offsets.Reshaped(dims);
+  } else {
+    offsets = offsets.Reshaped({});
+  }
+  return Compute("Sub", Node(), {&values, &offsets});
+}
+
+OperatorRows QuantizeOperators() { return kRows; }
+
+}  // namespace lutra::converter

@@ -1,0 +1,38 @@
+// Softmax and LogSoftmax over any axis, on oneDNN: the tensor is seen as [outer, axis, inner].
+#include "converter/executor/dnnl_adapter.h"
+#include "converter/executor/operator.h"
+#include "converter/executor/strides.h"
+
+namespace lutra::converter {
+namespace {
+
+Results RunSoftmax(const Call& call) {
+  const Tensor& x = call.Input(0);
+  Tensor y(DataType::float32, x.dims());
+  if (x.elements() == 0) return {std::move(y)};
+  const std::span dims(x.dims());
+  const size_t axis = Axis(call.node.Int("axis", -1), x.rank());
+  const onednn::Dims lines{Count(dims.first(axis)), dims[axis], Count(dims.subspan(axis + 1))};
+  const auto data = onednn::Strided(lines, Strides(lines));
+  const auto algorithm = call.node.op == "LogSoftmax" ? dnnl::algorithm::softmax_log
+                                                      : dnnl::algorithm::softmax_accurate;
+  const auto& primitive = call.cache.Get<onednn::SoftmaxForward>(x.dims(), [&] {
+    return onednn::SoftmaxForward(onednn::Describe<onednn::SoftmaxForward>(
+        dnnl::primitive_attr(), dnnl::prop_kind::forward_inference, algorithm, data, data, 1));
+  });
+  primitive.execute(onednn::Stream(),
+                    {{DNNL_ARG_SRC, onednn::View(x, data)}, {DNNL_ARG_DST, onednn::View(y, data)}});
+  onednn::Stream().wait();
+  return {std::move(y)};
+}
+
+constexpr Operator kRows[] = {
+    {"Softmax", RunSoftmax, Precision::single},
+    {"LogSoftmax", RunSoftmax, Precision::single},
+};
+
+}  // namespace
+
+OperatorRows SoftmaxOperators() { return kRows; }
+
+}  // namespace lutra::converter

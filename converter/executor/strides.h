@@ -1,0 +1,51 @@
+// Index arithmetic of dense tensors: strides, axes, broadcasting (the ONNX rules), and the one
+// strided copy that Transpose, Slice, Expand, Concat, Split, Tile and their like are made of.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "converter/graph/tensor.h"
+
+namespace lutra::converter {
+
+using Shape = std::vector<int64_t>;
+
+int64_t Count(std::span<const int64_t> dims);
+
+/// Row-major strides, in elements.
+Shape Strides(std::span<const int64_t> dims);
+
+/// An axis counted from the end made positive. Throws Error when it is outside [-rank, rank).
+size_t Axis(int64_t axis, size_t rank);
+std::vector<size_t> Axes(std::span<const int64_t> axes, size_t rank);
+
+/// The shape that both broadcast to (numpy's rules). Throws Error when there is none.
+Shape BroadcastShape(std::span<const int64_t> a, std::span<const int64_t> b);
+
+/// Strides with which a tensor of `dims` is read as one of shape `as`: 0 along broadcast axes.
+Shape BroadcastStrides(std::span<const int64_t> dims, std::span<const int64_t> as);
+
+/// Element offsets of every position of `dims` (row-major order) under the given strides.
+Shape Offsets(std::span<const int64_t> dims, std::span<const int64_t> strides);
+
+/// Copies elements of `bytes` bytes from one strided box to another.
+void CopyStrided(size_t bytes, std::span<const int64_t> dims, const std::byte* from,
+                 std::span<const int64_t> from_strides, std::byte* to,
+                 std::span<const int64_t> to_strides);
+
+/// Axis i of the result is axis perm[i] of the tensor.
+Tensor Transposed(const Tensor& tensor, std::span<const int64_t> perm);
+Tensor BroadcastTo(const Tensor& tensor, const Shape& dims);
+
+/// result[i, j, ...] = tensor[maps[0][i], maps[1][j], ...]; where any index is -1, `fill` (one
+/// element of the tensor's type; null: zero).
+Tensor SelectAxes(const Tensor& tensor, const std::vector<Shape>& maps,
+                  const Tensor* fill = nullptr);
+
+/// Between [N, C, spatial...] and [N, spatial..., C].
+Tensor ToNchw(const Tensor& tensor);
+Tensor FromNchw(const Tensor& tensor);
+
+}  // namespace lutra::converter

@@ -1,0 +1,103 @@
+// From a tensor's element type to a C++ type, at the one place where it is decided.
+#pragma once
+
+#include <string>
+#include <type_traits>
+
+#include "converter/error.h"
+#include "converter/graph/tensor.h"
+
+namespace lutra::converter {
+
+[[noreturn]] inline void RefuseType(DataType type) {
+  throw Error("elements of type " + std::string(DataTypeName(type)) + " are not supported");
+}
+
+/// Calls f.operator()<T>() for float32 and float64.
+template <typename F>
+decltype(auto) VisitFloating(DataType type, F&& f) {
+  switch (type) {
+    case DataType::float32:
+      return f.template operator()<float>();
+    case DataType::float64:
+      return f.template operator()<double>();
+    default:
+      RefuseType(type);
+  }
+}
+
+/// The same for these and all integers.
+template <typename F>
+decltype(auto) VisitNumeric(DataType type, F&& f) {
+  switch (type) {
+    case DataType::float32:
+      return f.template operator()<float>();
+    case DataType::float64:
+      return f.template operator()<double>();
+    case DataType::uint8:
+      return f.template operator()<uint8_t>();
+    case DataType::int8:
+      return f.template operator()<int8_t>();
+    case DataType::uint16:
+      return f.template operator()<uint16_t>();
+    case DataType::int16:
+      return f.template operator()<int16_t>();
+    case DataType::uint32:
+      return f.template operator()<uint32_t>();
+    case DataType::int32:
+      return f.template operator()<int32_t>();
+    case DataType::uint64:
+      return f.template operator()<uint64_t>();
+    case DataType::int64:
+      return f.template operator()<int64_t>();
+    default:
+      RefuseType(type);
+  }
+}
+
+/// The same for unsigned words of the element's size, for operators that only move elements.
+template <typename F>
+decltype(auto) VisitWord(DataType type, F&& f) {
+  switch (ElementBytes(type)) {
+    case 1:
+      return f.template operator()<uint8_t>();
+    case 2:
+      return f.template operator()<uint16_t>();
+    case 4:
+      return f.template operator()<uint32_t>();
+    case 8:
+      return f.template operator()<uint64_t>();
+    default:
+      RefuseType(type);
+  }
+}
+
+/// The elements as words of the size of T, whatever their type.
+template <typename T>
+const T* Words(const Tensor& tensor) {
+  return reinterpret_cast<const T*>(tensor.bytes().data());
+}
+template <typename T>
+T* Words(Tensor& tensor) {
+  return reinterpret_cast<T*>(tensor.bytes().data());
+}
+
+template <typename T>
+constexpr DataType TypeOf() {
+  if constexpr (std::is_same_v<T, float>)
+    return DataType::float32;
+  else if constexpr (std::is_same_v<T, double>)
+    return DataType::float64;
+  else if constexpr (std::is_same_v<T, uint8_t>)
+    return DataType::uint8;
+  else if constexpr (std::is_same_v<T, int8_t>)
+    return DataType::int8;
+  else if constexpr (std::is_same_v<T, int32_t>)
+    return DataType::int32;
+  else if constexpr (std::is_same_v<T, int64_t>)
+    return DataType::int64;
+  else
+    return DataType::boolean;
+}
+
+}  // namespace lutra::converter
