@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,40 +16,42 @@ namespace lutra::converter {
 struct ConvertOptions {
   std::string model_path, output_path;
   ImportOptions import;
-  LayerScheme scheme;                        ///< defaults for every layer
-  std::optional<std::string> recipe_path;    ///< JSON, overrides by name or pattern
+  LayerScheme scheme;                      ///< defaults for every layer
+  std::optional<std::string> recipe_path;  ///< JSON, overrides by name or pattern
   bool strict = false;
   std::optional<std::string> emit_qdq_path;
-  std::string input_type = "float";          ///< float, int8, uint8
+  std::string input_type = "float";  ///< float, int8, uint8
   std::function<void(const std::string& stage, size_t done, size_t total)> progress;
 };
 
 /// One row of the per-layer report, in execution order of the written file.
 struct LayerReport {
   std::string name, op;
-  double isolated_sqnr_db = 0, cumulative_sqnr_db = 0;   ///< NaN: identical or not comparable
+  double isolated_sqnr_db = 0, cumulative_sqnr_db = 0;  ///< NaN: identical or not comparable
   uint64_t fp32_bytes = 0, bytes = 0;
-  std::string scheme;         ///< "int8", "linear4 dynamic", "float32"
+  std::string scheme;  ///< "int8", "linear4 dynamic", "float32"
   std::string kernel_row;
-  std::string float_reason;   ///< empty: integer
+  std::string float_reason;  ///< empty: integer
 };
 
 struct ConvertReport {
   uint64_t fp32_bytes = 0, output_bytes = 0;
   size_t output_channels = 0, operators = 0, float_fallbacks = 0;
-  size_t samples = 0;
-  double top1_agreement = 0, output_sqnr_db = 0;
+  size_t samples = 0;         ///< compared with FP32; 0: no data, and the next two are NaN
+  double top1_agreement = 0;  ///< fraction; NaN when the network is no classifier
+  double output_sqnr_db = 0;  ///< of the worst output; NaN when identical
   std::vector<LayerReport> layers;
-  std::string recipe_json;    ///< the recipe that was used, for every layer
+  std::string recipe_json;  ///< the recipe that was used, for every layer
 };
 
 /// data: calibration samples; null is allowed for dynamic, weight-only, float and QDQ models.
+/// Throws Error; then no file is written.
 ConvertReport Convert(const ConvertOptions& options, const Dataset* data);
 
 struct CompareReport {
   std::vector<LayerReport> layers;
-  double output_sqnr_db = 0;
-  double top1_agreement = 0;
+  double output_sqnr_db = 0;  ///< of the worst output; NaN when identical
+  double top1_agreement = 0;  ///< fraction; NaN when the network is no classifier
   size_t samples = 0;
 };
 

@@ -2,9 +2,11 @@
 // plans the arena.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "converter/data/dataset.h"
 #include "converter/quantize/quantization.h"
 #include "schema/writer.h"
 
@@ -26,9 +28,11 @@ struct LoweredModel {
   size_t output_channels = 0;  ///< of all Conv, Linear together
 };
 
-/// input_type: float, int8 or uint8 (Port::preferred; uint8 tables need pixel_* below).
 struct LowerOptions {
+  /// float, int8 or uint8: what callers are expected to pass (Port::preferred). uint8 adds tables
+  /// that fold `normalization`.
   std::string input_type = "float";
+  std::optional<Normalization> normalization;
   std::string producer;
 };
 

@@ -69,7 +69,7 @@ uint16_t EmitTranspose(Lowering& lowering, const Node& node, uint16_t in,
   return out;
 }
 
-int64_t NormalizedAxis(const Node& node, int64_t axis, size_t rank) {
+int64_t AxisOf(const Node& node, int64_t axis, size_t rank) {
   const int64_t normalized = axis < 0 ? axis + static_cast<int64_t>(rank) : axis;
   if (normalized < 0 || normalized >= static_cast<int64_t>(rank)) {
     Lowering::Fail(node,

@@ -32,7 +32,7 @@ Reduction ReductionOf(const Lowering& lowering, const Node& node, size_t rank) {
     const Tensor* axes = lowering.graph.Constant(node.Input(1));
     if (axes == nullptr) Lowering::Fail(node, "its axes are computed by the network");
     for (const int64_t axis : axes->ToInts()) {
-      reduction.axes.push_back(NormalizedAxis(node, axis, rank));
+      reduction.axes.push_back(AxisOf(node, axis, rank));
     }
   }
   if (reduction.axes.empty() && node.Int("noop_with_empty_axes", 0) == 0) {

@@ -73,7 +73,7 @@ void LowerSlice(Lowering& lowering, const Node& node) {
   Part part = WholeOf(in);
   part.shape = out;
   for (size_t i = 0; i < axes.size(); ++i) {
-    const auto d = static_cast<size_t>(NormalizedAxis(node, axes[i], in.size()));
+    const auto d = static_cast<size_t>(AxisOf(node, axes[i], in.size()));
     const int64_t size = in[d];
     const int64_t start = starts[i] < 0 ? starts[i] + size : starts[i];
     part.begin[d] = static_cast<int32_t>(steps[i] > 0 ? std::clamp<int64_t>(start, 0, size)
@@ -85,7 +85,7 @@ void LowerSlice(Lowering& lowering, const Node& node) {
 
 void LowerSplit(Lowering& lowering, const Node& node) {
   const Shape in = lowering.ShapeOf(node.inputs[0]);
-  const auto axis = static_cast<size_t>(NormalizedAxis(node, node.Int("axis", 0), in.size()));
+  const auto axis = static_cast<size_t>(AxisOf(node, node.Int("axis", 0), in.size()));
   if (node.clamp) Lowering::Fail(node, "a clamp behind several outputs");
   int32_t begin = 0;
   for (size_t i = 0; i < node.outputs.size(); ++i) {
@@ -100,7 +100,7 @@ void LowerSplit(Lowering& lowering, const Node& node) {
 
 void LowerGather(Lowering& lowering, const Node& node) {
   const Shape in = lowering.ShapeOf(node.inputs[0]);
-  const auto axis = static_cast<size_t>(NormalizedAxis(node, node.Int("axis", 0), in.size()));
+  const auto axis = static_cast<size_t>(AxisOf(node, node.Int("axis", 0), in.size()));
   std::vector<int64_t> indices = ConstantInts(lowering, node, 1);
   if (indices.empty()) Lowering::Fail(node, "has no indices");
   for (int64_t& index : indices) {
@@ -131,7 +131,7 @@ void LowerPad(Lowering& lowering, const Node& node) {
   pad.before.assign(in.size(), 0);
   pad.after.assign(in.size(), 0);
   for (size_t i = 0; i < axes.size(); ++i) {
-    const auto d = static_cast<size_t>(NormalizedAxis(node, axes[i], in.size()));
+    const auto d = static_cast<size_t>(AxisOf(node, axes[i], in.size()));
     pad.before[d] = static_cast<int32_t>(pads[i]);
     pad.after[d] = static_cast<int32_t>(pads[axes.size() + i]);
   }
@@ -171,7 +171,7 @@ void LowerPad(Lowering& lowering, const Node& node) {
 
 void LowerConcat(Lowering& lowering, const Node& node) {
   Shape out = lowering.ShapeOf(node.outputs[0]);
-  const int64_t axis = NormalizedAxis(node, node.Int("axis", 0), out.size());
+  const int64_t axis = AxisOf(node, node.Int("axis", 0), out.size());
   const bool lift = axis == 0 || out[0] != 1;
   const QuantParams* params = lowering.OutputParams(node);
   std::vector<uint16_t> inputs;

@@ -8,7 +8,7 @@ namespace lutra::converter {
 
 void LowerSoftmax(Lowering& lowering, const Node& node) {
   const Shape shape = lowering.ShapeOf(node.inputs[0]);
-  const int64_t axis = NormalizedAxis(node, node.Int("axis", -1), shape.size());
+  const int64_t axis = AxisOf(node, node.Int("axis", -1), shape.size());
   const bool innermost = axis + 1 == static_cast<int64_t>(shape.size());
   const bool lift = !innermost && axis == 0;
   Shape whole = lift ? Lifted(shape) : shape;

@@ -293,6 +293,42 @@ bool Lowering::PortTakesTranspose(const Node& transpose) const {
          transpose.Ints("perm")[0] == 0 && ShapeOf(in).size() == ShapeOf(out).size();
 }
 
+void Lowering::SetInputType(schema::PortT& port, const QuantParams* params) {
+  if (options_.input_type == "float") return;
+  if (params == nullptr) {
+    throw Error("--input-type " + options_.input_type + ": input '" + port.name +
+                "' is float32 in this model");
+  }
+  if (options_.input_type == "int8") {
+    port.preferred = schema::PortType::int8;
+    return;
+  }
+  if (options_.input_type != "uint8") {
+    throw Error("--input-type '" + options_.input_type + "' is unknown; use float, int8 or uint8");
+  }
+  if (!options_.normalization) {
+    throw Error("--input-type uint8 needs --data, which says how pixels are normalized");
+  }
+  const Normalization& normalization = *options_.normalization;
+  const auto channels = static_cast<size_t>(tensor(port.tensor).shape.back());
+  for (const auto& list : {normalization.mean, normalization.std}) {
+    if (list.size() > 1 && list.size() != channels) {
+      throw Error("--input-type uint8: the data has mean or std for " +
+                  std::to_string(list.size()) + " channels, input '" + port.name + "' has " +
+                  std::to_string(channels));
+    }
+  }
+  std::vector<int8_t> table;
+  for (size_t c = 0; c < channels; ++c) {
+    for (int pixel = 0; pixel < 256; ++pixel) {
+      const float x = normalization.Apply(static_cast<float>(pixel), c);
+      table.push_back(static_cast<int8_t>(QuantizeValue(static_cast<double>(x), *params)));
+    }
+  }
+  port.preferred = schema::PortType::uint8;
+  port.pixel_table = AddBlobOf(table);
+}
+
 void Lowering::AddInputs() {
   for (const std::string& input : graph.inputs) {
     auto port = std::make_unique<schema::PortT>();
@@ -318,12 +354,7 @@ void Lowering::AddInputs() {
       }
       writer_.model.tensors[port->tensor]->name.clear();
     }
-    port->preferred = options_.input_type == "int8"    ? schema::PortType::int8
-                      : options_.input_type == "uint8" ? schema::PortType::uint8
-                                                       : schema::PortType::float32;
-    if (port->preferred == schema::PortType::int8 && params == nullptr) {
-      throw Error("--input-type int8: input '" + input + "' is float32 in this model");
-    }
+    SetInputType(*port, params);
     writer_.model.inputs.push_back(std::move(port));
   }
 }

@@ -87,6 +87,7 @@ class Lowering {
                  uint16_t output);
   uint16_t NewTensor(const QuantParams* params, const Shape& shape);
   void AddInputs();
+  void SetInputType(schema::PortT& port, const QuantParams* params);
   void AddOutputs();
   void LowerNode(const Node& node);
   std::optional<size_t> InputTranspose(const std::string& input) const;
@@ -131,6 +132,6 @@ void EmitClamp(Lowering& lowering, const Node& node, uint16_t unclamped, const Q
 /// Transposes a tensor into a temporary.
 uint16_t EmitTranspose(Lowering& lowering, const Node& node, uint16_t in,
                        const std::vector<int64_t>& permutation);
-int64_t NormalizedAxis(const Node& node, int64_t axis, size_t rank);
+int64_t AxisOf(const Node& node, int64_t axis, size_t rank);
 
 }  // namespace lutra::converter

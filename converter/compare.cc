@@ -1,0 +1,165 @@
+#include "converter/compare.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "converter/error.h"
+#include "converter/executor/float_executor.h"
+#include "runtime/hooks.h"
+
+namespace lutra::converter {
+namespace {
+
+// Isolated errors need a second run per sample; a few samples say enough about one operator.
+constexpr size_t kIsolatedSamples = 16;
+
+// Every element in row-major order, `index` counting them.
+template <typename Function>
+void ForEachElement(const TensorAccess& tensor, const Function& function) {
+  const auto columns = static_cast<size_t>(tensor.shape[tensor.rank - 1]);
+  size_t index = 0;
+  for (size_t row = 0; row < tensor.elements / columns; ++row) {
+    for (size_t c = 0; c < columns; ++c) function(index++, row * tensor.pixel_stride + c);
+  }
+}
+
+void AddErrors(const TensorAccess& tensor, std::span<const float> exact, SquareSums& sums) {
+  ForEachElement(tensor, [&](size_t i, size_t at) {
+    const double value = tensor.type == LUTRA_INT8
+                             ? static_cast<double>(tensor.scale) *
+                                   (static_cast<const int8_t*>(tensor.data)[at] - tensor.zero_point)
+                             : static_cast<double>(static_cast<const float*>(tensor.data)[at]);
+    const double wanted = static_cast<double>(exact[i]);
+    sums.signal += wanted * wanted;
+    sums.noise += (wanted - value) * (wanted - value);
+  });
+}
+
+void Overwrite(const TensorAccess& tensor, std::span<const float> exact) {
+  ForEachElement(tensor, [&](size_t i, size_t at) {
+    if (tensor.type == LUTRA_INT8) {
+      const float low = static_cast<float>(-128 - tensor.zero_point);
+      const float high = static_cast<float>(127 - tensor.zero_point);
+      const float q = std::nearbyint(std::clamp(exact[i] / tensor.scale, low, high));
+      static_cast<int8_t*>(tensor.data)[at] =
+          static_cast<int8_t>(tensor.zero_point + static_cast<int32_t>(q));
+    } else {
+      static_cast<float*>(tensor.data)[at] = exact[i];
+    }
+  });
+}
+
+struct Watch {
+  const TensorMap* exact;
+  std::vector<SquareSums>* sums;
+
+  // The float value of a tensor; empty when there is none of its size.
+  std::span<const float> Exact(const TensorAccess& tensor) const {
+    const auto found = exact->find(tensor.name);
+    if (found == exact->end() || found->second.elements() != tensor.elements) return {};
+    return found->second.as<float>();
+  }
+};
+
+void MakeInputsExact(void* user, const OperatorEvent& event) {
+  const Watch& watch = *static_cast<const Watch*>(user);
+  for (size_t i = 0; i < event.input_count; ++i) {
+    const TensorAccess tensor = event.Input(i);
+    if (tensor.constant) continue;
+    const std::span<const float> exact = watch.Exact(tensor);
+    if (!exact.empty()) Overwrite(tensor, exact);
+  }
+}
+
+void MeasureOutput(void* user, const OperatorEvent& event, uint64_t) {
+  const Watch& watch = *static_cast<const Watch*>(user);
+  const TensorAccess tensor = event.Output(0);
+  const std::span<const float> exact = watch.Exact(tensor);
+  if (!exact.empty()) AddErrors(tensor, exact, (*watch.sums)[event.index]);
+}
+
+bool IsRowOfScores(const lutra_port& port) {
+  size_t wide = 0;
+  for (size_t d = 0; d < port.rank; ++d) wide += port.shape[d] > 1 ? 1 : 0;
+  return wide == 1 && port.elements > 1;
+}
+
+size_t Largest(std::span<const float> scores) {
+  return static_cast<size_t>(std::ranges::max_element(scores) - scores.begin());
+}
+
+}  // namespace
+
+double SquareSums::SqnrDb() const {
+  if (noise == 0) return std::numeric_limits<double>::quiet_NaN();
+  // A signal of nothing but zeros that came out otherwise.
+  if (signal == 0) return 0;
+  return 10 * std::log10(signal / noise);
+}
+
+double Comparison::WorstOutputDb() const {
+  double worst = std::numeric_limits<double>::quiet_NaN();
+  for (const SquareSums& output : outputs) worst = std::fmin(worst, output.SqnrDb());
+  return worst;
+}
+
+double Comparison::Top1Agreement() const {
+  if (!classifier || samples == 0) return std::numeric_limits<double>::quiet_NaN();
+  return static_cast<double>(agreeing) / static_cast<double>(samples);
+}
+
+Comparison CompareOnData(const Graph& graph, RuntimeSession& session, const Dataset& data,
+                         const Progress& progress) {
+  if (graph.inputs.size() != 1) throw Error("comparing needs a network with one input");
+  const size_t operators = OperatorCount(session.model());
+  const std::vector<lutra_port> outputs = session.Outputs();
+  std::set<std::string> names(graph.outputs.begin(), graph.outputs.end());
+  for (size_t i = 0; i < TensorCount(session.model()); ++i) {
+    names.insert(AccessTensor(session.context(), i).name);
+  }
+  Comparison result;
+  result.cumulative.resize(operators);
+  result.isolated.resize(operators);
+  result.outputs.resize(outputs.size());
+  result.classifier = outputs.size() == 1 && IsRowOfScores(outputs[0]);
+  FloatExecutor executor(graph);
+  const std::string& input = graph.inputs[0];
+  for (size_t s = 0; s < data.size(); ++s) {
+    const Tensor sample = AsInput(data.Get(s), *graph.Info(input)->dims);
+    TensorMap exact;
+    executor.Run({{input, sample}}, [&](const std::string& value, const Tensor& tensor) {
+      if (names.contains(value) && IsFloating(tensor.type())) {
+        exact[value] = tensor.Cast(DataType::float32);
+      }
+    });
+    Watch watch{&exact, &result.cumulative};
+    SetHook(session.context(), {&watch, nullptr, MeasureOutput});
+    session.Run({sample});
+    for (size_t o = 0; o < outputs.size(); ++o) {
+      const Tensor actual = session.Output(o);
+      const std::span<const float> got = actual.as<float>();
+      const std::span<const float> wanted = exact.at(outputs[o].name).as<float>();
+      if (got.size() != wanted.size()) {
+        throw Error(std::string("output '") + outputs[o].name + "' differs in size from ONNX's");
+      }
+      for (size_t i = 0; i < got.size(); ++i) {
+        const double w = static_cast<double>(wanted[i]), g = static_cast<double>(got[i]);
+        result.outputs[o].signal += w * w;
+        result.outputs[o].noise += (w - g) * (w - g);
+      }
+      if (result.classifier) result.agreeing += Largest(got) == Largest(wanted) ? 1 : 0;
+    }
+    if (s < kIsolatedSamples) {
+      watch.sums = &result.isolated;
+      SetHook(session.context(), {&watch, MakeInputsExact, MeasureOutput});
+      session.Run({sample});
+    }
+    SetHook(session.context(), {});
+    ++result.samples;
+    if (progress) progress("check", s + 1, data.size());
+  }
+  return result;
+}
+
+}  // namespace lutra::converter

@@ -1,0 +1,39 @@
+// The emitted file against the float network, operator by operator, in the real runtime.
+//
+// Cumulative: every operator's output after the operators before it have made their errors.
+// Isolated: every operator gets exact inputs (the float network's values, quantized for it), so its
+// error is its own.
+#pragma once
+
+#include <vector>
+
+#include "converter/data/dataset.h"
+#include "converter/graph/graph.h"
+#include "converter/quantize/calibrate.h"
+#include "converter/runtime_session.h"
+
+namespace lutra::converter {
+
+/// Signal and noise energy; the ratio is 10 log10(signal / noise).
+struct SquareSums {
+  double signal = 0, noise = 0;
+  /// NaN: nothing was compared, or the values were identical.
+  double SqnrDb() const;
+};
+
+struct Comparison {
+  std::vector<SquareSums> cumulative, isolated;  ///< per operator of the file
+  std::vector<SquareSums> outputs;               ///< per output of the model
+  size_t samples = 0;
+  bool classifier = false;       ///< one output that is one row of scores
+  size_t agreeing = 0;           ///< samples with the same largest score
+  double WorstOutputDb() const;  ///< NaN: all identical
+  double Top1Agreement() const;  ///< fraction; NaN unless classifier
+};
+
+/// Tensors of the file are matched with the graph's values by name. The graph is the optimized one
+/// that the file was made from, with one input.
+Comparison CompareOnData(const Graph& graph, RuntimeSession& session, const Dataset& data,
+                         const Progress& progress);
+
+}  // namespace lutra::converter

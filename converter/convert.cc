@@ -1,0 +1,169 @@
+#include "converter/convert.h"
+
+#include <limits>
+
+#include "converter/compare.h"
+#include "converter/error.h"
+#include "converter/executor/float_executor.h"
+#include "converter/lower/lower.h"
+#include "converter/passes/passes.h"
+#include "converter/quantize/quantize.h"
+#include "converter/quantize/recipe.h"
+#include "runtime/hooks.h"
+#include "runtime/tools/file.h"
+
+namespace lutra::converter {
+namespace {
+
+constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
+// Any number does; the same one makes conversions reproducible.
+constexpr uint64_t kGoldenSeed = 1;
+
+Graph LoadGraph(const std::string& path, ImportOptions import) {
+  if (!import.why_unsupported) import.why_unsupported = WhyUnsupported;
+  Graph graph = ImportOnnx(path, import);
+  try {
+    OptimizeGraph(graph);
+  } catch (const Error& error) {
+    throw Error(path + ": " + error.what());
+  }
+  return graph;
+}
+
+std::vector<uint8_t> ReadWhole(const std::string& path) {
+  std::vector<uint8_t> bytes;
+  std::string error;
+  if (!tools::ReadFile(path, &bytes, &error)) throw Error(error);
+  return bytes;
+}
+
+std::string ReadRecipeFile(const ConvertOptions& options) {
+  if (!options.recipe_path) return "";
+  const std::vector<uint8_t> bytes = ReadWhole(*options.recipe_path);
+  if (bytes.empty()) throw Error(*options.recipe_path + ": is empty");
+  return {bytes.begin(), bytes.end()};
+}
+
+void RefuseFallbacks(const Quantization& quantization) {
+  if (quantization.float_reason.empty()) return;
+  std::string nodes;
+  for (const auto& [label, reason] : quantization.float_reason) {
+    nodes += (nodes.empty() ? "" : "; ") + label + ": " + reason;
+  }
+  throw Error("--strict: these nodes would run in float32: " + nodes);
+}
+
+LayerReport DescribeLayer(const OperatorInfo& info) {
+  LayerReport layer;
+  layer.name = info.output_name;
+  layer.op = info.type;
+  layer.bytes = info.weight_bytes;
+  layer.kernel_row = info.row;
+  layer.isolated_sqnr_db = layer.cumulative_sqnr_db = kNotMeasured;
+  return layer;
+}
+
+void AddErrors(const Comparison& comparison, std::vector<LayerReport>& layers) {
+  for (size_t i = 0; i < layers.size(); ++i) {
+    layers[i].isolated_sqnr_db = comparison.isolated[i].SqnrDb();
+    layers[i].cumulative_sqnr_db = comparison.cumulative[i].SqnrDb();
+  }
+}
+
+// What the file says about its own accuracy.
+std::unique_ptr<schema::CertificateT> Certify(const Comparison& comparison, uint64_t data_hash) {
+  auto certificate = std::make_unique<schema::CertificateT>();
+  certificate->metric = comparison.classifier ? "top1_agreement" : "output_sqnr_db";
+  certificate->value = static_cast<float>(comparison.classifier ? comparison.Top1Agreement()
+                                                                : comparison.WorstOutputDb());
+  certificate->samples = static_cast<uint32_t>(comparison.samples);
+  certificate->data_hash = data_hash;
+  for (const SquareSums& sums : comparison.cumulative) {
+    certificate->layer_sqnr_db.push_back(static_cast<float>(sums.SqnrDb()));
+  }
+  return certificate;
+}
+
+// Runs the file as it will be written, but for what these runs find out: errors and golden check.
+void CheckModel(const Graph& graph, const Dataset* data, const ConvertOptions& options,
+                LoweredModel& lowered, ConvertReport& report) {
+  const std::vector<uint8_t> draft = lowered.writer.Finish();
+  RuntimeSession session(draft, options.output_path);
+  for (size_t i = 0; i < lowered.operators.size(); ++i) {
+    const LoweredOperator& op = lowered.operators[i];
+    LayerReport layer = DescribeLayer(DescribeOperator(session.model(), i));
+    layer.name = op.layer;
+    layer.op = op.op;
+    layer.scheme = op.scheme;
+    layer.fp32_bytes = op.fp32_bytes;
+    layer.float_reason = op.float_reason;
+    report.layers.push_back(std::move(layer));
+  }
+  if (data != nullptr && graph.inputs.size() == 1) {
+    const Comparison comparison = CompareOnData(graph, session, *data, options.progress);
+    AddErrors(comparison, report.layers);
+    report.samples = comparison.samples;
+    report.top1_agreement = comparison.Top1Agreement();
+    report.output_sqnr_db = comparison.WorstOutputDb();
+    lowered.writer.model.certificate = Certify(comparison, data->Hash());
+  }
+  lowered.writer.model.golden = std::make_unique<schema::GoldenCheckT>();
+  lowered.writer.model.golden->seed = kGoldenSeed;
+  lowered.writer.model.golden->output_crc = GoldenCrcs(session, kGoldenSeed);
+}
+
+}  // namespace
+
+ConvertReport Convert(const ConvertOptions& options, const Dataset* data) {
+  const Graph graph = LoadGraph(options.model_path, options.import);
+  const std::string recipe = ReadRecipeFile(options);
+  std::map<std::string, LayerScheme> schemes =
+      ReadRecipe(graph, options.scheme, recipe, options.recipe_path.value_or("recipe"));
+  ConvertReport report;
+  report.top1_agreement = report.output_sqnr_db = kNotMeasured;
+  report.recipe_json = WriteRecipe(graph, options.scheme, schemes);
+  const Quantization quantization =
+      QuantizeGraph(graph, std::move(schemes), data, options.progress);
+  if (options.strict) RefuseFallbacks(quantization);
+
+  LowerOptions lower;
+  lower.input_type = options.input_type;
+  lower.producer = "lutra " + std::string(lutra_version());
+  if (data != nullptr) lower.normalization = data->normalization();
+  LoweredModel lowered = Lower(graph, quantization, lower);
+  lowered.writer.model.fp32_bytes = graph.fp32_bytes;
+  CheckModel(graph, data, options, lowered, report);
+
+  const std::vector<uint8_t> file = lowered.writer.Finish();
+  std::string error;
+  if (!tools::WriteFile(options.output_path, file, &error)) throw Error(error);
+  report.fp32_bytes = graph.fp32_bytes;
+  report.output_bytes = file.size();
+  report.output_channels = lowered.output_channels;
+  report.operators = lowered.operators.size();
+  report.float_fallbacks = quantization.float_reason.size();
+  return report;
+}
+
+CompareReport Compare(const std::string& onnx_path, const std::string& lutra_path,
+                      const ImportOptions& import, const Dataset& data) {
+  const Graph graph = LoadGraph(onnx_path, import);
+  const std::vector<uint8_t> file = ReadWhole(lutra_path);
+  RuntimeSession session(file, lutra_path);
+  const Comparison comparison = CompareOnData(graph, session, data, {});
+  std::vector<LayerReport> layers;
+  for (size_t i = 0; i < OperatorCount(session.model()); ++i) {
+    layers.push_back(DescribeLayer(DescribeOperator(session.model(), i)));
+  }
+  AddErrors(comparison, layers);
+  CompareReport report;
+  for (LayerReport& layer : layers) {
+    if (!layer.name.empty()) report.layers.push_back(std::move(layer));
+  }
+  report.output_sqnr_db = comparison.WorstOutputDb();
+  report.top1_agreement = comparison.Top1Agreement();
+  report.samples = comparison.samples;
+  return report;
+}
+
+}  // namespace lutra::converter

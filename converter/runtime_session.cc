@@ -1,0 +1,108 @@
+#include "converter/runtime_session.h"
+
+#include "converter/error.h"
+#include "schema/container.h"
+#include "schema/golden.h"
+
+namespace lutra::converter {
+namespace {
+
+lutra_error NewError() {
+  lutra_error error;
+  lutra_error_init(&error);
+  return error;
+}
+
+template <typename Function>
+std::vector<lutra_port> Ports(const lutra_model* model, size_t count, Function function) {
+  std::vector<lutra_port> ports(count);
+  for (size_t i = 0; i < count; ++i) {
+    ports[i] = {};
+    ports[i].struct_size = sizeof(lutra_port);
+    lutra_error error = NewError();
+    if (function(model, i, &ports[i], &error) != LUTRA_OK) throw Error(error.message);
+  }
+  return ports;
+}
+
+size_t ElementBytes(lutra_type type) { return type == LUTRA_FLOAT32 ? sizeof(float) : 1; }
+
+}  // namespace
+
+RuntimeSession::RuntimeSession(std::span<const uint8_t> file, std::string name)
+    : name_(std::move(name)),
+      model_(nullptr, &lutra_model_close),
+      context_(nullptr, &lutra_context_destroy) {
+  lutra_error error = NewError();
+  lutra_model* model = nullptr;
+  Check(lutra_model_open_buffer(file.data(), file.size(), nullptr, &model, &error), error);
+  model_.reset(model);
+  lutra_context* context = nullptr;
+  Check(lutra_context_create(model, nullptr, &context, &error), error);
+  context_.reset(context);
+}
+
+void RuntimeSession::Check(lutra_status status, const lutra_error& error) const {
+  if (status != LUTRA_OK) throw Error(name_ + ": " + error.message);
+}
+
+std::vector<lutra_port> RuntimeSession::Inputs() const {
+  return Ports(model(), lutra_model_input_count(model()), lutra_model_input);
+}
+
+std::vector<lutra_port> RuntimeSession::Outputs() const {
+  return Ports(model(), lutra_model_output_count(model()), lutra_model_output);
+}
+
+void RuntimeSession::Run(const std::vector<Tensor>& inputs) {
+  lutra_error error = NewError();
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const std::span<const float> values = inputs[i].as<float>();
+    Check(lutra_context_set_input(context(), i, LUTRA_FLOAT32, values.data(), values.size_bytes(),
+                                  &error),
+          error);
+  }
+  Check(lutra_context_run(context(), &error), error);
+}
+
+Tensor RuntimeSession::Output(size_t index) const {
+  const lutra_port port = Outputs().at(index);
+  Tensor tensor(DataType::float32, {port.shape, port.shape + port.rank});
+  const std::span<float> values = tensor.as<float>();
+  lutra_error error = NewError();
+  Check(lutra_context_get_output(context_.get(), index, LUTRA_FLOAT32, values.data(),
+                                 values.size_bytes(), &error),
+        error);
+  return tensor;
+}
+
+std::vector<uint32_t> GoldenCrcs(RuntimeSession& session, uint64_t seed) {
+  lutra_error error = NewError();
+  const std::vector<lutra_port> inputs = session.Inputs();
+  std::vector<std::vector<uint8_t>> buffers;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const size_t bytes = inputs[i].elements * ElementBytes(inputs[i].native_type);
+    std::vector<uint8_t>& buffer = buffers.emplace_back(bytes);
+    const auto type = inputs[i].native_type == LUTRA_INT8 ? schema::TensorType::int8
+                                                          : schema::TensorType::float32;
+    FillGoldenInput(seed, static_cast<uint32_t>(i), type, inputs[i].elements, buffer.data());
+    if (lutra_context_borrow_input(session.context(), i, buffer.data(), bytes, &error) !=
+        LUTRA_OK) {
+      throw Error(error.message);
+    }
+  }
+  lutra_context_reset(session.context());
+  if (lutra_context_run(session.context(), &error) != LUTRA_OK) throw Error(error.message);
+  std::vector<uint32_t> crcs;
+  for (size_t i = 0; i < lutra_model_output_count(session.model()); ++i) {
+    const void* data = nullptr;
+    size_t bytes = 0;
+    if (lutra_context_output_data(session.context(), i, &data, &bytes, &error) != LUTRA_OK) {
+      throw Error(error.message);
+    }
+    crcs.push_back(Crc32c(data, bytes));
+  }
+  return crcs;
+}
+
+}  // namespace lutra::converter
