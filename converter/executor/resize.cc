@@ -53,12 +53,15 @@ std::string WhyNotResize(const Node& node) {
 struct AxisPlan {
   int64_t input = 1, output = 1;
   double scale = 1, start = 0, end = 1;
+  /// ONNX's length_resized in the coordinate formulas: scale * input, not rounded down. (Its
+  /// reference and test cases do so; some runtimes take the rounded length.)
+  double stretched = 1;
 };
 
 /// Where output position i lies on the input axis.
 double Coordinate(const std::string& how, const AxisPlan& axis, int64_t i) {
   const auto x = static_cast<double>(i);
-  const auto in = static_cast<double>(axis.input), out = static_cast<double>(axis.output);
+  const auto in = static_cast<double>(axis.input), out = axis.stretched;
   if (how == "asymmetric") return x / axis.scale;
   if (how == "align_corners") return axis.output == 1 ? 0 : x * (in - 1) / (out - 1);
   if (how == "pytorch_half_pixel" && axis.output == 1) return 0;
@@ -70,7 +73,7 @@ double Coordinate(const std::string& how, const AxisPlan& axis, int64_t i) {
   const double half_pixel = (x + 0.5) / axis.scale - 0.5;
   if (how != "half_pixel_symmetric") return half_pixel;
   // The true output length may be shorter than scale * input: keep the picture centred.
-  return in / 2 * (1 - out / (axis.scale * in)) + half_pixel;
+  return in / 2 * (1 - static_cast<double>(axis.output) / out) + half_pixel;
 }
 
 int64_t NearestIndex(const std::string& how, double x) {
@@ -193,6 +196,7 @@ std::vector<AxisPlan> PlanAxes(const Call& call) {
   } else {
     throw Error("neither scales nor sizes are given");
   }
+  for (AxisPlan& plan : plans) plan.stretched = static_cast<double>(plan.input) * plan.scale;
   const Tensor* roi = call.Optional(1);
   if (roi != nullptr && roi->elements() > 0 && OptionsOf(call.node).crops()) {
     const std::vector<float> bounds = roi->ToFloats();

@@ -35,6 +35,14 @@ std::string OldBroadcast(Canonicalizer& canonical, Node& node, int64_t opset) {
   return "";
 }
 
+/// Before opset 7 a slope per channel was a plain vector.
+std::string PRelu(Canonicalizer& canonical, Node& node, int64_t opset) {
+  if (opset >= 7 || canonical.Rank(node.Input(1)) != 1) return "";
+  node.attributes["broadcast"] = int64_t{1};
+  node.attributes["axis"] = int64_t{1};
+  return OldBroadcast(canonical, node, opset);
+}
+
 std::string Gemm(Canonicalizer&, Node& node, int64_t) {
   node.attributes.erase("broadcast");
   return "";
@@ -202,6 +210,7 @@ CanonicalRule FindCanonicalRule(std::string_view op) {
       {"Equal", OldBroadcast},
       {"Greater", OldBroadcast},
       {"Less", OldBroadcast},
+      {"PRelu", PRelu},
       {"Gemm", Gemm},
       {"Dropout", Dropout},
       {"BatchNormalization", BatchNormalization},

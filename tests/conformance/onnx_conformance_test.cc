@@ -1,0 +1,77 @@
+// The node, simple, pytorch-operator and pytorch-converted sets of ONNX's backend tests: every case
+// whose operators and types are supported must pass. The rest are listed by reason.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+#include <map>
+#include <set>
+
+#include "conformance/onnx_case.h"
+
+namespace lutra::converter {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Fewer passing cases mean that support was lost.
+constexpr int kLeastPassing = 330;
+
+constexpr const char* kQuantized[] = {"QuantizeLinear",       "DequantizeLinear", "QLinearConv",
+                                      "QLinearMatMul",        "ConvInteger",      "MatMulInteger",
+                                      "DynamicQuantizeLinear"};
+
+fs::path DataFolder() {
+  const char* given = std::getenv("LUTRA_ONNX_TESTDATA");
+  return given != nullptr ? given : "/usr/share/libonnx-testdata/data";
+}
+
+TEST_CASE("ONNX backend test suite") {
+  const fs::path data = DataFolder();
+  if (!fs::is_directory(data / "node")) {
+    std::cout << "SKIPPED: no ONNX test data in " << data.string()
+              << ": install libonnx-testdata or set LUTRA_ONNX_TESTDATA\n";
+    return;
+  }
+  int passed = 0, failed = 0, skipped = 0;
+  std::map<std::string, int> reasons;
+  std::set<std::string> passing_operators;
+  for (const char* set : {"node", "simple", "pytorch-operator", "pytorch-converted"}) {
+    std::set<fs::path> folders;
+    for (const auto& entry : fs::directory_iterator(data / set)) folders.insert(entry.path());
+    int passed_here = 0, skipped_here = 0;
+    for (const fs::path& folder : folders) {
+      const CaseResult result = RunCase(folder);
+      switch (result.verdict) {
+        case CaseResult::Verdict::passed:
+          ++passed_here;
+          passing_operators.insert(result.operators.begin(), result.operators.end());
+          break;
+        case CaseResult::Verdict::skipped:
+          ++skipped_here;
+          ++reasons[result.reason];
+          break;
+        case CaseResult::Verdict::failed:
+          ++failed;
+          FAIL_CHECK(folder.filename().string() << ": " << result.reason);
+          break;
+      }
+    }
+    std::cout << set << ": " << passed_here << " passed, " << skipped_here << " skipped of "
+              << folders.size() << "\n";
+    passed += passed_here;
+    skipped += skipped_here;
+  }
+  std::cout << "all: " << passed << " passed, " << failed << " failed, " << skipped
+            << " skipped:\n";
+  for (const auto& [reason, count] : reasons) std::cout << "  " << count << "  " << reason << "\n";
+  CHECK(passed >= kLeastPassing);
+  for (const char* op : kQuantized) {
+    CAPTURE(op);
+    CHECK(passing_operators.contains(op));
+  }
+}
+
+}  // namespace
+}  // namespace lutra::converter
