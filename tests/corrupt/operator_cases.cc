@@ -1,0 +1,462 @@
+// One rule of one operator broken at a time.
+#include <limits>
+
+#include "corrupt/cases.h"
+#include "corrupt/fixtures.h"
+
+namespace lutra::test {
+namespace {
+
+std::vector<uint8_t> EditedConv(const std::function<void(ModelBuilder&, schema::ConvT&)>& edit) {
+  return ConvModel([&](ModelBuilder& b) { edit(b, *b.model().operators[0]->options.AsConv()); });
+}
+
+schema::PoolT Pool(schema::PoolKind kind, uint16_t kernel, uint16_t stride, uint16_t pad) {
+  schema::PoolT pool;
+  pool.kind = kind;
+  pool.kernel_h = pool.kernel_w = kernel;
+  pool.stride_h = pool.stride_w = stride;
+  pool.pad_top = pool.pad_left = pool.pad_bottom = pool.pad_right = pad;
+  return pool;
+}
+
+schema::PoolT Average(std::vector<uint32_t> counts) {
+  schema::PoolT pool = Pool(schema::PoolKind::average, 3, 1, 1);
+  pool.multipliers.assign(counts.size(), 0.25F);
+  pool.counts = std::move(counts);
+  return pool;
+}
+
+schema::BinaryT Add(int32_t multiplier) {
+  schema::BinaryT add;
+  add.multiplier_a = add.multiplier_b = multiplier;
+  add.multiplier = 0.5F;
+  return add;
+}
+
+schema::SliceT Slice(std::vector<int32_t> begin, std::vector<int32_t> step) {
+  schema::SliceT slice;
+  slice.begin = std::move(begin);
+  slice.step = std::move(step);
+  return slice;
+}
+
+schema::PadT Pad(schema::PadKind kind, std::vector<int32_t> before, std::vector<int32_t> after) {
+  schema::PadT pad;
+  pad.kind = kind;
+  pad.before = std::move(before);
+  pad.after = std::move(after);
+  return pad;
+}
+
+schema::ReduceT Reduce(schema::ReduceKind kind, std::vector<uint8_t> axes) {
+  schema::ReduceT reduce;
+  reduce.kind = kind;
+  reduce.axes = std::move(axes);
+  reduce.multiplier = 0.5F;
+  return reduce;
+}
+
+schema::ResizeT Nearest(std::vector<uint16_t> height, std::vector<uint16_t> width) {
+  schema::ResizeT resize;
+  resize.height = std::make_unique<schema::ResizeAxisT>();
+  resize.height->source = std::move(height);
+  resize.width = std::make_unique<schema::ResizeAxisT>();
+  resize.width->source = std::move(width);
+  return resize;
+}
+
+schema::MatMulT MatMul() {
+  schema::MatMulT matmul;
+  matmul.multiplier = 0.01F;
+  return matmul;
+}
+
+/// Linear [1,k] -> [1,1] with every weight the same.
+std::vector<uint8_t> LinearModel(size_t k, int8_t weight, int32_t bias, float multiplier) {
+  return Int8Model(schema::LinearT{}, {1, static_cast<int32_t>(k)}, {1, 1}, [&](auto& b) {
+    auto* linear = b.model().operators[0]->options.AsLinear();
+    linear->weights = b.IntWeights(std::vector<int8_t>(k, weight), {bias}, {multiplier});
+  });
+}
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+std::vector<CorruptCase> StructureCases() {
+  return {
+      {"operator_unknown", Code::malformed, "operator 0: unknown operator 0",
+       [] { return ConvModel([](auto& b) { b.model().operators[0]->options.Reset(); }); }},
+      {"operator_without_inputs", Code::malformed, "operator 0 (Conv): has no input",
+       [] { return ConvModel([](auto& b) { b.model().operators[0]->inputs.clear(); }); }},
+      {"operator_with_two_outputs", Code::malformed,
+       "operator 0 (Conv): has not exactly one output",
+       [] { return ConvModel([](auto& b) {
+              b.model().operators[0]->outputs = {1, 1};
+            }); }},
+      {"operator_input_missing", Code::malformed, "operator 0 (Conv): an input is tensor 2 of 2",
+       [] { return ConvModel([](auto& b) { b.model().operators[0]->inputs = {2}; }); }},
+      {"operator_too_many_inputs", Code::malformed, "operator 0 (Conv): 2 inputs instead of 1",
+       [] { return ConvModel([](auto& b) {
+              b.model().operators[0]->inputs = {0, 0};
+            }); }},
+      {"operator_on_constants_alone", Code::malformed,
+       "operator 0 (Binary): a constant input is not allowed here",
+       [] {
+         return PairModel(Add(1), {1, 4}, {1, 4}, {1, 4}, [](auto& b) {
+           b.model().inputs.resize(1);
+           b.tensor(1).lifetime = schema::Lifetime::constant;
+           b.tensor(1).blob = b.BlobOf(std::vector<int8_t>(4, 1));
+           b.model().operators[0]->inputs = {1, 1};
+         });
+       }},
+  };
+}
+
+std::vector<CorruptCase> ConvCases() {
+  return {
+      {"conv_stride_zero", Code::malformed, "operator 0 (Conv): kernel, stride or dilation is 0",
+       [] { return EditedConv([](auto&, auto& conv) { conv.stride_w = 0; }); }},
+      {"conv_window_too_large", Code::malformed,
+       "operator 0 (Conv): a window of 65535 over 6 padded positions",
+       [] { return EditedConv([](auto&, auto& conv) { conv.kernel_h = 65535; }); }},
+      {"conv_output_shape_wrong", Code::malformed,
+       "operator 0 (Conv): the output's shape is [1,4,4,3] instead of [1,2,4,3]",
+       [] { return EditedConv([](auto&, auto& conv) { conv.stride_h = 2; }); }},
+      {"conv_groups_zero", Code::malformed,
+       "operator 0 (Conv): 0 groups of 2 input and 3 output channels",
+       [] { return EditedConv([](auto&, auto& conv) { conv.groups = 0; }); }},
+      {"conv_groups_do_not_divide", Code::malformed,
+       "operator 0 (Conv): 2 groups of 2 input and 3 output channels",
+       [] { return EditedConv([](auto&, auto& conv) { conv.groups = 2; }); }},
+      {"conv_dynamic", Code::malformed, "operator 0 (Conv): compute dynamic is for Linear only",
+       [] {
+         return EditedConv([](auto&, auto& conv) { conv.compute = schema::Compute::dynamic; });
+       }},
+      {"conv_compute_unknown", Code::malformed, "operator 0 (Conv): unknown compute 3",
+       [] {
+         return EditedConv(
+             [](auto&, auto& conv) { conv.compute = static_cast<schema::Compute>(3); });
+       }},
+      {"conv_float_on_int8", Code::malformed,
+       "operator 0 (Conv): the output is int8 instead of float32",
+       [] {
+         return EditedConv([](auto&, auto& conv) { conv.compute = schema::Compute::float_; });
+       }},
+      {"conv_without_weights", Code::malformed, "operator 0 (Conv): has no weights",
+       [] { return EditedConv([](auto&, auto& conv) { conv.weights.reset(); }); }},
+      {"conv_weights_too_short", Code::malformed,
+       "operator 0 (Conv): weights take 54 bytes, blob 2 has 53",
+       [] {
+         return EditedConv([](auto& b, auto& conv) {
+           conv.weights->values = b.BlobOf(std::vector<int8_t>(53, 1));
+         });
+       }},
+      {"conv_weights_blob_missing", Code::malformed,
+       "operator 0 (Conv): weights are in blob 40 of 2",
+       [] { return EditedConv([](auto&, auto& conv) { conv.weights->values = 40; }); }},
+      {"conv_params_without_zero_points", Code::malformed,
+       "operator 0 (Conv): channel parameters take 27 bytes, blob 1 has 24",
+       [] { return EditedConv([](auto&, auto& conv) { conv.weights->has_zero_points = true; }); }},
+      {"conv_weights_of_9_bits", Code::malformed,
+       "operator 0 (Conv): weights of 9 bits, 2 to 8 are allowed",
+       [] { return EditedConv([](auto&, auto& conv) { conv.weights->bits = 9; }); }},
+      {"conv_fp16_weights_on_int8", Code::malformed,
+       "operator 0 (Conv): floating-point weights go with compute float alone",
+       [] {
+         return EditedConv(
+             [](auto&, auto& conv) { conv.weights->kind = schema::WeightKind::fp16; });
+       }},
+      {"conv_range_empty", Code::malformed, "operator 0 (Conv): range 5..4 is empty",
+       [] {
+         return EditedConv([](auto&, auto& conv) {
+           conv.int_range =
+               std::make_unique<schema::IntRange>(static_cast<int8_t>(5), static_cast<int8_t>(4));
+         });
+       }},
+      {"conv_float_range_on_int8", Code::malformed,
+       "operator 0 (Conv): a float range on an operator that takes none",
+       [] {
+         return EditedConv([](auto&, auto& conv) {
+           conv.float_range = std::make_unique<schema::FloatRange>(0.0F, 6.0F);
+         });
+       }},
+  };
+}
+
+std::vector<CorruptCase> WeightCases() {
+  return {
+      {"multiplier_negative", Code::malformed,
+       "operator 0 (Linear): multiplier -1 of channel 0 is not finite, normal and positive",
+       [] { return LinearModel(4, 1, 0, -1.0F); }},
+      {"multiplier_infinite", Code::malformed,
+       "operator 0 (Linear): multiplier inf of channel 0 is not finite, normal and positive",
+       [] { return LinearModel(4, 1, 0, kInfinity); }},
+      // 4 * 127 over the bias, or 4 * 128 below it: the bias is chosen so that the largest sum is
+      // INT32_MAX + 1.
+      {"sum_overflows_by_bias", Code::malformed,
+       "operator 0 (Linear): sums 2147482628..2147483648 of channel 0 do not fit int32",
+       [] { return LinearModel(4, 1, INT32_MAX - 4 * 127 + 1, 1.0F); }},
+      // A negative weight turns the two round: 4 * 3 * 127 below the bias.
+      {"sum_underflows_by_bias", Code::malformed,
+       "operator 0 (Linear): sums -2147483649..-2147480589 of channel 0 do not fit int32",
+       [] { return LinearModel(4, -3, INT32_MIN + 4 * 3 * 127 - 1, 1.0F); }},
+      // 16 weights of 7 - (-100) = 107: 16 * 107 * 127 = 217424 over, 16 * 107 * 128 below.
+      {"sum_overflows_in_4_bits_with_zero_point", Code::malformed,
+       "operator 0 (Linear): sums 2147047088..2147483648 of channel 0 do not fit int32",
+       [] {
+         return Int8Model(schema::LinearT{}, {1, 16}, {1, 1}, [](auto& b) {
+           b.model().operators[0]->options.AsLinear()->weights = b.IntWeights(
+               std::vector<int8_t>(16, 7), {INT32_MAX - 217424 + 1}, {1.0F}, {-100}, 4);
+         });
+       }},
+      {"float_weight_nan", Code::malformed, "operator 0 (Linear): weight 2 is not finite",
+       [] {
+         return FloatModel(schema::LinearT{}, {1, 3}, {1, 1}, [](auto& b) {
+           auto* linear = b.model().operators[0]->options.AsLinear();
+           linear->compute = schema::Compute::float_;
+           linear->weights =
+               b.FloatWeights({1.0F, 2.0F, std::numeric_limits<float>::quiet_NaN()}, {0.0F});
+         });
+       }},
+      {"float_bias_infinite", Code::malformed,
+       "operator 0 (Linear): bias of channel 0 is not finite",
+       [] {
+         return FloatModel(schema::LinearT{}, {1, 1}, {1, 1}, [](auto& b) {
+           auto* linear = b.model().operators[0]->options.AsLinear();
+           linear->compute = schema::Compute::dynamic;
+           linear->weights = b.ScaledWeights({1}, {kInfinity}, {1.0F});
+         });
+       }},
+      {"linear_output_shape_wrong", Code::malformed,
+       "operator 0 (Linear): the output's shape is [1,3,1] instead of [1,2,1]",
+       [] {
+         return Int8Model(schema::LinearT{}, {1, 2, 4}, {1, 3, 1}, [](auto& b) {
+           b.model().operators[0]->options.AsLinear()->weights =
+               b.IntWeights({1, 1, 1, 1}, {0}, {1.0F});
+         });
+       }},
+  };
+}
+
+std::vector<CorruptCase> ArithmeticCases() {
+  return {
+      {"matmul_inner_sizes_differ", Code::malformed,
+       "operator 0 (MatMul): cannot multiply [1,2,3] by [1,4,2]",
+       [] {
+         return PairModel(MatMul(), {1, 2, 3}, {1, 4, 2}, {1, 2, 2});
+       }},
+      {"matmul_mixes_samples", Code::malformed,
+       "operator 0 (MatMul): mixes the samples of a batch in a model that is batchable",
+       [] {
+         return PairModel(MatMul(), {2, 3}, {3, 2}, {2, 2});
+       }},
+      {"matmul_sum_overflows", Code::malformed,
+       "operator 0 (MatMul): sums up to 2147500032 do not fit int32",
+       [] {
+         return PairModel(MatMul(), {1, 1, 131073}, {1, 131073, 1}, {1, 1, 1});
+       }},
+      {"binary_cannot_broadcast", Code::malformed,
+       "operator 0 (Binary): cannot broadcast [1,3] and [1,2]",
+       [] {
+         return PairModel(Add(1), {1, 3}, {1, 2}, {1, 3});
+       }},
+      {"binary_kind_unknown", Code::malformed, "operator 0 (Binary): unknown kind 7",
+       [] {
+         auto add = Add(1);
+         add.kind = static_cast<schema::BinaryKind>(7);
+         return PairModel(std::move(add), {1, 3}, {1, 3}, {1, 3});
+       }},
+      {"binary_int8_division", Code::malformed, "operator 0 (Binary): kind div has no int8 form",
+       [] {
+         auto div = Add(1);
+         div.kind = schema::BinaryKind::div;
+         return PairModel(std::move(div), {1, 3}, {1, 3}, {1, 3});
+       }},
+      {"binary_sum_overflows", Code::malformed,
+       "operator 0 (Binary): sums up to 2147483648 do not fit int32",
+       [] {
+         return PairModel(Add(1 << 23), {1, 3}, {1, 3}, {1, 3});
+       }},
+      {"binary_types_differ", Code::malformed,
+       "operator 0 (Binary): an input is float32 instead of int8",
+       [] {
+         return PairModel(Add(1), {1, 3}, {1, 3}, {1, 3},
+                          [](auto& b) { b.tensor(1).type = schema::TensorType::float32; });
+       }},
+      {"unary_on_int8", Code::malformed, "operator 0 (Unary): an input is int8 instead of float32",
+       [] {
+         return Int8Model(schema::UnaryT{}, {1, 3}, {1, 3});
+       }},
+      {"prelu_without_slope", Code::malformed, "operator 0 (Unary): 1 inputs instead of 2",
+       [] {
+         schema::UnaryT prelu;
+         prelu.kind = schema::UnaryKind::prelu;
+         return FloatModel(std::move(prelu), {1, 3}, {1, 3});
+       }},
+      {"lookup_table_too_short", Code::malformed,
+       "operator 0 (Lookup): table entries take 256 bytes, blob 0 has 255",
+       [] {
+         return Int8Model(schema::LookupT{}, {1, 3}, {1, 3},
+                          [](auto& b) { b.BlobOf(std::vector<int8_t>(255, 0)); });
+       }},
+      {"softmax_table_rises", Code::malformed,
+       "operator 0 (Softmax): entry 1 of the table, 16777217, is not below the one before",
+       [] {
+         schema::SoftmaxT softmax;
+         softmax.multiplier = 256.0F;
+         return Int8Model(std::move(softmax), {1, 3}, {1, 3}, [](auto& b) {
+           std::vector<uint32_t> table(256, 1U << 24);
+           table[1] += 1;
+           b.BlobOf(table);
+         });
+       }},
+      {"requantize_multiplier_zero", Code::malformed,
+       "operator 0 (Requantize): multiplier 0 is not finite, normal and positive",
+       [] {
+         return Int8Model(schema::RequantizeT{}, {1, 3}, {1, 3});
+       }},
+      {"quantize_int8", Code::malformed,
+       "operator 0 (Quantize): an input is int8 instead of float32",
+       [] {
+         return Int8Model(schema::QuantizeT{}, {1, 3}, {1, 3});
+       }},
+  };
+}
+
+std::vector<CorruptCase> ImageCases() {
+  return {
+      {"pool_of_padding_alone", Code::malformed, "operator 0 (Pool): window 0 covers padding only",
+       [] {
+         return Int8Model(Pool(schema::PoolKind::max, 1, 1, 1), {1, 2, 2, 1}, {1, 4, 4, 1});
+       }},
+      {"pool_output_shape_wrong", Code::malformed,
+       "operator 0 (Pool): the output's shape is [1,4,4,1], the windows give 2 x 2",
+       [] {
+         return Int8Model(Pool(schema::PoolKind::max, 2, 2, 0), {1, 5, 5, 1}, {1, 4, 4, 1});
+       }},
+      {"pool_changes_scale", Code::malformed,
+       "operator 0 (Pool): input 0 and the output differ in scale or zero point",
+       [] {
+         return Int8Model(Pool(schema::PoolKind::max, 2, 2, 0), {1, 4, 4, 1}, {1, 2, 2, 1},
+                          [](auto& b) { b.tensor(1).scale = 0.75F; });
+       }},
+      {"average_count_missing", Code::malformed,
+       "operator 0 (Pool): no multiplier for windows of 6 elements",
+       [] {
+         return Int8Model(Average({4, 9}), {1, 4, 4, 1}, {1, 4, 4, 1});
+       }},
+      {"average_counts_unordered", Code::malformed,
+       "operator 0 (Pool): count 6 is out of order or range",
+       [] {
+         return Int8Model(Average({4, 9, 6}), {1, 4, 4, 1}, {1, 4, 4, 1});
+       }},
+      {"pool_window_too_many_elements", Code::limit,
+       "operator 0 (Pool): windows of more than 65536 elements",
+       [] {
+         return Int8Model(Pool(schema::PoolKind::max, 257, 1, 128), {1, 300, 300, 1},
+                          {1, 300, 300, 1});
+       }},
+      {"reduce_axes_with_a_gap", Code::malformed,
+       "operator 0 (Reduce): the axes are not consecutive dimensions",
+       [] {
+         return Int8Model(Reduce(schema::ReduceKind::mean, {1, 3}), {1, 2, 2, 2}, {1, 1, 2, 1});
+       }},
+      {"reduce_mixes_samples", Code::malformed,
+       "operator 0 (Reduce): mixes the samples of a batch in a model that is batchable",
+       [] {
+         return Int8Model(Reduce(schema::ReduceKind::mean, {0}), {2, 2}, {1, 2});
+       }},
+      {"reduce_int8_product", Code::malformed, "operator 0 (Reduce): kind prod has no int8 form",
+       [] {
+         return Int8Model(Reduce(schema::ReduceKind::prod, {1}), {1, 2}, {1, 1});
+       }},
+      {"resize_reads_outside", Code::malformed,
+       "operator 0 (Resize): position 1 reads beyond the input's 2",
+       [] {
+         return Int8Model(Nearest({0, 2}, {0, 1}), {1, 2, 2, 1}, {1, 2, 2, 1});
+       }},
+      {"resize_positions_missing", Code::malformed,
+       "operator 0 (Resize): 3 positions and 0 weights for an axis of 4",
+       [] {
+         return Int8Model(Nearest({0, 0, 1, 1}, {0, 0, 1}), {1, 2, 2, 1}, {1, 4, 4, 1});
+       }},
+  };
+}
+
+std::vector<CorruptCase> MovementCases() {
+  return {
+      {"transpose_repeats", Code::malformed,
+       "operator 0 (Transpose): the permutation names dimension 2 twice or not at all",
+       [] {
+         schema::TransposeT transpose;
+         transpose.permutation = {0, 1, 1};
+         return Int8Model(std::move(transpose), {1, 2, 3}, {1, 2, 2});
+       }},
+      {"slice_past_the_end", Code::malformed,
+       "operator 0 (Slice): dimension 1: 3 values from 1 with step 2 leave 0..4",
+       [] {
+         return Int8Model(Slice({0, 1}, {1, 2}), {1, 5}, {1, 3});
+       }},
+      {"slice_step_zero", Code::malformed,
+       "operator 0 (Slice): dimension 1: 3 values from 1 with step 0 leave 0..4",
+       [] {
+         return Int8Model(Slice({0, 1}, {1, 0}), {1, 5}, {1, 3});
+       }},
+      {"slice_step_overflows", Code::malformed,
+       "operator 0 (Slice): dimension 1: 3 values from 0 with step 2147483647 leave 0..4",
+       [] {
+         return Int8Model(Slice({0, 0}, {1, INT32_MAX}), {1, 5}, {1, 3});
+       }},
+      {"slice_mixes_samples", Code::malformed,
+       "operator 0 (Slice): mixes the samples of a batch in a model that is batchable",
+       [] {
+         return Int8Model(Slice({1, 0}, {1, 1}), {2, 5}, {1, 5});
+       }},
+      {"pad_reflects_too_much", Code::malformed,
+       "operator 0 (Pad): dimension 1: reflecting 3 and 0 of 3",
+       [] {
+         return Int8Model(Pad(schema::PadKind::reflect, {0, 3}, {0, 0}), {1, 3}, {1, 6});
+       }},
+      {"pad_crops_everything", Code::malformed,
+       "operator 0 (Pad): dimension 1: cropping by -4 and 4",
+       [] {
+         return Int8Model(Pad(schema::PadKind::constant, {0, -4}, {0, 4}), {1, 3}, {1, 3});
+       }},
+      {"pad_output_shape_wrong", Code::malformed,
+       "operator 0 (Pad): the output's shape is [1,4] instead of [1,5]",
+       [] {
+         return Int8Model(Pad(schema::PadKind::constant, {0, 1}, {0, 1}), {1, 3}, {1, 4});
+       }},
+      {"concat_axis_missing", Code::malformed, "operator 0 (Concat): axis 2 of 2 dimensions",
+       [] {
+         schema::ConcatT concat;
+         concat.axis = 2;
+         return PairModel(std::move(concat), {1, 3}, {1, 2}, {1, 5});
+       }},
+      {"concat_shapes_differ", Code::malformed,
+       "operator 0 (Concat): input 1 has the shape [1,3,2]",
+       [] {
+         schema::ConcatT concat;
+         concat.axis = 2;
+         return PairModel(std::move(concat), {1, 2, 3}, {1, 3, 2}, {1, 2, 5});
+       }},
+      {"reshape_elements_differ", Code::malformed,
+       "operator 0 (Reshape): [1,6] and [1,2,4] differ in elements",
+       [] {
+         return Int8Model(schema::ReshapeT{}, {1, 6}, {1, 2, 4});
+       }},
+  };
+}
+
+}  // namespace
+
+std::vector<CorruptCase> OperatorCases() {
+  std::vector<CorruptCase> all;
+  for (const auto& cases : {StructureCases(), ConvCases(), WeightCases(), ArithmeticCases(),
+                            ImageCases(), MovementCases()}) {
+    all.insert(all.end(), cases.begin(), cases.end());
+  }
+  return all;
+}
+
+}  // namespace lutra::test
