@@ -41,6 +41,7 @@ X86Features Detect() {
   if (__get_cpuid(1, &a, &b, &c, &d) == 0) return features;
   const bool os_saves_registers = Bit(c, 27) && Bit(c, 28);  // OSXSAVE, AVX
   if (!os_saves_registers) return features;
+  const bool fma = Bit(c, 12);
   const uint32_t xcr0 = ReadXcr0();
   constexpr uint32_t kYmmState = 0x06;  // xmm, ymm
   constexpr uint32_t kZmmState = 0xE6;  // and opmask, upper halves, zmm16-31
@@ -49,7 +50,8 @@ X86Features Detect() {
   const uint32_t leaf7_b = b;
   const uint32_t leaf7_c = c;
   const uint32_t last_subleaf = a;
-  features.avx2 = Bit(leaf7_b, 5);
+  // With BMI1, BMI2 and FMA, which Highway lets the compiler use.
+  features.avx2 = Bit(leaf7_b, 5) && Bit(leaf7_b, 3) && Bit(leaf7_b, 8) && fma;
   if (features.avx2 && last_subleaf >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0) {
     features.avx_vnni = Bit(a, 4);
   }

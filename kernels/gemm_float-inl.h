@@ -84,12 +84,12 @@ void FloatTile(const float* HWY_RESTRICT left, size_t left_stride,
   constexpr std::make_index_sequence<kRows * kVectors> all;
   VFloat acc[kRows * kVectors];
   FloatClear(acc, all);
-  for (; k != 0; --k) {
+  do {
     FloatStep(acc, left, left_stride, weights, std::make_index_sequence<kRows>(),
               std::make_index_sequence<kVectors>());
     left += 1;
     weights += kVectors * kFloatLanes;
-  }
+  } while (--k != 0);
   FloatStore<kVectors>(acc, sums, all);
 }
 

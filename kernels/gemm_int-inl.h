@@ -110,6 +110,11 @@ HWY_INLINE void TileStep(Dot::Acc* HWY_RESTRICT acc, const Dot::Left* left, size
 }
 
 template <size_t... kIndex>
+HWY_INLINE void TileKeep(Dot::Acc* acc, std::index_sequence<kIndex...>) {
+  (Dot::Keep(acc[kIndex]), ...);
+}
+
+template <size_t... kIndex>
 HWY_INLINE void TileClear(Dot::Acc* acc, std::index_sequence<kIndex...>) {
   ((acc[kIndex] = Dot::Zero()), ...);
 }
@@ -136,12 +141,13 @@ void TileProduct(const Dot::Left* HWY_RESTRICT left, size_t left_stride,
   constexpr std::make_index_sequence<kRows * kVectors> all;
   Dot::Acc acc[kRows * kVectors];
   TileClear(acc, all);
-  for (; steps != 0; --steps) {
+  do {
     TileStep(acc, left, left_stride, weights, std::make_index_sequence<kRows>(),
              std::make_index_sequence<kVectors>());
+    TileKeep(acc, all);
     left += Dot::kUnit;
     weights += kVectors * kVectorBytes;
-  }
+  } while (--steps != 0);
   if (add) {
     TileStore<true, kVectors>(acc, sums, all);
   } else {

@@ -8,4 +8,4 @@
 #define HWY_TARGET HWY_AVX3
 #include <hwy/highway.h>
 
-#include "kernels/rows/row-inl.h"
+#include LUTRA_ROW_BODY

@@ -12,4 +12,4 @@
 #define HWY_TARGET_STR HWY_TARGET_STR_AVX3 ",avx512vnni"
 #define LUTRA_DOT_AVX512VNNI 1
 
-#include "kernels/rows/row-inl.h"
+#include LUTRA_ROW_BODY

@@ -11,4 +11,4 @@
 #define HWY_TARGET_STR HWY_TARGET_STR_AVX2 ",avxvnni"
 #define LUTRA_DOT_AVXVNNI 1
 
-#include "kernels/rows/row-inl.h"
+#include LUTRA_ROW_BODY

@@ -12,4 +12,4 @@
 #endif
 #include <hwy/highway.h>
 
-#include "kernels/rows/row-inl.h"
+#include LUTRA_ROW_BODY

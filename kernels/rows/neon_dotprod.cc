@@ -23,4 +23,4 @@
   static_assert(true, "For requiring trailing semicolon")
 #define LUTRA_DOT_NEON_DOTPROD 1
 
-#include "kernels/rows/row-inl.h"
+#include LUTRA_ROW_BODY

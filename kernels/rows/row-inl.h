@@ -19,6 +19,11 @@
 // clang-format off
 #include "kernels/simd-inl.h"
 #include "kernels/depthwise-inl.h"
+#include "kernels/elementwise-inl.h"
+#include "kernels/pool-inl.h"
+#include "kernels/reduce-inl.h"
+#include "kernels/softmax-inl.h"
+#include "kernels/resize-inl.h"
 #include "kernels/dot-inl.h"
 #include "kernels/gemm_left-inl.h"
 #include "kernels/gemm_int-inl.h"
@@ -28,10 +33,14 @@
 namespace lutra::kernels {
 
 const Row& LUTRA_ROW_FUNCTION() {
-  static const Row row = {LUTRA_ROW_NAME,           &LUTRA_ROW_AVAILABLE,
-                          LUTRA_ROW::MakeIntGemm(), LUTRA_ROW::MakeFloatGemm(),
-                          LUTRA_ROW::MakeIntDepthwise(),  LUTRA_ROW::MakeFloatDepthwise(),
-                          ReferenceElementwise(),   ReferenceReduce()};
+  static const Row row = {LUTRA_ROW_NAME,
+                          &LUTRA_ROW_AVAILABLE,
+                          LUTRA_ROW::MakeIntGemm(),
+                          LUTRA_ROW::MakeFloatGemm(),
+                          LUTRA_ROW::MakeIntDepthwise(),
+                          LUTRA_ROW::MakeFloatDepthwise(),
+                          LUTRA_ROW::MakeElementwise(),
+                          LUTRA_ROW::MakeReduce()};
   return row;
 }
 

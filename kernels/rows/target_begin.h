@@ -5,12 +5,17 @@
 // function shared with other translation units can be compiled for instructions that are missing.
 #pragma once
 
-// None of these are used, so no row has to ask the processor for them.
+// Not used, so no row has to ask the processor for them.
 #define HWY_DISABLE_PCLMUL_AES 1
-#define HWY_DISABLE_BMI2_FMA 1
 #define HWY_DISABLE_F16C 1
 
 #include <hwy/detect_targets.h>
+
+// What the row's translation unit compiles. The benchmark compiles the same units once more with a
+// body of its own.
+#ifndef LUTRA_ROW_BODY
+#define LUTRA_ROW_BODY "kernels/rows/row-inl.h"
+#endif
 
 #undef HWY_TARGET
 
