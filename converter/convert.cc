@@ -19,17 +19,6 @@ constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
 // Any number does; the same one makes conversions reproducible.
 constexpr uint64_t kGoldenSeed = 1;
 
-Graph LoadGraph(const std::string& path, ImportOptions import) {
-  if (!import.why_unsupported) import.why_unsupported = WhyUnsupported;
-  Graph graph = ImportOnnx(path, import);
-  try {
-    OptimizeGraph(graph);
-  } catch (const Error& error) {
-    throw Error(path + ": " + error.what());
-  }
-  return graph;
-}
-
 std::vector<uint8_t> ReadWhole(const std::string& path) {
   std::vector<uint8_t> bytes;
   std::string error;
@@ -113,6 +102,17 @@ void CheckModel(const Graph& graph, const Dataset* data, const ConvertOptions& o
 }
 
 }  // namespace
+
+Graph LoadGraph(const std::string& path, ImportOptions import) {
+  if (!import.why_unsupported) import.why_unsupported = WhyUnsupported;
+  Graph graph = ImportOnnx(path, import);
+  try {
+    OptimizeGraph(graph);
+  } catch (const Error& error) {
+    throw Error(path + ": " + error.what());
+  }
+  return graph;
+}
 
 ConvertReport Convert(const ConvertOptions& options, const Dataset* data) {
   const Graph graph = LoadGraph(options.model_path, options.import);

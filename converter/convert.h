@@ -13,6 +13,10 @@
 
 namespace lutra::converter {
 
+/// Imports an ONNX file that Lutra can execute and optimizes the graph: what conversion, evaluation
+/// and comparison all work on. Throws Error that begins with the path.
+Graph LoadGraph(const std::string& path, ImportOptions import);
+
 struct ConvertOptions {
   std::string model_path, output_path;
   ImportOptions import;
