@@ -1,6 +1,6 @@
 // Resize as ONNX 18 defines it. It is separable: every axis has, per output position, a few input
 // positions and their weights (nearest: one; linear: two; cubic: four; antialiased: more), and the
-// axes are resized one after the other. Axes are those of the tensor as it lies, whatever its
+// axes are resized one after the other. Scales, sizes and axes are in ONNX's order whatever the
 // layout.
 #include <algorithm>
 #include <cmath>
@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "converter/executor/operator.h"
-#include "converter/executor/strides.h"
+#include "converter/executor/spatial.h"
 
 namespace lutra::converter {
 namespace {
@@ -151,11 +151,14 @@ Tensor ResizeAxis(const Tensor& x, size_t axis, const std::vector<Taps>& taps) {
   return y;
 }
 
-/// Scales and lengths per axis from inputs roi, scales, sizes and their attributes.
+/// Scales and lengths per axis, as the tensor lies, from inputs roi, scales, sizes and their
+/// attributes.
 std::vector<AxisPlan> PlanAxes(const Call& call) {
   const Tensor& x = call.Input(0);
+  const bool nhwc = call.node.layout == Layout::nhwc;
+  const Shape dims = nhwc ? ActivationOf(x, Layout::nhwc).dims : x.dims();
   std::vector<AxisPlan> plans(x.rank());
-  for (size_t i = 0; i < x.rank(); ++i) plans[i].input = plans[i].output = x.dims()[i];
+  for (size_t i = 0; i < x.rank(); ++i) plans[i].input = plans[i].output = dims[i];
   Shape all(x.rank());
   std::iota(all.begin(), all.end(), 0);
   const std::vector<size_t> axes = Axes(call.node.Ints("axes", all), x.rank());
@@ -206,6 +209,7 @@ std::vector<AxisPlan> PlanAxes(const Call& call) {
       plans[axes[i]].end = bounds[axes.size() + i];
     }
   }
+  if (nhwc) std::rotate(plans.begin() + 1, plans.begin() + 2, plans.end());
   return plans;
 }
 
