@@ -8,7 +8,7 @@ namespace lutra::kernels {
 
 struct DepthwiseProblem {
   Window window;
-  size_t channels = 0;          ///< of the input
+  size_t channels = 0;  ///< of the input
   size_t channel_multiplier = 1;
   bool weight_zero_points = false;
   int32_t left_zero_point = 0;  ///< integer: also the padding value

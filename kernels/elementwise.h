@@ -19,9 +19,41 @@ enum class FloatBinaryKind : uint8_t { add, sub, mul, div, min, max, pow };
 
 /// In the order of schema UnaryKind, which the runtime checks.
 enum class FloatUnaryKind : uint8_t {
-  relu, leaky_relu, sigmoid, tanh, silu, hard_swish, hard_sigmoid, gelu, gelu_tanh, elu, selu,
-  celu, softplus, softsign, mish, exp, log, sqrt, reciprocal, abs, neg, floor, ceil, round, sign,
-  erf, sin, cos, clip, prelu, square, identity, rsqrt, thresholded_relu, log_sigmoid
+  relu,
+  leaky_relu,
+  sigmoid,
+  tanh,
+  silu,
+  hard_swish,
+  hard_sigmoid,
+  gelu,
+  gelu_tanh,
+  elu,
+  selu,
+  celu,
+  softplus,
+  softsign,
+  mish,
+  exp,
+  log,
+  sqrt,
+  reciprocal,
+  abs,
+  neg,
+  floor,
+  ceil,
+  round,
+  sign,
+  erf,
+  sin,
+  cos,
+  clip,
+  prelu,
+  square,
+  identity,
+  rsqrt,
+  thresholded_relu,
+  log_sigmoid
 };
 
 struct ElementwiseKernels {

@@ -69,8 +69,9 @@ struct ReduceKernels {
                        size_t row_end);
   /// d = max of the row - q; e = exp_table[d] = round(2^24 * exp(-scale_in * d)); the sum of e is
   /// exact (uint64). y = float(e) / float(sum), or with `log`
-  /// y = -(float(d) * scale_in) - ln(float(sum) * 2^-24), ln being the float kernels' own. The result
-  /// is zero_point + int(round_half_even(clamp(y * multiplier))), multiplier = 1 / scale_out.
+  /// y = -(float(d) * scale_in) - ln(float(sum) * 2^-24), ln being the float kernels' own. The
+  /// result is zero_point + int(round_half_even(clamp(y * multiplier))), multiplier = 1 /
+  /// scale_out.
   void (*softmax_int)(const uint32_t* exp_table, float scale_in, float multiplier, bool log,
                       OutputQuant output, View<const int8_t> in, View<int8_t> out, size_t rows,
                       size_t cols);

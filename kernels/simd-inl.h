@@ -107,7 +107,7 @@ struct FloatLanes {
   static HWY_INLINE V Sqrt(V a) { return hn::Sqrt(a); }
   static HWY_INLINE M Lt(V a, V b) { return hn::Lt(a, b); }
   static HWY_INLINE M Eq(V a, V b) { return hn::Eq(a, b); }
-  static HWY_INLINE M IsNaN(V a) { return hn::Ne(a, a); }
+  static HWY_INLINE M IsNaN(V a) { return hn::Not(hn::Eq(a, a)); }  // Ne is ordered on x86
   static HWY_INLINE bool AnyLt(V a, V b) { return !hn::AllFalse(D(), hn::Lt(a, b)); }
   static HWY_INLINE V If(M condition, V yes, V no) { return hn::IfThenElse(condition, yes, no); }
   static HWY_INLINE V Abs(V a) { return hn::Abs(a); }
