@@ -64,25 +64,81 @@ uint64_t PlaceItems(std::vector<ArenaItem>& items) {
   return total;
 }
 
-void PlanArena(schema::ModelT& model) {
-  const size_t count = model.tensors.size();
-  std::vector<size_t> owner(count);  // whose memory the tensor lies in
-  std::iota(owner.begin(), owner.end(), size_t{0});
-  std::vector<bool> is_input(count, false);
-  for (const auto& port : model.inputs) is_input[port->tensor] = true;
-  for (const auto& op : model.operators) {
-    const size_t in = op->inputs[0], out = op->outputs[0];
-    // A model's input lies in the caller's memory, so a Reshape of it copies.
-    if (op->options.type == schema::Options::Reshape && !IsConstant(*model.tensors[in]) &&
-        !is_input[in]) {
-      owner[out] = owner[in];
+namespace {
+
+// Which memory each tensor lies in: its own, or that of another tensor from some byte on.
+class Sharing {
+ public:
+  explicit Sharing(const schema::ModelT& model)
+      : model_(model), owner_(model.tensors.size()), is_port_(model.tensors.size(), false) {
+    std::iota(owner_.begin(), owner_.end(), size_t{0});
+    for (const auto& port : model.inputs) is_port_[port->tensor] = true;
+    for (const auto& op : model.operators) {
+      if (op->options.type == schema::Options::Reshape) ShareReshape(*op);
+    }
+    for (const auto& port : model.outputs) is_port_[port->tensor] = true;
+    // From the last to the first: a Concat of Concats becomes parts of the outermost.
+    for (size_t i = model.operators.size(); i-- > 0;) {
+      if (model.operators[i]->options.type == schema::Options::Concat) {
+        ShareConcat(*model.operators[i]);
+      }
     }
   }
+
+  size_t Owner(size_t tensor) const { return owner_[tensor]; }
+  /// Parts of a Concat's output -> {whole, byte offset}.
+  const std::map<size_t, std::pair<size_t, uint64_t>>& parts() const { return parts_; }
+
+ private:
+  // A model's input lies in the caller's memory, so a Reshape of it copies.
+  void ShareReshape(const schema::OperatorT& op) {
+    const size_t in = op.inputs[0], out = op.outputs[0];
+    if (!IsConstant(*model_.tensors[in]) && !is_port_[in]) owner_[out] = owner_[in];
+  }
+
+  bool MayBePart(size_t tensor) const {
+    const bool shares = owner_[tensor] != tensor ||
+                        std::ranges::count(owner_, tensor) > 1;
+    return !shares && !is_port_[tensor] && !IsConstant(*model_.tensors[tensor]) &&
+           !parts_.contains(tensor);
+  }
+
+  void ShareConcat(const schema::OperatorT& op) {
+    const size_t output = op.outputs[0];
+    const schema::TensorT& out = *model_.tensors[output];
+    if (op.options.AsConcat()->axis + size_t{1} != out.shape.size() || owner_[output] != output) {
+      return;
+    }
+    const auto nested = parts_.find(output);
+    const size_t whole = nested == parts_.end() ? output : nested->second.first;
+    uint64_t offset = nested == parts_.end() ? 0 : nested->second.second;
+    for (const uint16_t in : op.inputs) {
+      const schema::TensorT& tensor = *model_.tensors[in];
+      const bool once = std::ranges::count(op.inputs, in) == 1;
+      if (once && MayBePart(in)) {
+        parts_[in] = {whole, offset};
+        owner_[in] = whole;
+      }
+      offset += static_cast<uint64_t>(tensor.shape.back()) *
+                (tensor.type == schema::TensorType::int8 ? 1 : 4);
+    }
+  }
+
+  const schema::ModelT& model_;
+  std::vector<size_t> owner_;
+  std::vector<bool> is_port_;
+  std::map<size_t, std::pair<size_t, uint64_t>> parts_;
+};
+
+}  // namespace
+
+void PlanArena(schema::ModelT& model) {
+  const Sharing sharing(model);
   constexpr size_t kNever = SIZE_MAX;
-  std::vector<ArenaItem> items(count, ArenaItem{0, kNever, 0, 0});
+  std::vector<ArenaItem> items(model.tensors.size(), ArenaItem{0, kNever, 0, 0});
   const auto touch = [&](size_t tensor, size_t step) {
-    ArenaItem& item = items[owner[tensor]];
-    item.bytes = std::max(item.bytes, TensorBytes(*model.tensors[tensor]));
+    ArenaItem& item = items[sharing.Owner(tensor)];
+    item.bytes = TensorBytes(*model.tensors[sharing.Owner(tensor)]);
     item.first = std::min(item.first, step);
     item.last = std::max(item.last, step);
   };
@@ -95,8 +151,8 @@ void PlanArena(schema::ModelT& model) {
 
   std::vector<ArenaItem> placed;
   std::map<size_t, size_t> position;  // owner -> index in placed
-  for (size_t t = 0; t < count; ++t) {
-    if (owner[t] != t || IsConstant(*model.tensors[t]) || items[t].first == kNever) continue;
+  for (size_t t = 0; t < items.size(); ++t) {
+    if (IsConstant(*model.tensors[t]) || items[t].first == kNever) continue;
     position[t] = placed.size();
     placed.push_back(items[t]);
   }
@@ -106,10 +162,14 @@ void PlanArena(schema::ModelT& model) {
                 " MB; give smaller inputs (--input-shape)");
   }
   model.arena_bytes = static_cast<uint32_t>(total);
-  for (size_t t = 0; t < count; ++t) {
-    const auto found = position.find(owner[t]);
-    if (found == position.end()) continue;
-    model.tensors[t]->arena_offset = static_cast<uint32_t>(placed[found->second].offset);
+  for (size_t t = 0; t < items.size(); ++t) {
+    schema::TensorT& tensor = *model.tensors[t];
+    if (const auto part = sharing.parts().find(t); part != sharing.parts().end()) {
+      tensor.inside = static_cast<uint16_t>(part->second.first);
+      tensor.arena_offset = static_cast<uint32_t>(part->second.second);
+    } else if (const auto found = position.find(sharing.Owner(t)); found != position.end()) {
+      tensor.arena_offset = static_cast<uint32_t>(placed[found->second].offset);
+    }
   }
 }
 

@@ -62,12 +62,13 @@ void LowerPool(Lowering& lowering, const Node& node) {
   if (params && average) {
     SetMultipliers(node, in, out, lowering.ParamsFor(node.inputs[0]), *params, pool);
   }
-  if (params && node.clamp) {
+  const bool clamps_itself = params && average;
+  if (clamps_itself && node.clamp) {
     pool.int_range = std::make_unique<schema::IntRange>(IntRangeOf(node, *params));
   }
   const uint16_t input = average ? lowering.UseFor(node, node.inputs[0], in)
                                  : lowering.Use(node.inputs[0], params, in);
-  if (params || !node.clamp) {
+  if (clamps_itself || !node.clamp) {
     const uint16_t output = lowering.Define(node.outputs[0], params, out);
     lowering.Emit(node, std::move(pool), {input}, output);
     return;

@@ -82,14 +82,17 @@ void LowerReduce(Lowering& lowering, const Node& node) {
     count *= shape[static_cast<size_t>(axis)];
     shape[static_cast<size_t>(axis)] = 1;
   }
-  if (params) {
+  const bool sums =
+      reduction.kind == schema::ReduceKind::mean || reduction.kind == schema::ReduceKind::sum;
+  const bool clamps_itself = params && sums;
+  if (clamps_itself) {
     const double ratio =
         static_cast<double>(lowering.tensor(input).scale) / static_cast<double>(params->scale);
     reduce.multiplier =
         Multiplier(node, reduction.kind == schema::ReduceKind::mean ? ratio / count : ratio);
     reduce.int_range = std::make_unique<schema::IntRange>(IntRangeOf(node, *params));
   }
-  if (params || !node.clamp) {
+  if (clamps_itself || !node.clamp) {
     const uint16_t output = lowering.Define(node.outputs[0], params, shape);
     lowering.Emit(node, std::move(reduce), {input}, output);
     return;

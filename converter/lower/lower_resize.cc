@@ -39,7 +39,8 @@ int32_t Nearest(const Node& node, const std::string& rounding, double x) {
   Lowering::Fail(node, "nearest_mode " + rounding + " is not executed");
 }
 
-// Per dimension of the input; 0 where the node does not say.
+// Per dimension in ONNX's order (N, C, H, W), which the node keeps in every layout; 0 where it does
+// not say.
 std::vector<double> ScalesOf(const Lowering& lowering, const Node& node, size_t rank) {
   std::vector<double> scales(rank, 0);
   const Tensor* constant = lowering.graph.Constant(node.Input(2));
@@ -98,14 +99,15 @@ void LowerResize(Lowering& lowering, const Node& node) {
   const std::vector<double> scales = ScalesOf(lowering, node, rank);
   const auto axis = [&](size_t d) {
     const double exact = static_cast<double>(out[d]) / in[d];
-    return Axis{in[d], out[d], scales[d] > 0 ? scales[d] : exact};
+    const double scale = scales[d + 1];  // behind the channels
+    return Axis{in[d], out[d], scale > 0 ? scale : exact};
   };
   const std::string mode = node.String("mode", "nearest");
   const bool linear = mode == "linear";
   if (!linear && mode != "nearest") Lowering::Fail(node, "mode " + mode + " is not executed");
   schema::ResizeT resize;
   resize.kind = linear ? schema::ResizeKind::linear : schema::ResizeKind::nearest;
-  resize.height = MakeAxis(node, rank == 4 ? axis(1) : Axis{1, 1, 1}, linear);
+  if (rank == 4) resize.height = MakeAxis(node, axis(1), linear);
   resize.width = MakeAxis(node, axis(rank - 2), linear);
   const QuantParams* params = lowering.OutputParams(node);
   const uint16_t input =

@@ -177,6 +177,7 @@ void LowerConcat(Lowering& lowering, const Node& node) {
   std::vector<uint16_t> inputs;
   for (const std::string& input : node.inputs) {
     const Shape shape = lowering.ShapeOf(input);
+    if (lowering.graph.Constant(input) != nullptr) lowering.ForbidBatches();
     inputs.push_back(lowering.Use(input, params, lift ? Lifted(shape) : shape));
   }
   if (lift) out = Lifted(out);

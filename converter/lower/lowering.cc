@@ -405,7 +405,7 @@ LoweredModel Lowering::Run() {
   model.name = graph.name;
   model.producer = options_.producer;
   model.numerics_version = kNumericsVersion;
-  model.batchable = true;
+  model.batchable = batchable_;
   PlanArena(model);
   return {std::move(writer_), std::move(operators_), output_channels_};
 }

@@ -64,6 +64,8 @@ class Lowering {
     return AddBlob({reinterpret_cast<const uint8_t*>(values.data()), values.size() * sizeof(T)});
   }
   const schema::TensorT& tensor(uint16_t index) const { return *writer_.model.tensors[index]; }
+  /// For operators that cannot repeat a constant over the samples of a batch.
+  void ForbidBatches() { batchable_ = false; }
   void CountOutputChannels(size_t channels) { output_channels_ += channels; }
 
   /// Whether `value` is a graph input read through this Transpose, or an output written through it:
@@ -96,6 +98,7 @@ class Lowering {
   ModelWriter writer_;
   std::vector<LoweredOperator> operators_;
   size_t output_channels_ = 0;
+  bool batchable_ = true;
   std::map<std::string, std::shared_ptr<Storage>> storage_;
 };
 
