@@ -111,14 +111,15 @@ constexpr FloatTileTable kFloatTiles =
 void StoreFloatTile(const GemmProblem& p, const float* sums, const float* bias, size_t rows,
                     size_t channels, float* out) {
   const DFloat d;
-  const VFloat lo = hn::Set(d, p.clamp.lo);
-  const VFloat hi = hn::Set(d, p.clamp.hi);
+  const FloatClamper<DFloat> clamp(p.clamp);
   for (size_t row = 0; row < rows; ++row, sums += kFloatChannels, out += p.out_stride) {
     for (size_t c = 0; c < channels; c += kFloatLanes) {
-      VFloat x = hn::Add(hn::Load(d, sums + c), hn::LoadU(d, bias + c));
-      x = hn::IfThenElse(hn::Lt(x, lo), lo, x);  // not Max: NaN passes, as in the reference
-      x = hn::IfThenElse(hn::Gt(x, hi), hi, x);
-      StoreFirst(x, d, out + c, channels - c);
+      const VFloat x = clamp(hn::Add(hn::Load(d, sums + c), hn::LoadU(d, bias + c)));
+      if (channels - c >= kFloatLanes) {
+        hn::StoreU(x, d, out + c);
+      } else {
+        StorePartial(x, d, out + c, channels - c);
+      }
     }
   }
 }
@@ -149,7 +150,7 @@ void RunFloat(const GemmProblem& p, const GemmOperands& o, size_t index, void* m
   if (p.left == LeftKind::patches) {
     auto* panel = static_cast<float*>(memory);
     stride = FloatLeftStride(p.k);
-    PackLeft<PlainCopy>(p, left, task, p.k, 0.0F, panel, stride);
+    PackPatches<PlainCopy>(p, left, task, p.k, 0.0F, panel, stride);
     rows_begin = panel;
   }
   const size_t rows = task.m_end - task.m_begin;

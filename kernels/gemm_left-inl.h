@@ -101,25 +101,42 @@ HWY_INLINE void PackPatch(const GemmProblem& p, const T* image, const T* end, in
 /// what a row has between k and k_padded. Rows are written in order, each up to kCopySlack
 /// elements too far.
 template <typename Copier, typename T, typename L>
-void PackLeft(const GemmProblem& p, const T* left, const Task& task, size_t k_padded, T padding,
-              L* panel, size_t stride) {
+void PackDense(const GemmProblem& p, const T* left, const Task& task, size_t k_padded, L* panel,
+               size_t stride) {
+  const T* end = LeftEnd(p, left);
+  const T* from = left + task.m_begin * p.left_stride + task.group * p.k;
+  for (size_t m = task.m_begin; m < task.m_end; ++m) {
+    Copier::Copy(from, p.k, end, panel);
+    for (size_t k = p.k; k < k_padded; ++k) panel[k] = L{0};
+    from += p.left_stride;
+    panel += stride;
+  }
+}
+
+template <typename Copier, typename T, typename L>
+void PackPatches(const GemmProblem& p, const T* left, const Task& task, size_t k_padded, T padding,
+                 L* panel, size_t stride) {
   const T* end = LeftEnd(p, left);
   const Window& w = p.window;
   const size_t out_w = static_cast<size_t>(w.out_w);
   const size_t out_pixels = static_cast<size_t>(w.out_h) * out_w;
   const size_t image_size =
       static_cast<size_t>(w.in_h) * static_cast<size_t>(w.in_w) * w.in_pixel_stride;
-  for (size_t m = task.m_begin; m < task.m_end; ++m, panel += stride) {
-    if (p.left == LeftKind::dense) {
-      Copier::Copy(left + m * p.left_stride + task.group * p.k, p.k, end, panel);
-    } else {
-      const auto y = static_cast<int32_t>(m % out_pixels / out_w);
-      const auto x = static_cast<int32_t>(m % out_w);
-      PackPatch<Copier>(p, left + m / out_pixels * image_size + task.group * p.channels, end,
-                        y * w.stride_h - w.pad_top, x * w.stride_w - w.pad_left,
-                        Copier::Convert(padding), panel);
+  const T* image = left + task.m_begin / out_pixels * image_size + task.group * p.channels;
+  auto y = static_cast<int32_t>(task.m_begin % out_pixels / out_w);
+  auto x = static_cast<int32_t>(task.m_begin % out_w);
+  for (size_t m = task.m_begin; m < task.m_end; ++m) {
+    PackPatch<Copier>(p, image, end, y * w.stride_h - w.pad_top, x * w.stride_w - w.pad_left,
+                      Copier::Convert(padding), panel);
+    for (size_t k = p.k; k < k_padded; ++k) panel[k] = L{0};
+    panel += stride;
+    if (++x == w.out_w) {
+      x = 0;
+      if (++y == w.out_h) {
+        y = 0;
+        image += image_size;
+      }
     }
-    std::fill(panel + p.k, panel + k_padded, L{0});
   }
 }
 

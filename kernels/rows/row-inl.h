@@ -26,6 +26,9 @@
 #include "kernels/resize-inl.h"
 #include "kernels/dot-inl.h"
 #include "kernels/gemm_left-inl.h"
+#include "kernels/gemm_pack-inl.h"
+#include "kernels/gemm_tile-inl.h"
+#include "kernels/gemm_epilogue-inl.h"
 #include "kernels/gemm_int-inl.h"
 #include "kernels/gemm_float-inl.h"
 // clang-format on

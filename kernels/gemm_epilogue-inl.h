@@ -1,0 +1,168 @@
+// The epilogues of the integer GEMM: a tile of sums becomes rows x channels of output.
+//
+// int8 output is narrowed four vectors at a time (of one row, or of up to four rows where a tile is
+// narrow): two packs and one permutation make one full vector of bytes, where narrowing vector by
+// vector would take four shuffles for each.
+HWY_BEFORE_NAMESPACE();
+namespace lutra::kernels::LUTRA_ROW {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using DF32 = hn::ScalableTag<float>;
+using VF32 = hn::Vec<DF32>;
+
+/// What the epilogue of a task's tiles needs.
+struct TileOutput {
+  const GemmProblem& p;
+  const GemmOperands& o;
+  const PackedInt& packed;
+  const int32_t* row_sums;  ///< of the task's rows; null without weight zero points
+  size_t group, m_begin;    ///< the task's
+};
+
+/// A tile of sums [rows][vectors * kLanes] and its place in the output.
+struct Tile {
+  const int32_t* sums;
+  size_t m, rows, n, channels;
+};
+
+/// What the row's own zero point and row sum take from one vector of channels.
+HWY_INLINE VI32 WithoutRowTerms(const TileOutput& t, VI32 acc, size_t m, size_t n) {
+  const DI32 d;
+  if (t.row_sums != nullptr) {
+    const VI32 row_sum = hn::Set(d, t.row_sums[m - t.m_begin]);
+    acc = hn::Sub(acc, hn::Mul(row_sum, hn::LoadU(d, t.packed.zero_point + n)));
+  }
+  if (t.p.epilogue == Epilogue::dynamic) {
+    const VI32 zero_point = hn::Set(d, t.o.row_zero_point[m]);
+    acc = hn::Sub(acc, hn::Mul(zero_point, hn::LoadU(d, t.packed.row_zero_factor + n)));
+  }
+  return acc;
+}
+
+/// The low bytes of four vectors whose lanes fit int8, one after the other.
+HWY_INLINE hn::Vec<hn::Repartition<int8_t, DI32>> FourToBytes(VI32 v0, VI32 v1, VI32 v2, VI32 v3) {
+  const hn::Repartition<int16_t, DI32> d16;
+  const hn::Repartition<int8_t, DI32> d8;
+  const auto low = hn::ReorderDemote2To(d16, v0, v1);
+  const auto high = hn::ReorderDemote2To(d16, v2, v3);
+#if HWY_ARCH_ARM
+  return hn::Combine(d8, hn::DemoteTo(hn::Half<decltype(d8)>(), high),
+                     hn::DemoteTo(hn::Half<decltype(d8)>(), low));
+#else
+  // Packing works inside 128-bit blocks: 4-byte piece 4 * b + j comes from block b of vector j.
+#if HWY_CAP_GE512
+  const hn::Vec<decltype(d8)> packed{_mm512_packs_epi16(low.raw, high.raw)};
+  alignas(64) static constexpr int32_t kOrder[] = {0, 4, 8,  12, 1, 5, 9,  13,
+                                                   2, 6, 10, 14, 3, 7, 11, 15};
+#else
+  const hn::Vec<decltype(d8)> packed{_mm256_packs_epi16(low.raw, high.raw)};
+  alignas(32) static constexpr int32_t kOrder[] = {0, 4, 1, 5, 2, 6, 3, 7};
+#endif
+  const DI32 d32;
+  const auto order = hn::SetTableIndices(d32, kOrder);
+  return hn::BitCast(d8, hn::TableLookupLanes(hn::BitCast(d32, packed), order));
+#endif
+}
+
+template <bool kRowTerms, size_t kVectors>
+void StoreRequantized(const TileOutput& t, const Tile& tile) {
+  constexpr size_t kChannels = kVectors * kLanes;
+  constexpr size_t kRows = 4 / kVectors;  // that share a vector of bytes
+  const DI32 d;
+  const Requantizer<DF32> requantize(t.p.output);
+  auto* out = static_cast<int8_t*>(t.o.out) + t.group * t.p.n + tile.n;
+  for (size_t row = 0; row < tile.rows; row += kRows) {
+    VI32 q[4];
+    for (size_t i = 0; i < 4; ++i) {
+      // Beyond the last row or vector: the last again, not stored.
+      const size_t r = std::min(row + std::min(i / kVectors, kRows - 1), tile.rows - 1);
+      const size_t c = i < kRows * kVectors ? i % kVectors * kLanes : 0;
+      VI32 acc = hn::Add(hn::Load(d, tile.sums + r * kChannels + c),
+                         hn::LoadU(d, t.packed.init + tile.n + c));
+      if (kRowTerms) acc = WithoutRowTerms(t, acc, tile.m + r, tile.n + c);
+      q[i] = requantize(acc, hn::LoadU(DF32(), t.packed.scale + tile.n + c));
+    }
+    HWY_ALIGN int8_t bytes[4 * kLanes];
+    hn::Store(FourToBytes(q[0], q[1], q[2], q[3]), hn::Repartition<int8_t, DI32>(), bytes);
+    const size_t rows = std::min(kRows, tile.rows - row);
+    for (size_t r = 0; r < rows; ++r) {
+      int8_t* to = out + (tile.m + row + r) * t.p.out_stride;
+      if (tile.channels == kChannels) {
+        std::memcpy(to, bytes + r * kChannels, kChannels);
+      } else {
+        std::memcpy(to, bytes + r * kChannels, tile.channels);
+      }
+    }
+  }
+}
+
+/// The 4-byte outputs. Complete(acc, m, n) gives one vector of the output type.
+template <class Complete, typename T, size_t kVectors>
+HWY_INLINE void StoreWords(const TileOutput& t, const Tile& tile) {
+  const DI32 d;
+  const hn::ScalableTag<T> d_out;
+  const Complete complete(t);
+  T* out = static_cast<T*>(t.o.out) + t.group * t.p.n + tile.n;
+  for (size_t row = 0; row < tile.rows; ++row) {
+    const size_t m = tile.m + row;
+    for (size_t c = 0; c < tile.channels; c += kLanes) {
+      const VI32 acc = hn::Add(hn::Load(d, tile.sums + row * kVectors * kLanes + c),
+                               hn::LoadU(d, t.packed.init + tile.n + c));
+      const auto v = complete(WithoutRowTerms(t, acc, m, tile.n + c), m, tile.n + c);
+      T* to = out + m * t.p.out_stride + c;
+      if (tile.channels - c >= kLanes) {
+        hn::StoreU(v, d_out, to);
+      } else {
+        StorePartial(v, d_out, to, tile.channels - c);
+      }
+    }
+  }
+}
+
+struct CompleteRaw {
+  explicit HWY_INLINE CompleteRaw(const TileOutput& /*t*/) {}
+  HWY_INLINE VI32 operator()(VI32 acc, size_t /*m*/, size_t /*n*/) const { return acc; }
+};
+
+struct CompleteDynamic {
+  explicit HWY_INLINE CompleteDynamic(const TileOutput& output)
+      : t(output), clamp(output.p.clamp) {}
+  HWY_INLINE VF32 operator()(VI32 acc, size_t m, size_t n) const {
+    const DF32 d;
+    const VF32 scale = hn::Mul(hn::Set(d, t.o.row_scale[m]), hn::LoadU(d, t.packed.scale + n));
+    const VF32 product = hn::Mul(hn::ConvertTo(d, acc), scale);
+    return clamp(hn::Add(product, hn::LoadU(d, t.packed.float_bias + n)));
+  }
+  const TileOutput& t;
+  FloatClamper<DF32> clamp;
+};
+
+template <size_t kVectors>
+void StoreTile(const TileOutput& t, const Tile& tile) {
+  switch (t.p.epilogue) {
+    case Epilogue::requantize:
+      if (t.row_sums == nullptr) return StoreRequantized<false, kVectors>(t, tile);
+      return StoreRequantized<true, kVectors>(t, tile);
+    case Epilogue::dynamic:
+      return StoreWords<CompleteDynamic, float, kVectors>(t, tile);
+    case Epilogue::raw:
+      return StoreWords<CompleteRaw, int32_t, kVectors>(t, tile);
+  }
+}
+
+using StoreFunction = void (*)(const TileOutput&, const Tile&);
+
+struct StoreTable {
+  StoreFunction store[Dot::kTileVectors];
+};
+
+template <size_t... kIndex>
+constexpr StoreTable MakeStoreTable(std::index_sequence<kIndex...>) {
+  return {{&StoreTile<kIndex + 1>...}};
+}
+
+/// By vectors - 1.
+constexpr StoreTable kStores = MakeStoreTable(std::make_index_sequence<Dot::kTileVectors>());
+
+}  // namespace lutra::kernels::LUTRA_ROW
+HWY_AFTER_NAMESPACE();

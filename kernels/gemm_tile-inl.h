@@ -1,0 +1,84 @@
+// The register tile of the integer GEMM: kRows x kVectors accumulators, over the primitives of
+// dot-inl.h. Accumulators are indexed by constants only (fold expressions over index
+// sequences), for g++ 12 keeps arrays that a loop indexes in memory.
+HWY_BEFORE_NAMESPACE();
+namespace lutra::kernels::LUTRA_ROW {
+namespace hn = hwy::HWY_NAMESPACE;
+
+template <size_t... kVector>
+HWY_INLINE void TileRowStep(Dot::Acc* HWY_RESTRICT acc, VI32 left, const Dot::Weights* weights,
+                            std::index_sequence<kVector...>) {
+  ((acc[kVector] = Dot::Step(acc[kVector], left, weights[kVector])), ...);
+}
+
+template <size_t... kRow, size_t... kVector>
+HWY_INLINE void TileStep(Dot::Acc* HWY_RESTRICT acc, const Dot::Left* left, size_t left_stride,
+                         const int8_t* weights, std::index_sequence<kRow...>,
+                         std::index_sequence<kVector...> vectors) {
+  const Dot::Weights w[] = {Dot::Load(weights + kVector * kVectorBytes)...};
+  (TileRowStep(acc + kRow * sizeof...(kVector), BroadcastLeft(left + kRow * left_stride), w,
+               vectors),
+   ...);
+}
+
+template <size_t... kIndex>
+HWY_INLINE void TileKeep(Dot::Acc* acc, std::index_sequence<kIndex...>) {
+  (Dot::Keep(acc[kIndex]), ...);
+}
+
+template <size_t... kIndex>
+HWY_INLINE void TileClear(Dot::Acc* acc, std::index_sequence<kIndex...>) {
+  ((acc[kIndex] = Dot::Zero()), ...);
+}
+
+template <bool kAdd>
+HWY_INLINE void StoreSum(Dot::Acc acc, int32_t* sums) {
+  VI32 sum = Dot::Sum(acc);
+  if (kAdd) sum = hn::Add(sum, hn::Load(DI32(), sums));
+  hn::Store(sum, DI32(), sums);
+}
+
+template <bool kAdd, size_t... kIndex>
+HWY_INLINE void TileStore(const Dot::Acc* acc, int32_t* sums, std::index_sequence<kIndex...>) {
+  (StoreSum<kAdd>(acc[kIndex], sums + kIndex * kLanes), ...);
+}
+
+/// sums[kRows][kVectors * kLanes] = or += over `steps` > 0 of left * weights.
+template <size_t kRows, size_t kVectors>
+void TileProduct(const Dot::Left* HWY_RESTRICT left, size_t left_stride,
+                 const int8_t* HWY_RESTRICT weights, size_t steps, bool add,
+                 int32_t* HWY_RESTRICT sums) {
+  constexpr std::make_index_sequence<kRows * kVectors> all;
+  Dot::Acc acc[kRows * kVectors];
+  TileClear(acc, all);
+  do {
+    TileStep(acc, left, left_stride, weights, std::make_index_sequence<kRows>(),
+             std::make_index_sequence<kVectors>());
+    TileKeep(acc, all);
+    left += Dot::kUnit;
+    weights += kVectors * kVectorBytes;
+  } while (--steps != 0);
+  if (add) {
+    TileStore<true>(acc, sums, all);
+  } else {
+    TileStore<false>(acc, sums, all);
+  }
+}
+
+using TileFunction = void (*)(const Dot::Left*, size_t, const int8_t*, size_t, bool, int32_t*);
+
+struct TileTable {
+  TileFunction tile[kTileRows * Dot::kTileVectors];
+};
+
+template <size_t... kIndex>
+constexpr TileTable MakeTileTable(std::index_sequence<kIndex...>) {
+  return {{&TileProduct<kIndex / Dot::kTileVectors + 1, kIndex % Dot::kTileVectors + 1>...}};
+}
+
+/// By (rows - 1) * kTileVectors + vectors - 1.
+constexpr TileTable kTiles =
+    MakeTileTable(std::make_index_sequence<kTileRows * Dot::kTileVectors>());
+
+}  // namespace lutra::kernels::LUTRA_ROW
+HWY_AFTER_NAMESPACE();
