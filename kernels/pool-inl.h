@@ -178,8 +178,9 @@ inline void AveragePoolInt(const PoolProblem& p, const int8_t* in, int8_t* out, 
                            size_t row_end) {
   const auto pixel = [&](const PoolWindow<int8_t>& window, int8_t* to) HWY_ATTR {
     const float multiplier = window.count > 0 ? p.multiplier_by_count[window.count] : 0.0F;
-    const auto inside = static_cast<int32_t>(window.rows * window.cols);
-    const SumRequantizer requantize(p.output, multiplier, inside * p.zero_point_in);
+    const auto inside = static_cast<uint32_t>(window.rows * window.cols);
+    const uint32_t zero = inside * static_cast<uint32_t>(p.zero_point_in);
+    const SumRequantizer requantize(p.output, multiplier, static_cast<int32_t>(zero));
     ForEachBlock<kBlockLanes>(p.channels, [&](size_t channel, size_t lanes) HWY_ATTR {
       ByteBlock::Pair32 sums = {hn::Zero(BlockInt()), hn::Zero(BlockInt())};
       const int8_t* row = window.first + channel;

@@ -74,12 +74,12 @@ struct MaxFloat {
 
 struct AverageInt {
   const PoolProblem& problem;
-  int32_t acc = 0;
+  uint32_t acc = 0;
   void First() { acc = 0; }
-  void Tap(int8_t q) { acc += q - problem.zero_point_in; }
+  void Tap(int8_t q) { acc += static_cast<uint32_t>(q - problem.zero_point_in); }
   int8_t Result(int32_t count) const {
     const float multiplier = count > 0 ? problem.multiplier_by_count[count] : 0.0F;
-    return Requantize(acc, multiplier, problem.output);
+    return Requantize(static_cast<int32_t>(acc), multiplier, problem.output);
   }
 };
 
