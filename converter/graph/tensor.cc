@@ -155,7 +155,7 @@ bool IsFloating(DataType type) {
 }
 
 size_t ElementCount(std::span<const int64_t> dims) {
-  constexpr uint64_t kLimit = uint64_t{1} << 40;
+  constexpr uint64_t kLimit = uint64_t{1} << 30;
   for (const int64_t dim : dims) {
     if (dim < 0) throw Error("a tensor of " + DimsText(dims) + " has a negative dimension");
     if (dim == 0) return 0;

@@ -23,7 +23,7 @@ std::string_view DataTypeName(DataType type);  ///< "float32"
 bool IsFloating(DataType type);
 
 /// Product of the dimensions (1 for a scalar). Throws Error when one is negative or the product
-/// does not fit in 2^40 elements.
+/// passes 2^30 elements.
 size_t ElementCount(std::span<const int64_t> dims);
 /// "1x3x224x224", "scalar"; unknown dimensions as "?".
 std::string DimsText(std::span<const int64_t> dims);

@@ -1,31 +1,50 @@
 // Graph -> graph rewrites. Each is exact in real arithmetic, has its own file and test, and leaves
-// value names that survive unchanged, for recipes and reports speak of them.
+// value names that survive unchanged, for recipes and reports speak of them: where several nodes
+// become one, it has the name of the last.
+//
+// All throw Error that names the node when the graph is inconsistent.
 #pragma once
 
 #include "converter/graph/graph.h"
 
 namespace lutra::converter {
 
-/// Fills Graph::values for everything; evaluates shape arithmetic. Throws Error naming the node.
+/// Fills Graph::values for every value that has nothing there yet; evaluates shape arithmetic. A
+/// value whose shape depends on data stays without dims. The graph's inputs must have fixed
+/// shapes: the Error asks for --input-shape.
 void InferShapes(Graph& graph);
-/// Computes nodes whose inputs are constants (and Shape of known shapes), drops Identity, Dropout,
-/// and Casts between floating types.
+/// Computes nodes whose inputs are constants and Shape of known shapes; drops nodes that change
+/// nothing (Identity, Dropout, a Reshape or Slice to the same shape ...). Needs shapes.
 void FoldConstants(Graph& graph);
+/// float16, bfloat16 and float64 -> float32 everywhere; Casts between floating types vanish.
+void WidenFloats(Graph& graph);
 void RemoveDeadCode(Graph& graph);
-/// Conv/Gemm/ConvTranspose + BatchNormalization, Mul, Add by constants -> weights and bias. MatMul
-/// with a constant -> Gemm form.
+/// Reshape, Flatten, Squeeze, Unsqueeze -> Reshape with a constant target that leaves dimension 0
+/// open for the batch.
+void CanonicalReshape(Graph& graph);
+/// auto_pad -> pads; means over all spatial axes -> GlobalAveragePool; Resize axes -> all axes.
+void CanonicalSpatial(Graph& graph);
+/// MatMul with a constant matrix, and the Add of a constant row behind it -> Gemm.
+void MatMulToGemm(Graph& graph);
+/// Conv, Gemm, ConvTranspose + BatchNormalization, Mul, Div, Add, Sub by constants -> weights and
+/// bias. A BatchNormalization that is left -> depthwise 1x1 Conv.
 void FoldBatchNorm(Graph& graph);
-/// x * sigmoid(x) -> "Silu"; x * hard_sigmoid(x), x * clip(x + 3, 0, 6) / 6 -> "HardSwish"; erf and
-/// tanh forms -> "Gelu"; reductions over H, W -> GlobalAveragePool. Relu, Clip -> Node::clamp of the
-/// producer.
+/// x * sigmoid(x) -> "Silu" (no ONNX operator); x * hard_sigmoid(x), x * clip(x + 3, 0, 6) / 6 ->
+/// "HardSwish"; erf and tanh forms -> "Gelu" (attribute approximate); "Mish"; "HardSigmoid".
+void FuseGates(Graph& graph);
+/// FuseGates, then Relu and Clip -> Node::clamp of the operator before.
 void FuseActivations(Graph& graph);
 /// Pad (constant 0) + Conv, Pad + AveragePool(count_include_pad) -> pads attribute.
 void FusePads(Graph& graph);
-/// nchw -> nhwc for spatial operators, Transposes inserted, moved and cancelled; a flattening
-/// Reshape before Gemm permutes the weights instead.
+/// nchw -> nhwc for Conv, ConvTranspose, pooling, Resize, DepthToSpace and SpaceToDepth. Transposes
+/// are carried along the graph as long as operators can be told about them, and cancel; a
+/// flattening before Gemm permutes the weights instead. An nhwc node's attributes and its inputs
+/// other than the activations (weights, scales, sizes) stay in ONNX's order. Inputs and outputs of
+/// the graph keep their ONNX shapes: a Transpose stands right behind, or before, them.
 void ToNhwc(Graph& graph);
 
-/// All of them in the right order, to a fixed point. After it every spatial node is nhwc.
+/// All of them in the right order, to a fixed point. After it every spatial node is nhwc, and every
+/// value has its shape.
 void OptimizeGraph(Graph& graph);
 
 }  // namespace lutra::converter

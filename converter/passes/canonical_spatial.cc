@@ -1,0 +1,134 @@
+// One way to say it: explicit pads instead of auto_pad, GlobalAveragePool for every mean over all
+// spatial axes, Resize without a choice of axes.
+#include <algorithm>
+#include <numeric>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "converter/executor/spatial.h"
+#include "converter/passes/passes.h"
+#include "converter/passes/rewrite.h"
+
+namespace lutra::converter {
+namespace {
+
+using Dims = std::vector<int64_t>;
+
+Dims SpatialDims(const Node& node, const Dims& dims) {
+  return node.layout == Layout::nhwc ? Dims(dims.begin() + 1, dims.end() - 1)
+                                     : Dims(dims.begin() + 2, dims.end());
+}
+
+/// Conv and pooling; ConvTranspose, whose auto_pad means another thing, keeps it.
+void ExplicitPads(const Graph& graph, Node& node) {
+  static const std::set<std::string_view> kOps = {"Conv", "MaxPool", "AveragePool", "LpPool"};
+  if (!kOps.contains(node.op) || node.String("auto_pad", "NOTSET") == "NOTSET") return;
+  const auto* x = KnownDims(graph, node.Input(0));
+  if (x == nullptr || x->size() < 3) return;
+  Dims kernel = node.Ints("kernel_shape");
+  if (node.op == "Conv") {
+    const auto* w = KnownDims(graph, node.Input(1));
+    if (w == nullptr || w->size() < 3) return;
+    kernel.assign(w->begin() + 2, w->end());
+  }
+  const Window window = WindowOf(node, kernel, SpatialDims(node, *x));
+  Dims pads = window.begin;
+  pads.insert(pads.end(), window.end.begin(), window.end.end());
+  node.attributes["pads"] = pads;
+  node.attributes.erase("auto_pad");
+}
+
+bool CoversAll(const Graph& graph, const Node& node) {
+  const auto* x = KnownDims(graph, node.Input(0));
+  if (x == nullptr || x->size() < 3) return false;
+  if (node.Ints("kernel_shape") != SpatialDims(node, *x)) return false;
+  return std::ranges::all_of(node.Ints("pads"), [](int64_t pad) { return pad == 0; });
+}
+
+bool ReducesSpatial(const Graph& graph, const Node& node) {
+  const auto* x = KnownDims(graph, node.Input(0));
+  if (x == nullptr || x->size() < 3) return false;
+  const auto axes = ConstantInts(graph, node.Input(1));
+  if (!axes) return false;
+  std::set<int64_t> reduced;
+  for (const int64_t axis : *axes) reduced.insert(ResolvedAxis(node, axis, x->size()));
+  Dims spatial(x->size() - 2);
+  std::iota(spatial.begin(), spatial.end(), 2);
+  return std::ranges::equal(reduced, spatial);
+}
+
+void MakeGlobalAveragePool(Graph& graph, size_t index) {
+  Node& node = graph.nodes[index];
+  const bool keeps = node.op == "AveragePool" || node.Int("keepdims", 1) != 0;
+  node.op = "GlobalAveragePool";
+  node.inputs.resize(1);
+  node.attributes.clear();
+  if (keeps) return;
+  const std::string output = node.outputs[0];
+  Dims pooled = *KnownDims(graph, node.inputs[0]);
+  std::fill(pooled.begin() + 2, pooled.end(), 1);
+  const std::string inner = graph.FreshName(output + "_pooled");
+  graph.values[inner] = {graph.Info(output)->type, pooled};
+  Node reshape;
+  reshape.op = "Reshape";
+  reshape.name = node.name;
+  reshape.outputs = {output};
+  graph.nodes[index].outputs = {inner};
+  reshape.inputs = {inner, AddReshapeTarget(graph, output, pooled, *KnownDims(graph, output))};
+  graph.nodes.insert(graph.nodes.begin() + static_cast<std::ptrdiff_t>(index) + 1,
+                     std::move(reshape));
+}
+
+/// Resize-18 may name the axes it speaks of; the others keep their size.
+void AllResizeAxes(Graph& graph, size_t index) {
+  const Node& node = graph.nodes[index];
+  if (!node.Has("axes") || node.String("keep_aspect_ratio_policy", "stretch") != "stretch") return;
+  const auto* x = KnownDims(graph, node.Input(0));
+  if (x == nullptr || node.String("coordinate_transformation_mode", "") == "tf_crop_and_resize") {
+    return;
+  }
+  const Dims axes = node.Ints("axes");
+  const size_t rank = x->size();
+  std::string scales, sizes;
+  if (const Tensor* given = graph.Constant(node.Input(2))) {
+    std::vector<float> all(rank, 1.0F);
+    const std::vector<float> values = given->ToFloats();
+    for (size_t i = 0; i < axes.size() && i < values.size(); ++i) {
+      all[static_cast<size_t>(ResolvedAxis(node, axes[i], rank))] = values[i];
+    }
+    scales = AddInitializer(graph, node.Label() + "_scales",
+                            Tensor::Of({static_cast<int64_t>(rank)}, std::move(all)));
+  } else if (const auto values = ConstantInts(graph, node.Input(3))) {
+    Dims all = *x;
+    for (size_t i = 0; i < axes.size() && i < values->size(); ++i) {
+      all[static_cast<size_t>(ResolvedAxis(node, axes[i], rank))] = (*values)[i];
+    }
+    sizes = AddInitializer(graph, node.Label() + "_sizes",
+                           Tensor::Of({static_cast<int64_t>(rank)}, std::move(all)));
+  } else {
+    return;
+  }
+  Node& rewritten = graph.nodes[index];
+  rewritten.inputs = {rewritten.Input(0), "", scales, sizes};
+  if (sizes.empty()) rewritten.inputs.pop_back();
+  rewritten.attributes.erase("axes");
+}
+
+}  // namespace
+
+void CanonicalSpatial(Graph& graph) {
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    Node& node = graph.nodes[i];
+    if (!node.domain.empty()) continue;
+    ExplicitPads(graph, node);
+    if ((node.op == "AveragePool" && CoversAll(graph, node)) ||
+        (node.op == "ReduceMean" && node.layout == Layout::nchw && ReducesSpatial(graph, node))) {
+      MakeGlobalAveragePool(graph, i);
+    } else if (node.op == "Resize") {
+      AllResizeAxes(graph, i);
+    }
+  }
+}
+
+}  // namespace lutra::converter

@@ -1,0 +1,113 @@
+// What is known before anything runs is computed now: the shape arithmetic of exporters, and nodes
+// that do nothing at inference.
+//
+// DequantizeLinear of a constant stays: it says how the weights of a quantized network are stored.
+#include <algorithm>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "converter/executor/float_executor.h"
+#include "converter/passes/passes.h"
+#include "converter/passes/rewrite.h"
+
+namespace lutra::converter {
+namespace {
+
+/// A constant of more elements than this is left to be computed (Expand and Tile make such).
+constexpr size_t kMaxFoldedElements = size_t{1} << 26;
+
+bool AllZero(const std::vector<int64_t>& values) {
+  return std::ranges::all_of(values, [](int64_t value) { return value == 0; });
+}
+
+/// Shape-preserving uses of operators that only move elements.
+bool MovesNothing(const Graph& graph, const Node& node) {
+  static const std::set<std::string_view> kKeepOrder = {"Reshape",   "Flatten", "Squeeze",
+                                                        "Unsqueeze", "Expand",  "Tile"};
+  if (node.op == "Identity" || node.op == "Dropout") return true;
+  if (node.op == "Concat" || node.op == "Sum" || node.op == "Max" || node.op == "Min" ||
+      node.op == "Mean") {
+    return node.inputs.size() == 1;
+  }
+  const auto* in = KnownDims(graph, node.Input(0));
+  const auto* out = KnownDims(graph, node.outputs[0]);
+  if (in == nullptr || out == nullptr || *in != *out) return false;
+  if (kKeepOrder.contains(node.op)) return true;
+  if (node.op == "Split") return node.outputs.size() == 1;
+  if (node.op == "Pad") {
+    const auto pads = ConstantInts(graph, node.Input(1));
+    return pads && AllZero(*pads);
+  }
+  if (node.op == "Slice") {
+    if (node.Input(4).empty()) return true;
+    const auto steps = ConstantInts(graph, node.Input(4));
+    return steps && std::ranges::all_of(*steps, [](int64_t step) { return step > 0; });
+  }
+  if (node.op == "Transpose") {
+    const std::vector<int64_t> perm = node.Ints("perm");
+    return !perm.empty() && std::ranges::is_sorted(perm);
+  }
+  return false;
+}
+
+bool CastsNothing(const Graph& graph, const Node& node) {
+  if (node.op != "Cast") return false;
+  const ValueInfo* from = graph.Info(node.Input(0));
+  if (from == nullptr || from->type == DataType::undefined) return false;
+  return from->type == static_cast<DataType>(node.Int("to", 0));
+}
+
+bool IsFoldable(const Graph& graph, const Node& node) {
+  if (node.op == "DequantizeLinear" || node.inputs.empty()) return false;
+  for (const std::string& output : node.outputs) {
+    const auto* dims = KnownDims(graph, output);
+    if (dims != nullptr && ElementCount(*dims) > kMaxFoldedElements) return false;
+  }
+  if (node.op == "Shape" && node.domain.empty()) return KnownDims(graph, node.Input(0)) != nullptr;
+  return WhyUnsupported(node).empty() &&
+         std::ranges::all_of(node.inputs, [&](const std::string& input) {
+           return input.empty() || graph.Constant(input) != nullptr;
+         });
+}
+
+void Fold(Graph& graph, size_t index) {
+  const Node node = std::move(graph.nodes[index]);
+  graph.nodes.erase(graph.nodes.begin() + static_cast<std::ptrdiff_t>(index));
+  std::vector<Tensor> inputs;
+  for (const std::string& input : node.inputs) {
+    if (input.empty()) {
+      inputs.emplace_back();
+    } else if (const Tensor* constant = graph.Constant(input)) {
+      inputs.push_back(*constant);
+    } else {
+      inputs.emplace_back(DataType::uint8, *KnownDims(graph, input));  // of Shape
+    }
+  }
+  std::vector<Tensor> results = ExecuteNode(node, inputs);
+  for (size_t i = 0; i < node.outputs.size() && i < results.size(); ++i) {
+    if (node.outputs[i].empty()) continue;
+    graph.values[node.outputs[i]] = {results[i].type(), results[i].dims()};
+    graph.initializers.insert_or_assign(node.outputs[i], std::move(results[i]));
+  }
+}
+
+}  // namespace
+
+void FoldConstants(Graph& graph) {
+  for (size_t i = 0; i < graph.nodes.size();) {
+    const Node& node = graph.nodes[i];
+    if (IsFoldable(graph, node)) {
+      Fold(graph, i);
+      continue;
+    }
+    const bool plain = node.domain.empty() && !node.clamp;
+    if (plain && (MovesNothing(graph, node) || CastsNothing(graph, node)) &&
+        Bypass(graph, i, std::string(node.Input(0)))) {
+      continue;
+    }
+    ++i;
+  }
+}
+
+}  // namespace lutra::converter

@@ -1,0 +1,220 @@
+// Activations that exporters write as several nodes: x times a gate of x. SiLU, HardSwish, GELU in
+// both forms, Mish; and the HardSigmoid that is written as clip(x + 3, 0, 6) / 6.
+//
+// The factors of a product come in any order and nesting, so the product is flattened first: a set
+// of factors and one constant. Constants may have been rounded to float16 by the exporter.
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "converter/passes/passes.h"
+#include "converter/passes/rewrite.h"
+
+namespace lutra::converter {
+namespace {
+
+bool Near(double value, double expected) {
+  return std::fabs(value - expected) <= 1e-3 * std::fabs(expected);
+}
+
+const Node* Computing(const Graph& graph, const std::string& value, std::string_view op) {
+  const std::optional<size_t> producer = graph.Producer(value);
+  if (!producer) return nullptr;
+  const Node& node = graph.nodes[*producer];
+  return node.op == op && node.domain.empty() && !node.clamp ? &node : nullptr;
+}
+
+struct Product {
+  double constant = 1;
+  std::vector<std::string> factors;
+
+  /// Takes out `value`, `times` times; false when it is not there as often.
+  bool Remove(const std::string& value, int times = 1) {
+    if (std::ranges::count(factors, value) < times) return false;
+    for (; times > 0; --times) factors.erase(std::ranges::find(factors, value));
+    return true;
+  }
+};
+
+bool IsProduct(const Graph& graph, const Node& node) {
+  if (!node.domain.empty() || node.clamp || node.inputs.size() != 2) return false;
+  return node.op == "Mul" || (node.op == "Div" && ScalarConstant(graph, node.inputs[1]));
+}
+
+void Multiply(const Graph& graph, const std::string& value, Product& product);
+
+void MultiplyNode(const Graph& graph, const Node& node, Product& product) {
+  Multiply(graph, node.inputs[0], product);
+  if (node.op == "Mul") {
+    Multiply(graph, node.inputs[1], product);
+  } else {
+    product.constant /= static_cast<double>(*ScalarConstant(graph, node.inputs[1]));
+  }
+}
+
+void Multiply(const Graph& graph, const std::string& value, Product& product) {
+  constexpr size_t kMaxFactors = 8;
+  if (const std::optional<float> constant = ScalarConstant(graph, value)) {
+    product.constant *= static_cast<double>(*constant);
+    return;
+  }
+  const std::optional<size_t> producer = graph.Producer(value);
+  if (producer && product.factors.size() < kMaxFactors && OnlyConsumer(graph, value) &&
+      IsProduct(graph, graph.nodes[*producer])) {
+    MultiplyNode(graph, graph.nodes[*producer], product);
+  } else {
+    product.factors.push_back(value);
+  }
+}
+
+Product Flatten(const Graph& graph, const std::string& value) {
+  Product product;
+  Multiply(graph, value, product);
+  return product;
+}
+
+/// The other operand of an Add with this constant.
+std::optional<std::string> PlusConstant(const Graph& graph, const std::string& value, double term) {
+  const Node* add = Computing(graph, value, "Add");
+  if (add == nullptr || add->inputs.size() != 2) return std::nullopt;
+  for (size_t i = 0; i < 2; ++i) {
+    const std::optional<float> constant = ScalarConstant(graph, add->inputs[i]);
+    if (constant && Near(static_cast<double>(*constant), term)) return add->inputs[1 - i];
+  }
+  return std::nullopt;
+}
+
+/// The product is constant * x^power, with or without Pow.
+bool IsPower(const Graph& graph, Product product, const std::string& x, int power,
+             double constant) {
+  if (!Near(product.constant, constant)) return false;
+  if (product.factors.size() == 1) {
+    const Node* pow = Computing(graph, product.factors[0], "Pow");
+    return pow != nullptr && pow->Input(0) == x &&
+           ScalarConstant(graph, pow->Input(1)) == static_cast<float>(power);
+  }
+  return product.Remove(x, power) && product.factors.empty();
+}
+
+/// A function of x that, times x and `constant`, is a known activation.
+struct Gate {
+  std::string op, x;
+  double constant = 1;
+  const char* approximate = nullptr;  // of Gelu
+};
+
+std::optional<Gate> SigmoidGate(const Graph& graph, const std::string& value) {
+  if (const Node* node = Computing(graph, value, "Sigmoid")) return Gate{"Silu", node->Input(0)};
+  if (const Node* node = Computing(graph, value, "HardSigmoid")) {
+    const bool standard = Near(static_cast<double>(node->Float("alpha", 0.2F)), 1.0 / 6) &&
+                          node->Float("beta", 0.5F) == 0.5F;
+    if (standard) return Gate{"HardSwish", node->Input(0)};
+  }
+  if (const Node* node = Computing(graph, value, "Tanh")) {
+    if (const Node* inner = Computing(graph, node->Input(0), "Softplus")) {
+      return Gate{"Mish", inner->Input(0)};
+    }
+  }
+  return std::nullopt;
+}
+
+/// clip(x + 3, 0, 6), which is 6 hard_sigmoid(x).
+std::optional<std::string> SixHardSigmoid(const Graph& graph, const std::string& value) {
+  const Node* clip = Computing(graph, value, "Clip");
+  if (clip == nullptr || ScalarConstant(graph, clip->Input(1)) != 0.0F ||
+      ScalarConstant(graph, clip->Input(2)) != 6.0F) {
+    return std::nullopt;
+  }
+  return PlusConstant(graph, clip->Input(0), 3);
+}
+
+/// sqrt(2 / pi) (x + 0.044715 x^3), also written as sqrt(2 / pi) x (1 + 0.044715 x^2).
+std::optional<std::string> TanhGeluArgument(const Graph& graph, const std::string& value) {
+  constexpr double kCubic = 0.044715;
+  Product product = Flatten(graph, value);
+  if (!Near(product.constant, std::sqrt(2 / M_PI))) return std::nullopt;
+  if (product.factors.size() == 1) {
+    const Node* add = Computing(graph, product.factors[0], "Add");
+    if (add == nullptr) return std::nullopt;
+    for (size_t i = 0; i < 2; ++i) {
+      const std::string& x = add->Input(i);
+      if (IsPower(graph, Flatten(graph, add->Input(1 - i)), x, 3, kCubic)) return x;
+    }
+    return std::nullopt;
+  }
+  if (product.factors.size() != 2) return std::nullopt;
+  for (size_t i = 0; i < 2; ++i) {
+    const std::string& x = product.factors[i];
+    const auto square = PlusConstant(graph, product.factors[1 - i], 1);
+    if (square && IsPower(graph, Flatten(graph, *square), x, 2, kCubic)) return x;
+  }
+  return std::nullopt;
+}
+
+std::optional<Gate> GeluGate(const Graph& graph, const std::string& value) {
+  const auto inner = PlusConstant(graph, value, 1);
+  if (!inner) return std::nullopt;
+  if (const Node* erf = Computing(graph, *inner, "Erf")) {
+    const Product argument = Flatten(graph, erf->Input(0));
+    if (argument.factors.size() == 1 && Near(argument.constant, std::sqrt(0.5))) {
+      return Gate{"Gelu", argument.factors[0], 0.5, "none"};
+    }
+  }
+  if (const Node* tanh = Computing(graph, *inner, "Tanh")) {
+    if (const auto x = TanhGeluArgument(graph, tanh->Input(0)))
+      return Gate{"Gelu", *x, 0.5, "tanh"};
+  }
+  return std::nullopt;
+}
+
+std::optional<Gate> FindGate(const Graph& graph, const std::string& value) {
+  if (auto gate = SigmoidGate(graph, value)) return gate;
+  if (auto gate = GeluGate(graph, value)) return gate;
+  if (auto x = SixHardSigmoid(graph, value)) return Gate{"HardSwish", *x, 1.0 / 6};
+  return std::nullopt;
+}
+
+void Become(Node& node, const std::string& op, const std::string& x) {
+  node.op = op;
+  node.inputs = {x};
+  node.attributes.clear();
+}
+
+bool FuseProduct(Graph& graph, size_t index) {
+  Product product;
+  MultiplyNode(graph, graph.nodes[index], product);
+  Node& node = graph.nodes[index];
+  if (product.factors.size() == 1 && Near(product.constant, 1.0 / 6)) {
+    const auto x = SixHardSigmoid(graph, product.factors[0]);
+    if (!x) return false;
+    Become(node, "HardSigmoid", *x);
+    node.attributes["alpha"] = 1.0F / 6;
+    node.attributes["beta"] = 0.5F;
+    return true;
+  }
+  if (product.factors.size() != 2) return false;
+  for (size_t i = 0; i < 2; ++i) {
+    const auto gate = FindGate(graph, product.factors[i]);
+    if (!gate || gate->x != product.factors[1 - i] || !Near(product.constant, gate->constant)) {
+      continue;
+    }
+    Become(node, gate->op, gate->x);
+    if (gate->approximate != nullptr) {
+      node.attributes["approximate"] = std::string(gate->approximate);
+    }
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void FuseGates(Graph& graph) {
+  bool fused = false;
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    if (IsProduct(graph, graph.nodes[i])) fused |= FuseProduct(graph, i);
+  }
+  if (fused) RemoveDeadCode(graph);  // what is left of the gates would hide single uses
+}
+
+}  // namespace lutra::converter

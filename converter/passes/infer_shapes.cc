@@ -1,0 +1,211 @@
+// Types and shapes of all values, for the input shapes that the graph states.
+//
+// The executor is the one place that knows what shape each operator gives, so it is asked: a node
+// is run alone, its constant inputs as they are and its computed ones as zeros of their shape. That
+// costs little for everything but products of tensors, whose shapes are computed here instead.
+// Inputs that decide on the shape of the result (the target of a Reshape, the limits of a Slice)
+// must be known for that; exporters compute them from Shape, so what follows from known shapes is
+// evaluated on the way.
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "converter/executor/float_executor.h"
+#include "converter/executor/spatial.h"
+#include "converter/passes/passes.h"
+#include "converter/passes/rewrite.h"
+
+namespace lutra::converter {
+namespace {
+
+using Dims = std::vector<int64_t>;
+
+/// Values that shape arithmetic computes are small; larger constants are the folding's business.
+constexpr size_t kShapeElements = 4096;
+
+/// Inputs whose values, not only shapes, the shape of the result depends on.
+std::set<size_t> ShapeInputs(const Node& node) {
+  static const std::map<std::string_view, std::set<size_t>> kInputs = {
+      {"Reshape", {1}},       {"Expand", {1}},         {"Tile", {1}},
+      {"Squeeze", {1}},       {"Unsqueeze", {1}},      {"Slice", {1, 2, 3, 4}},
+      {"Pad", {1, 3}},        {"Resize", {1, 2, 3}},   {"Split", {1}},
+      {"TopK", {1}},          {"OneHot", {1}},         {"Range", {0, 1, 2}},
+      {"NonZero", {0}},       {"Compress", {0, 1}},    {"ConstantOfShape", {0}},
+      {"ReduceSum", {1}},     {"ReduceMean", {1}},     {"ReduceMax", {1}},
+      {"ReduceMin", {1}},     {"ReduceProd", {1}},     {"ReduceL1", {1}},
+      {"ReduceL2", {1}},      {"ReduceLogSum", {1}},   {"ReduceSumSquare", {1}},
+      {"CenterCropPad", {1}}, {"Unique", {0}},         {"NonMaxSuppression", {0, 1, 2, 3, 4}},
+      {"MaxUnpool", {2}},     {"ReduceLogSumExp", {1}}};
+  const auto found = kInputs.find(node.op);
+  return found == kInputs.end() ? std::set<size_t>{} : found->second;
+}
+
+class ShapeInference {
+ public:
+  explicit ShapeInference(Graph& graph) : graph_(graph) {}
+
+  void Run() {
+    for (const std::string& input : graph_.inputs) CheckInput(input);
+    for (const Node& node : graph_.nodes) {
+      if (!Known(node)) Infer(node);
+    }
+  }
+
+ private:
+  void CheckInput(const std::string& input) const {
+    const ValueInfo* info = graph_.Info(input);
+    if (info != nullptr && info->dims && KnownDims(graph_, input) != nullptr) return;
+    const std::string shape = info != nullptr && info->dims ? DimsText(*info->dims) : "not stated";
+    throw Error("input '" + input + "' has dimensions that are not fixed (" + shape +
+                "): give them with --input-shape");
+  }
+
+  bool Known(const Node& node) const {
+    // A shape computed on the way is known, but its value is needed too.
+    return std::ranges::all_of(node.outputs, [&](const std::string& output) {
+      if (output.empty()) return true;
+      const ValueInfo* info = graph_.Info(output);
+      return info != nullptr && info->dims && info->type == DataType::float32;
+    });
+  }
+
+  const Tensor* Constant(const std::string& value) const {
+    if (const Tensor* constant = graph_.Constant(value)) return constant;
+    const auto found = evaluated_.find(value);
+    return found == evaluated_.end() ? nullptr : &found->second;
+  }
+
+  void Infer(const Node& node) {
+    if (node.op == "Shape" && node.domain.empty()) {
+      const ValueInfo* info = graph_.Info(node.Input(0));
+      if (KnownDims(graph_, node.Input(0)) == nullptr) return SetUnknown(node, DataType::int64);
+      // Shape looks at nothing but the dimensions; zeros of one byte are the smallest such tensor.
+      const Tensor zeros(DataType::uint8, *info->dims);
+      return SetResults(node, ExecuteNode(node, {zeros}), true);
+    }
+    if (!InputsKnown(node)) return SetUnknown(node, DataType::undefined);
+    if (InferProduct(node)) return;
+    std::vector<Tensor> inputs;
+    bool constant = true;
+    for (const std::string& input : node.inputs) {
+      if (input.empty()) {
+        inputs.emplace_back();
+      } else if (const Tensor* known = Constant(input)) {
+        inputs.push_back(*known);
+      } else {
+        constant = false;
+        const ValueInfo& info = *graph_.Info(input);
+        inputs.emplace_back(info.type, *info.dims);
+      }
+    }
+    SetResults(node, ExecuteNode(node, inputs), constant);
+  }
+
+  bool InputsKnown(const Node& node) const {
+    const std::set<size_t> shape_inputs = ShapeInputs(node);
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      const std::string& input = node.inputs[i];
+      if (input.empty() || Constant(input) != nullptr) continue;
+      if (shape_inputs.contains(i) || KnownDims(graph_, input) == nullptr) return false;
+    }
+    return true;
+  }
+
+  /// Conv, Gemm and MatMul of float32.
+  bool InferProduct(const Node& node) {
+    if (!node.domain.empty()) return false;
+    if (node.op != "Conv" && node.op != "Gemm" && node.op != "MatMul") return false;
+    if (node.inputs.size() < 2) Fail(node, "needs two inputs");
+    const ValueInfo& a = *graph_.Info(node.inputs[0]);
+    const ValueInfo& b = *graph_.Info(node.inputs[1]);
+    Dims dims;
+    if (node.op == "Conv") {
+      dims = ConvDims(node, *a.dims, *b.dims);
+    } else if (node.op == "Gemm") {
+      dims = GemmDims(node, *a.dims, *b.dims);
+    } else {
+      dims = MatMulDims(node, *a.dims, *b.dims);
+    }
+    ElementCount(dims);
+    graph_.values[node.outputs[0]] = {a.type, dims};
+    return true;
+  }
+
+  static Dims ConvDims(const Node& node, const Dims& x, const Dims& w) {
+    const int64_t groups = node.Int("group", 1);
+    const bool nhwc = node.layout == Layout::nhwc;
+    if (x.size() < 3 || w.size() != x.size() || groups < 1 || w[0] % groups != 0 ||
+        (nhwc ? x.back() : x[1]) != w[1] * groups) {
+      Fail(node, "weights of " + DimsText(w) + " and group " + std::to_string(groups) +
+                     " do not fit an input of " + DimsText(x));
+    }
+    const Dims spatial = nhwc ? Dims(x.begin() + 1, x.end() - 1) : Dims(x.begin() + 2, x.end());
+    Dims result;
+    try {
+      const Window window = WindowOf(node, Dims(w.begin() + 2, w.end()), spatial);
+      result = WindowResult(window, spatial, false);
+    } catch (const Error& error) {
+      Fail(node, error.what());
+    }
+    result.insert(nhwc ? result.end() : result.begin(), w[0]);
+    result.insert(result.begin(), x[0]);
+    return result;
+  }
+
+  static Dims GemmDims(const Node& node, const Dims& a, const Dims& b) {
+    const bool trans_a = node.Int("transA", 0) != 0, trans_b = node.Int("transB", 0) != 0;
+    if (a.size() != 2 || b.size() != 2 || a[trans_a ? 0 : 1] != b[trans_b ? 1 : 0]) {
+      Fail(node, DimsText(a) + " cannot be multiplied by " + DimsText(b));
+    }
+    return {a[trans_a ? 1 : 0], b[trans_b ? 0 : 1]};
+  }
+
+  static Dims MatMulDims(const Node& node, Dims a, Dims b) {
+    const auto refuse = [&] {
+      Fail(node, DimsText(a) + " cannot be multiplied by " + DimsText(b));
+    };
+    if (a.empty() || b.empty()) refuse();
+    const bool row = a.size() == 1, column = b.size() == 1;
+    if (row) a.insert(a.begin(), 1);
+    if (column) b.push_back(1);
+    if (a.back() != b[b.size() - 2]) refuse();
+    const size_t batch = std::max(a.size(), b.size()) - 2;
+    Dims dims;
+    for (size_t i = 0; i < batch; ++i) {
+      const int64_t from_a = i + a.size() < batch + 2 ? 1 : a[i + a.size() - batch - 2];
+      const int64_t from_b = i + b.size() < batch + 2 ? 1 : b[i + b.size() - batch - 2];
+      if (from_a != from_b && from_a != 1 && from_b != 1) refuse();
+      dims.push_back(from_a == 1 ? from_b : from_a);
+    }
+    if (!row) dims.push_back(a[a.size() - 2]);
+    if (!column) dims.push_back(b.back());
+    return dims;
+  }
+
+  void SetUnknown(const Node& node, DataType type) {
+    for (const std::string& output : node.outputs) {
+      if (!output.empty()) graph_.values[output] = {type, std::nullopt};
+    }
+  }
+
+  void SetResults(const Node& node, std::vector<Tensor> results, bool constant) {
+    for (size_t i = 0; i < node.outputs.size() && i < results.size(); ++i) {
+      if (node.outputs[i].empty()) continue;
+      graph_.values[node.outputs[i]] = {results[i].type(), results[i].dims()};
+      if (constant && results[i].elements() <= kShapeElements) {
+        evaluated_.insert_or_assign(node.outputs[i], std::move(results[i]));
+      }
+    }
+  }
+
+  Graph& graph_;
+  std::map<std::string, Tensor> evaluated_;
+};
+
+}  // namespace
+
+void InferShapes(Graph& graph) { ShapeInference(graph).Run(); }
+
+}  // namespace lutra::converter

@@ -1,0 +1,33 @@
+// The order of the passes. Fusions enable each other (a Pad folds once its auto_pad neighbour is
+// explicit, a second Add folds once the first is gone), so they run until nothing changes.
+#include "converter/passes/passes.h"
+
+namespace lutra::converter {
+
+void FuseGraph(Graph& graph) {
+  InferShapes(graph);
+  FoldConstants(graph);
+  WidenFloats(graph);
+  RemoveDeadCode(graph);
+  for (size_t before = 0; before != graph.nodes.size();) {
+    before = graph.nodes.size();
+    CanonicalReshape(graph);
+    CanonicalSpatial(graph);
+    FusePads(graph);
+    MatMulToGemm(graph);
+    FoldBatchNorm(graph);
+    FuseActivations(graph);
+    FoldConstants(graph);
+    RemoveDeadCode(graph);
+  }
+}
+
+void OptimizeGraph(Graph& graph) {
+  FuseGraph(graph);
+  ToNhwc(graph);
+  RemoveDeadCode(graph);
+  InferShapes(graph);
+  graph.Check();
+}
+
+}  // namespace lutra::converter
