@@ -1,0 +1,42 @@
+// What the converter's commands share: how they are registered, flags of ONNX models, progress.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "converter/import/onnx_import.h"
+
+namespace lutra::converter {
+
+/// Each adds its subcommand, whose callback does the work and throws Error.
+void AddConvertCommand(CLI::App& app);
+void AddEvalCommand(CLI::App& app);
+void AddCompareCommand(CLI::App& app);
+
+/// `--input-shape [NAME=]1,3,224,224`.
+class ShapeFlags {
+ public:
+  void AddTo(CLI::App& command);
+  /// Throws CLI::ValidationError for a text that is no shape.
+  ImportOptions Import() const;
+
+ private:
+  std::vector<std::string> shapes_;
+};
+
+/// One line on the terminal that is written over and over; nothing when stderr is no terminal.
+class Progress {
+ public:
+  ~Progress();
+  void Show(const std::string& stage, size_t done, size_t total);
+
+ private:
+  bool shown_ = false;
+  int percent_ = -1;
+  std::string stage_;
+};
+
+}  // namespace lutra::converter

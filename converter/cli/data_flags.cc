@@ -1,0 +1,57 @@
+#include "converter/cli/data_flags.h"
+
+#include "converter/data/spec.h"
+
+namespace lutra::converter {
+
+void DataFlags::AddTo(CLI::App& command) {
+  command.add_option("--data", file_, "JSON file that describes the data (docs/cli.md)")
+      ->type_name("FILE.json")
+      ->group("Data");
+  const auto add = [&](const char* flag, const char* field, auto example, const char* help) {
+    using Value = decltype(example);
+    return command
+        .add_option_function<Value>(
+            flag, [this, field](const Value& value) { fields_[field] = value; }, help)
+        ->group("Data, instead of the file or over it");
+  };
+  add("--format", "format", std::string(), "idx, cifar10, npy, folder, list or images")
+      ->type_name("NAME");
+  add("--path", "path", std::string(), "file or folder (cifar10, folder, list, images)")
+      ->type_name("PATH");
+  add("--images", "images", std::string(), "images (idx, npy)")->type_name("FILE");
+  add("--labels", "labels", std::string(), "labels (idx, npy)")->type_name("FILE");
+  add("--offset", "offset", int64_t{}, "samples to skip")->type_name("N");
+  add("--limit", "limit", int64_t{}, "samples to take at most")->type_name("N");
+  add("--resize", "resize", std::vector<int64_t>(), "height and width")
+      ->expected(2)
+      ->delimiter(',')
+      ->type_name("H W");
+  add("--resize-shorter-side", "resize_shorter_side", int64_t{}, "the longer one follows")
+      ->type_name("N");
+  add("--center-crop", "center_crop", int64_t{}, "side of the middle square")->type_name("N");
+  add("--channel-order", "channel_order", std::string(), "RGB (default), BGR or GRAY")
+      ->type_name("ORDER");
+  add("--layout", "layout", std::string(), "of npy samples: NCHW (default) or NHWC")
+      ->type_name("LAYOUT");
+  add("--scale", "scale", double{}, "input = (x * scale - mean) / std")->type_name("X");
+  add("--mean", "mean", std::vector<double>(), "one value, or one per channel")
+      ->delimiter(',')
+      ->expected(1, 4096)
+      ->type_name("X,...");
+  add("--std", "std", std::vector<double>(), "one value, or one per channel")
+      ->delimiter(',')
+      ->expected(1, 4096)
+      ->type_name("X,...");
+}
+
+std::unique_ptr<Dataset> DataFlags::Open() const {
+  if (file_.empty() && fields_.empty()) return nullptr;
+  if (fields_.empty()) return OpenDataset(file_);
+  nlohmann::json object = file_.empty() ? nlohmann::json::object() : ReadDataObject(file_);
+  object.update(fields_);
+  const std::string origin = file_.empty() ? "data flags" : file_ + " and data flags";
+  return OpenDataset(ParseDataSpec(object, origin, ""));
+}
+
+}  // namespace lutra::converter

@@ -1,0 +1,24 @@
+// `--data FILE.json`, and the same fields as flags; flags override the file.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "converter/data/dataset.h"
+
+namespace lutra::converter {
+
+class DataFlags {
+ public:
+  void AddTo(CLI::App& command);
+  /// Null when neither --data nor any of the other flags was given. Throws Error.
+  std::unique_ptr<Dataset> Open() const;
+
+ private:
+  std::string file_;
+  nlohmann::json fields_ = nlohmann::json::object();
+};
+
+}  // namespace lutra::converter

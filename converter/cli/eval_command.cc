@@ -1,0 +1,56 @@
+#include <cstdio>
+#include <memory>
+
+#include "converter/cli/common.h"
+#include "converter/cli/data_flags.h"
+#include "converter/cli/evaluate.h"
+#include "converter/error.h"
+
+namespace lutra::converter {
+namespace {
+
+struct EvalCommand {
+  std::string model;
+  bool json = false;
+  DataFlags data;
+  ShapeFlags shapes;
+
+  void Run() const {
+    const std::unique_ptr<Dataset> dataset = data.Open();
+    if (!dataset) throw CLI::RequiredError("--data");
+    Evaluation result;
+    {
+      Progress progress;
+      result = Evaluate(model, shapes.Import(), *dataset,
+                        [&](size_t done, size_t total) { progress.Show("eval", done, total); });
+    }
+    if (json) {
+      const nlohmann::json object = {{"top1", result.top1},
+                                     {"top5", result.top5},
+                                     {"loss", result.loss},
+                                     {"count", result.count}};
+      std::printf("%s\n", object.dump().c_str());
+    } else {
+      std::printf("top-1 %.2f %%   top-5 %.2f %%   loss %.4f   %zu samples\n", 100 * result.top1,
+                  100 * result.top5, result.loss, result.count);
+    }
+  }
+};
+
+}  // namespace
+
+void AddEvalCommand(CLI::App& app) {
+  const auto command = std::make_shared<EvalCommand>();
+  CLI::App* sub = app.add_subcommand("eval", "accuracy and loss of a classifier");
+  sub->add_option("FILE", command->model, "an ONNX network or a .lutra model")->required();
+  sub->add_flag("--json", command->json, "one JSON object: top1, top5 (fractions), loss, count");
+  command->shapes.AddTo(*sub);
+  command->data.AddTo(*sub);
+  sub->footer(
+      "Loss is the mean cross entropy of the first output; a softmax is applied unless the "
+      "network\n"
+      "ends in one.\n\nExample: lutra eval net.lutra --data test.json");
+  sub->callback([command] { command->Run(); });
+}
+
+}  // namespace lutra::converter

@@ -1,0 +1,68 @@
+// `lutra` of the full build: the converter's commands, and those of the device.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "converter/cli/common.h"
+#include "converter/error.h"
+#include "lutra/lutra.h"
+#include "runtime/tools/commands.h"
+#include "runtime/tools/options.h"
+
+namespace {
+
+using lutra::tools::Command;
+using lutra::tools::Complain;
+using lutra::tools::DeviceCommands;
+
+// "lutra convert", for messages.
+std::string ProgramOf(const CLI::App& app) {
+  const auto chosen = app.get_subcommands();
+  return chosen.empty() ? "lutra" : "lutra " + chosen[0]->get_name();
+}
+
+std::string OneLine(std::string text) {
+  for (char& c : text) c = c == '\n' ? ' ' : c;
+  return text;
+}
+
+int Run(CLI::App& app, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+    return std::fflush(stdout) == 0
+               ? 0
+               : Complain("lutra", "cannot write the output", lutra::tools::kFailed);
+  } catch (const CLI::Success& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    const std::string program = ProgramOf(app);
+    return Complain(program.c_str(), OneLine(error.what()) + "; see " + program + " --help",
+                    lutra::tools::kMisuse);
+  } catch (const lutra::converter::Error& error) {
+    return Complain(ProgramOf(app).c_str(), OneLine(error.what()), lutra::tools::kFailed);
+  } catch (const std::exception& error) {
+    return Complain(ProgramOf(app).c_str(), OneLine(error.what()), lutra::tools::kFailed);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Turns trained networks into small, exact integer models and runs them.");
+  app.name("lutra");
+  app.set_version_flag("--version", std::string("lutra ") + lutra_version());
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(36);
+  lutra::converter::AddConvertCommand(app);
+  lutra::converter::AddEvalCommand(app);
+  lutra::converter::AddCompareCommand(app);
+  for (const Command& command : DeviceCommands()) {
+    if (argc > 1 && std::string(argv[1]) == command.name) {
+      return RunCommand(command, {argv + 2, argv + argc});
+    }
+    app.add_subcommand(command.name, command.summary);
+  }
+  app.footer(
+      "lutra COMMAND --help tells more.\n\n"
+      "Example: lutra convert net.onnx -o net.lutra --data calib.json");
+  return Run(app, argc, argv);
+}

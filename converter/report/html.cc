@@ -1,0 +1,185 @@
+// The HTML report: a summary, two bar charts drawn as inline SVG, and the table.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "converter/report/report.h"
+
+namespace lutra::converter {
+namespace {
+
+constexpr char kHead[] =
+    "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+    "<meta name=\"viewport\" content=\"width=device-width\">\n<title>";
+constexpr char kStyle[] =
+    "</title>\n<style>body{font:15px/1.45 system-ui,sans-serif;max-width:70rem;margin:2rem "
+    "auto;padding:0 1rem;color:#222;background:#fff}h1{font-size:1.5rem}h2{font-size:1.15rem;"
+    "margin-top:2rem}table{border-collapse:collapse;font-size:.85rem}td,th{padding:.2rem .7rem;"
+    "text-align:right;border-bottom:1px solid #ddd}td:first-child,th:first-child,td.t,th.t{"
+    "text-align:left}.k{display:inline-block;width:.8em;height:.8em;margin:0 .3em 0 1em}"
+    "svg text{font:11px system-ui,sans-serif;fill:#333}</style></head><body>\n";
+
+std::string Escape(const std::string& text) {
+  std::string escaped;
+  for (const char c : text) {
+    switch (c) {
+      case '&':
+        escaped += "&amp;";
+        break;
+      case '<':
+        escaped += "&lt;";
+        break;
+      case '>':
+        escaped += "&gt;";
+        break;
+      case '"':
+        escaped += "&quot;";
+        break;
+      default:
+        escaped += c;
+    }
+  }
+  return escaped;
+}
+
+std::string Fixed(double value, int digits) {
+  if (std::isnan(value)) return "&ndash;";
+  char text[40];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
+}
+
+struct Bar {
+  double value;
+  const char* color;
+};
+
+// Horizontal bars, one row per layer, every row with the same number of bars.
+class Chart {
+ public:
+  explicit Chart(double largest) : largest_(std::max(largest, 1e-9)) {}
+
+  void Add(const std::string& name, const std::vector<Bar>& bars, const std::string& label) {
+    const int bar_height = kRow / static_cast<int>(bars.size() + 1);
+    body_ += "<text x=\"" + std::to_string(kLeft - 6) + "\" y=\"" + std::to_string(y_ + 13) +
+             "\" text-anchor=\"end\">" + Escape(Short(name)) + "<title>" + Escape(name) +
+             "</title></text>";
+    int y = y_ + 2;
+    double longest = 0;
+    for (const Bar& bar : bars) {
+      const double width = std::max(0.0, bar.value) / largest_ * kWidth;
+      longest = std::max(longest, width);
+      body_ += "<rect x=\"" + std::to_string(kLeft) + "\" y=\"" + std::to_string(y) +
+               "\" width=\"" + Fixed(width, 1) + "\" height=\"" + std::to_string(bar_height) +
+               "\" fill=\"" + bar.color + "\"/>";
+      y += bar_height;
+    }
+    body_ += "<text x=\"" + Fixed(kLeft + longest + 5, 1) + "\" y=\"" + std::to_string(y_ + 13) +
+             "\">" + label + "</text>\n";
+    y_ += kRow;
+  }
+
+  std::string Svg() const {
+    return "<svg role=\"img\" width=\"" + std::to_string(kLeft + kWidth + 190) + "\" height=\"" +
+           std::to_string(y_ + 4) + "\">\n" + body_ + "</svg>\n";
+  }
+
+ private:
+  static constexpr int kLeft = 260, kWidth = 520, kRow = 20;
+
+  static std::string Short(const std::string& name) {
+    return name.size() <= 36 ? name : "..." + name.substr(name.size() - 33);
+  }
+
+  double largest_;
+  int y_ = 0;
+  std::string body_;
+};
+
+std::string ErrorChart(const std::vector<LayerReport>& layers) {
+  double largest = 0;
+  for (const LayerReport& layer : layers) {
+    for (const double db : {layer.isolated_sqnr_db, layer.cumulative_sqnr_db}) {
+      if (!std::isnan(db)) largest = std::max(largest, db);
+    }
+  }
+  Chart chart(largest);
+  for (const LayerReport& layer : layers) {
+    if (std::isnan(layer.isolated_sqnr_db) && std::isnan(layer.cumulative_sqnr_db)) continue;
+    const auto height = [](double db) { return std::isnan(db) ? 0 : db; };
+    chart.Add(layer.name,
+              {{height(layer.isolated_sqnr_db), "#2b6cb0"},
+               {height(layer.cumulative_sqnr_db), "#90cdf4"}},
+              Fixed(layer.isolated_sqnr_db, 1) + " / " + Fixed(layer.cumulative_sqnr_db, 1));
+  }
+  return chart.Svg();
+}
+
+std::string BytesChart(const std::vector<LayerReport>& layers) {
+  uint64_t largest = 0;
+  for (const LayerReport& layer : layers) {
+    largest = std::max({largest, layer.fp32_bytes, layer.bytes});
+  }
+  Chart chart(static_cast<double>(largest));
+  for (const LayerReport& layer : layers) {
+    if (layer.fp32_bytes == 0 && layer.bytes == 0) continue;
+    chart.Add(layer.name,
+              {{static_cast<double>(layer.fp32_bytes), "#a0aec0"},
+               {static_cast<double>(layer.bytes), "#2f855a"}},
+              std::to_string(layer.fp32_bytes) + " &rarr; " + std::to_string(layer.bytes));
+  }
+  return chart.Svg();
+}
+
+std::string Table(const std::vector<LayerReport>& layers) {
+  std::string html =
+      "<table><tr><th>layer</th><th class=t>operator</th><th>isolated dB</th><th>cumulative dB</th>"
+      "<th>FP32 bytes</th><th>bytes</th><th class=t>scheme</th><th class=t>row</th>"
+      "<th class=t>why float</th></tr>\n";
+  const auto cell = [](const std::string& text) { return "<td>" + text + "</td>"; };
+  const auto left = [](const std::string& text) { return "<td class=t>" + Escape(text) + "</td>"; };
+  for (const LayerReport& layer : layers) {
+    html += "<tr>" + cell(Escape(layer.name)) + left(layer.op) +
+            cell(Fixed(layer.isolated_sqnr_db, 1)) + cell(Fixed(layer.cumulative_sqnr_db, 1)) +
+            cell(std::to_string(layer.fp32_bytes)) + cell(std::to_string(layer.bytes)) +
+            left(layer.scheme) + left(layer.kernel_row) + left(layer.float_reason) + "</tr>\n";
+  }
+  return html + "</table>\n";
+}
+
+std::string Summary(const ConvertReport& report) {
+  const double ratio = static_cast<double>(report.fp32_bytes) /
+                       static_cast<double>(std::max<uint64_t>(report.output_bytes, 1));
+  std::string html = "<p>FP32 weights " + std::to_string(report.fp32_bytes) + " bytes, file " +
+                     std::to_string(report.output_bytes) + " bytes: <b>" + Fixed(ratio, 2) +
+                     " times smaller</b>. " + std::to_string(report.operators) + " operators, " +
+                     std::to_string(report.float_fallbacks) + " in float.";
+  if (report.samples > 0) {
+    html += " On " + std::to_string(report.samples) + " samples the top-1 agreement with FP32 is " +
+            Fixed(100 * report.top1_agreement, 2) + " %, the output SQNR " +
+            Fixed(report.output_sqnr_db, 1) + " dB.";
+  }
+  return html + "</p>\n";
+}
+
+}  // namespace
+
+std::string ConvertHtml(const ConvertReport& report, const std::string& title) {
+  const std::vector<LayerReport> ranked = RankedByError(report.layers);
+  std::string html = kHead + Escape(title) + kStyle + "<h1>" + Escape(title) + "</h1>\n";
+  html += Summary(report);
+  html +=
+      "<h2>Error of each layer, worst first</h2>\n<p>SQNR in dB, longer is better:"
+      "<span class=k style=\"background:#2b6cb0\"></span>isolated (exact inputs)"
+      "<span class=k style=\"background:#90cdf4\"></span>cumulative (as run)</p>\n";
+  html += ErrorChart(ranked);
+  html +=
+      "<h2>Bytes of each layer, in order of execution</h2>\n<p>"
+      "<span class=k style=\"background:#a0aec0\"></span>FP32"
+      "<span class=k style=\"background:#2f855a\"></span>written</p>\n";
+  html += BytesChart(report.layers);
+  html += "<h2>All layers</h2>\n" + Table(ranked);
+  return html + "</body></html>\n";
+}
+
+}  // namespace lutra::converter

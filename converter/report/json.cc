@@ -1,0 +1,53 @@
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "converter/report/report.h"
+
+namespace lutra::converter {
+namespace {
+
+using nlohmann::json;
+
+json Number(double value) { return std::isfinite(value) ? json(value) : json(nullptr); }
+
+json Layer(const LayerReport& layer) {
+  return {{"name", layer.name},
+          {"op", layer.op},
+          {"sqnr_db", Number(layer.isolated_sqnr_db)},
+          {"cumulative_sqnr_db", Number(layer.cumulative_sqnr_db)}};
+}
+
+}  // namespace
+
+json ConvertJson(const ConvertReport& report) {
+  json layers = json::array();
+  for (const LayerReport& layer : RankedByError(report.layers)) {
+    json item = Layer(layer);
+    item["fp32_bytes"] = layer.fp32_bytes;
+    item["bytes"] = layer.bytes;
+    item["scheme"] = layer.scheme;
+    item["row"] = layer.kernel_row;
+    item["float_reason"] = layer.float_reason.empty() ? json(nullptr) : json(layer.float_reason);
+    layers.push_back(std::move(item));
+  }
+  return {{"output_bytes", report.output_bytes},
+          {"fp32_bytes", report.fp32_bytes},
+          {"output_channels", report.output_channels},
+          {"operators", report.operators},
+          {"float_fallbacks", report.float_fallbacks},
+          {"samples", report.samples},
+          {"top1_agreement", Number(report.top1_agreement)},
+          {"output_sqnr_db", Number(report.output_sqnr_db)},
+          {"layers", std::move(layers)}};
+}
+
+json CompareJson(const CompareReport& report) {
+  json layers = json::array();
+  for (const LayerReport& layer : RankedByError(report.layers)) layers.push_back(Layer(layer));
+  return {{"output_sqnr_db", Number(report.output_sqnr_db)},
+          {"top1_agreement", Number(report.top1_agreement)},
+          {"samples", report.samples},
+          {"layers", std::move(layers)}};
+}
+
+}  // namespace lutra::converter

@@ -1,0 +1,100 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdarg>
+#include <cstdio>
+
+#include "converter/report/report.h"
+
+namespace lutra::converter {
+namespace {
+
+constexpr size_t kWidestName = 44;
+
+[[gnu::format(printf, 1, 2)]] std::string Format(const char* format, ...) {
+  char line[1024];
+  va_list arguments;
+  va_start(arguments, format);
+  std::vsnprintf(line, sizeof line, format, arguments);
+  va_end(arguments);
+  return line;
+}
+
+// Long names keep their end, which tells layers apart.
+std::string Name(const LayerReport& layer, size_t width) {
+  if (layer.name.size() <= width) return layer.name;
+  return "..." + layer.name.substr(layer.name.size() - (width - 3));
+}
+
+std::string Decibels(double db) { return std::isnan(db) ? "-" : Format("%.1f", db); }
+
+std::string Percent(double fraction) {
+  return std::isnan(fraction) ? "-" : Format("%.2f %%", 100 * fraction);
+}
+
+size_t NameWidth(const std::vector<LayerReport>& layers) {
+  size_t width = 5;
+  for (const LayerReport& layer : layers) width = std::max(width, layer.name.size());
+  return std::min(width, kWidestName);
+}
+
+}  // namespace
+
+std::vector<LayerReport> RankedByError(std::vector<LayerReport> layers) {
+  std::stable_sort(layers.begin(), layers.end(), [](const LayerReport& a, const LayerReport& b) {
+    const bool a_known = !std::isnan(a.isolated_sqnr_db), b_known = !std::isnan(b.isolated_sqnr_db);
+    if (a_known != b_known) return a_known;
+    return a_known && a.isolated_sqnr_db < b.isolated_sqnr_db;
+  });
+  return layers;
+}
+
+std::string ConvertText(const ConvertReport& report) {
+  const int width = static_cast<int>(NameWidth(report.layers));
+  std::string text =
+      "Layers, the largest error of their own first (SQNR in dB: isolated = exact "
+      "inputs, cumulative = as run)\n";
+  text += Format("%-*s  %-18s %9s %10s %11s %10s  %-16s %-10s\n", width, "layer", "operator",
+                 "isolated", "cumulative", "FP32 bytes", "bytes", "scheme", "row");
+  for (const LayerReport& layer : RankedByError(report.layers)) {
+    text +=
+        Format("%-*s  %-18s %9s %10s %11llu %10llu  %-16s %-10s", width,
+               Name(layer, static_cast<size_t>(width)).c_str(), layer.op.c_str(),
+               Decibels(layer.isolated_sqnr_db).c_str(), Decibels(layer.cumulative_sqnr_db).c_str(),
+               static_cast<unsigned long long>(layer.fp32_bytes),
+               static_cast<unsigned long long>(layer.bytes), layer.scheme.c_str(),
+               layer.kernel_row.c_str());
+    if (!layer.float_reason.empty()) text += "  float: " + layer.float_reason;
+    text += "\n";
+  }
+  text += Format("\nFP32 weights %llu bytes, file %llu bytes (%.2f times smaller)\n",
+                 static_cast<unsigned long long>(report.fp32_bytes),
+                 static_cast<unsigned long long>(report.output_bytes),
+                 static_cast<double>(report.fp32_bytes) /
+                     static_cast<double>(std::max<uint64_t>(report.output_bytes, 1)));
+  text += Format("%zu operators, %zu in float\n", report.operators, report.float_fallbacks);
+  if (report.samples > 0) {
+    text += Format("top-1 agreement with FP32 %s on %zu samples, output SQNR %s dB\n",
+                   Percent(report.top1_agreement).c_str(), report.samples,
+                   Decibels(report.output_sqnr_db).c_str());
+  }
+  return text;
+}
+
+std::string CompareText(const CompareReport& report) {
+  const int width = static_cast<int>(NameWidth(report.layers));
+  std::string text = Format(
+      "%-*s  %-14s %9s %10s   SQNR in dB, the largest error of their own "
+      "first\n",
+      width, "layer", "operator", "isolated", "cumulative");
+  for (const LayerReport& layer : RankedByError(report.layers)) {
+    text += Format("%-*s  %-14s %9s %10s\n", width, Name(layer, static_cast<size_t>(width)).c_str(),
+                   layer.op.c_str(), Decibels(layer.isolated_sqnr_db).c_str(),
+                   Decibels(layer.cumulative_sqnr_db).c_str());
+  }
+  text += Format("\noutput SQNR %s dB, top-1 agreement %s on %zu samples\n",
+                 Decibels(report.output_sqnr_db).c_str(), Percent(report.top1_agreement).c_str(),
+                 report.samples);
+  return text;
+}
+
+}  // namespace lutra::converter
