@@ -64,35 +64,61 @@ HWY_INLINE hn::Vec<hn::Repartition<int8_t, DI32>> FourToBytes(VI32 v0, VI32 v1, 
 #endif
 }
 
+/// The kCount vectors of init and scale that a tile's channels have.
+template <size_t kCount>
+struct ChannelVectors {
+  HWY_INLINE ChannelVectors(const PackedInt& packed, size_t n) {
+    for (size_t i = 0; i < kCount; ++i) {
+      init[i] = hn::LoadU(DI32(), packed.init + n + i * kLanes);
+      scale[i] = hn::LoadU(DF32(), packed.scale + n + i * kLanes);
+    }
+  }
+  VI32 init[kCount];
+  VF32 scale[kCount];
+};
+
+template <size_t kChannels>
+HWY_INLINE void StoreBytes(const int8_t* bytes, size_t channels, int8_t* to) {
+  if (channels == kChannels) {
+    std::memcpy(to, bytes, kChannels);
+  } else {
+    std::memcpy(to, bytes, channels);
+  }
+}
+
+/// Up to 4 / kVectors rows share a vector of bytes; of a last group with fewer, sums beyond the
+/// tile are read (the scratch has room) and not stored.
 template <bool kRowTerms, size_t kVectors>
 void StoreRequantized(const TileOutput& t, const Tile& tile) {
   constexpr size_t kChannels = kVectors * kLanes;
-  constexpr size_t kRows = 4 / kVectors;  // that share a vector of bytes
-  const DI32 d;
+  constexpr size_t kRows = 4 / kVectors;
   const Requantizer<DF32> requantize(t.p.output);
-  auto* out = static_cast<int8_t*>(t.o.out) + t.group * t.p.n + tile.n;
-  for (size_t row = 0; row < tile.rows; row += kRows) {
+  const ChannelVectors<kVectors> channel(t.packed, tile.n);
+  // Copies, for the compiler must assume that int8 stores change whatever a reference reaches.
+  const Tile local = tile;
+  const size_t out_stride = t.p.out_stride;
+  int8_t* to = static_cast<int8_t*>(t.o.out) + local.m * out_stride + t.group * t.p.n + local.n;
+  const int32_t* sums = local.sums;
+  for (size_t row = 0; row < local.rows; row += kRows) {
     VI32 q[4];
+    HWY_UNROLL(4)
     for (size_t i = 0; i < 4; ++i) {
-      // Beyond the last row or vector: the last again, not stored.
-      const size_t r = std::min(row + std::min(i / kVectors, kRows - 1), tile.rows - 1);
-      const size_t c = i < kRows * kVectors ? i % kVectors * kLanes : 0;
-      VI32 acc = hn::Add(hn::Load(d, tile.sums + r * kChannels + c),
-                         hn::LoadU(d, t.packed.init + tile.n + c));
-      if (kRowTerms) acc = WithoutRowTerms(t, acc, tile.m + r, tile.n + c);
-      q[i] = requantize(acc, hn::LoadU(DF32(), t.packed.scale + tile.n + c));
+      const size_t v = i < kRows * kVectors ? i : 0;
+      VI32 acc = hn::Add(hn::Load(DI32(), sums + v * kLanes), channel.init[v % kVectors]);
+      if (kRowTerms) {
+        acc =
+            WithoutRowTerms(t, acc, local.m + row + v / kVectors, local.n + v % kVectors * kLanes);
+      }
+      q[i] = requantize(acc, channel.scale[v % kVectors]);
     }
     HWY_ALIGN int8_t bytes[4 * kLanes];
     hn::Store(FourToBytes(q[0], q[1], q[2], q[3]), hn::Repartition<int8_t, DI32>(), bytes);
-    const size_t rows = std::min(kRows, tile.rows - row);
-    for (size_t r = 0; r < rows; ++r) {
-      int8_t* to = out + (tile.m + row + r) * t.p.out_stride;
-      if (tile.channels == kChannels) {
-        std::memcpy(to, bytes + r * kChannels, kChannels);
-      } else {
-        std::memcpy(to, bytes + r * kChannels, tile.channels);
-      }
+    HWY_UNROLL(4)
+    for (size_t r = 0; r < kRows; ++r) {
+      if (row + r < local.rows) StoreBytes<kChannels>(bytes + r * kChannels, local.channels, to);
+      to += out_stride;
     }
+    sums += kRows * kChannels;
   }
 }
 

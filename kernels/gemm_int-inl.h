@@ -13,9 +13,12 @@ namespace hn = hwy::HWY_NAMESPACE;
 /// Half of the smallest L1 in use (32 KB): the rest is for left rows passing through.
 constexpr size_t kBlockSteps = 16384 / (Dot::kTileVectors * kVectorBytes);
 
-/// The panel of left rows should stay in L2; the smallest we care about has 512 KB, shared with
-/// the weights.
-constexpr size_t kPanelBytes = 256 * 1024;
+/// Rows of a task. The packed rows should lie in L2 (at most kPanelBytes; half a megabyte is usual)
+/// and the output that they become in L1 (about kOutputBytes), for each tile of channels writes
+/// only a part of every cache line. At least kLeastRows, to use each block of weights eight times.
+constexpr size_t kPanelBytes = 512 * 1024;
+constexpr size_t kOutputBytes = 16 * 1024;
+constexpr size_t kLeastRows = 48;
 
 /// Elements between packed left rows. Rows 1 KB apart, or a multiple, would share few cache sets.
 size_t LeftStride(size_t k) {
@@ -32,7 +35,9 @@ struct IntScratch {
     panel = reinterpret_cast<Dot::Left*>(bytes);
     sums = reinterpret_cast<int32_t*>(bytes + panel_bytes);
     row_sums = sums + p.rows_per_task * kTileChannels;
-    total_bytes = panel_bytes + RoundUp(p.rows_per_task * (kTileChannels + 1) * 4, 64);
+    // The epilogue reads up to three rows too far.
+    const size_t words = p.rows_per_task * kTileChannels + p.rows_per_task + 3;
+    total_bytes = panel_bytes + RoundUp(words * sizeof(int32_t), 64);
   }
   size_t panel_bytes, total_bytes;
   Dot::Left* panel;
@@ -43,8 +48,8 @@ struct IntScratch {
 void PlanInt(GemmProblem& p, size_t threads) {
   SimplifyPatches(p);
   const size_t row_bytes = LeftStride(p.k) * sizeof(Dot::Left);
-  const size_t rows = std::max<size_t>(1, kPanelBytes / row_bytes / kTileRows) * kTileRows;
-  CutTasks(p, threads, {kTileRows, kTileChannels, rows});
+  const size_t rows = std::min(kPanelBytes / row_bytes, std::max(kOutputBytes / p.n, kLeastRows));
+  CutTasks(p, threads, {kTileRows, kTileChannels, RoundUp(rows + 1, kTileRows)});
   p.scratch_bytes = IntScratch(p, nullptr).total_bytes;
 }
 

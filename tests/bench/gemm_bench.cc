@@ -19,6 +19,9 @@
 #include "bench/dot_peak.h"
 #include "kernels/row.h"
 
+/// Of the OpenMP library that oneDNN brings along, if it does.
+extern "C" void omp_set_num_threads(int threads) __attribute__((weak));
+
 namespace lutra::kernels {
 namespace {
 
@@ -204,6 +207,7 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "gemm_bench: row %s is not available on this machine\n", argv[1]);
     return 1;
   }
+  if (omp_set_num_threads != nullptr) omp_set_num_threads(1);
   const std::string only = argc > 2 ? argv[2] : "";
   const double peak = DotPeak::Measure(row->name);
   std::printf("row %s, peak of its dot primitive %.1f GMAC/s, one thread\n", row->name, peak / 1e9);
