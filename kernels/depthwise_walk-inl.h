@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "kernels/depthwise.h"
 
@@ -40,6 +41,7 @@ class DepthwiseWalk {
     auto* bytes = static_cast<char*>(scratch);
     taps_ = reinterpret_cast<const T**>(bytes);
     rows_ = taps_ + layout_.tap_count;
+    sources_ = rows_ + problem.window.kernel_h;
     padding_row_ = reinterpret_cast<T*>(bytes + layout_.pointer_bytes);
     copies_ = padding_row_ + layout_.row_elements;
   }
@@ -54,7 +56,9 @@ class DepthwiseWalk {
   template <class Run>
   void Rows(const T* in, T* out, size_t row_begin, size_t row_end, const Run& run) {
     const Window& w = problem_.window;
-    for (size_t i = 0; i < layout_.row_elements; ++i) padding_row_[i] = padding_;
+    const size_t rows_to_fill = 1 + (layout_.copy ? static_cast<size_t>(w.kernel_h) : 0);
+    for (size_t i = 0; i < rows_to_fill * layout_.row_elements; ++i) padding_row_[i] = padding_;
+    for (int32_t ky = 0; ky < w.kernel_h; ++ky) sources_[ky] = nullptr;
     // Output columns whose whole window lies inside the image.
     const int32_t reach = (w.kernel_w - 1) * w.dilation_w;
     const int32_t room = w.in_w - 1 - reach + w.pad_left;
@@ -77,7 +81,7 @@ class DepthwiseWalk {
           pixel_stride(copy ? std::max(p.channels * p.channel_multiplier, min_channels)
                             : p.window.in_pixel_stride),
           tap_count(static_cast<size_t>(p.window.kernel_h) * p.window.kernel_w + 1),
-          pointer_bytes((tap_count + p.window.kernel_h) * sizeof(T*)),
+          pointer_bytes((tap_count + 2 * static_cast<size_t>(p.window.kernel_h)) * sizeof(T*)),
           row_elements(p.window.in_w * pixel_stride) {}
     bool copy;
     size_t pixel_stride;
@@ -96,20 +100,27 @@ class DepthwiseWalk {
         continue;
       }
       rows_[ky] = image + static_cast<size_t>(y) * w.in_w * w.in_pixel_stride;
-      if (layout_.copy) rows_[ky] = CopyRow(rows_[ky], copies_ + ky * layout_.row_elements);
+      // Undilated windows that overlap find their common rows copied already.
+      if (layout_.copy) rows_[ky] = CopyRow(rows_[ky], w.dilation_h == 1 ? y % w.kernel_h : ky);
     }
   }
 
-  const T* CopyRow(const T* in, T* copy) const {
+  /// Elements of a pixel beyond its channels keep the padding value: kernels multiply them by 0.
+  const T* CopyRow(const T* in, int32_t slot) {
+    T* copy = copies_ + slot * layout_.row_elements;
+    if (sources_[slot] == in) return copy;
+    sources_[slot] = in;
     const size_t multiplier = problem_.channel_multiplier;
     for (int32_t x = 0; x < problem_.window.in_w; ++x) {
       const T* from = in + x * problem_.window.in_pixel_stride;
       T* to = copy + x * layout_.pixel_stride;
-      T* const end = to + layout_.pixel_stride;
+      if (multiplier == 1) {
+        std::memcpy(to, from, problem_.channels * sizeof(T));
+        continue;
+      }
       for (size_t channel = 0; channel < problem_.channels; ++channel) {
         for (size_t i = 0; i < multiplier; ++i) *to++ = from[channel];
       }
-      while (to < end) *to++ = padding_;  // read, and multiplied by weights of 0
     }
     return copy;
   }
@@ -136,6 +147,7 @@ class DepthwiseWalk {
   Layout layout_;
   const T** taps_;
   const T** rows_;
+  const T** sources_;  ///< the input row that each slot of copies_ holds
   T* padding_row_;
   T* copies_;
 };

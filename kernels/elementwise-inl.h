@@ -154,11 +154,12 @@ inline void RequantizeRun(int32_t zero_point_in, float multiplier, OutputQuant o
 
 // ------------------------------ 256-entry tables
 
-/// A table lookup gives 0 for an index with its top bit set. Of x >= 0, x - 16 r (saturating) is
-/// such an index for every r beyond x / 16, so if the tables hold the differences (exclusive or) of
-/// neighbouring groups of 16 entries, the exclusive or of all lookups is the entry itself. Negative
-/// x, flipped to x ^ -128, walk through the other half in the same way, and neither half sees the
-/// other's indices.
+#if HWY_ARCH_X86
+/// vpshufb gives 0 for an index with its top bit set, else the entry of its low four bits. Of
+/// x >= 0, x - 16 r (saturating) has that bit for every r beyond x / 16, so if the tables hold the
+/// differences (exclusive or) of neighbouring groups of 16 entries, the exclusive or of all lookups
+/// is the entry itself. Negative x, flipped to x ^ -128, walk through the other half in the same
+/// way, and neither half sees the other's indices. Twice as fast as scalar loads on Zen 3.
 class TableMap {
  public:
   using D = hn::ScalableTag<int8_t>;
@@ -196,6 +197,31 @@ class TableMap {
  private:
   HWY_ALIGN int8_t differences_[256];
 };
+#else
+/// Four lookups in 64 entries; an index outside leaves the result as it is.
+class TableMap {
+ public:
+  using D = hn::ScalableTag<int8_t>;
+  using V = hn::Vec<D>;
+  static constexpr size_t kLanes = hn::MaxLanes(D());
+
+  explicit TableMap(const int8_t* table) : table_(reinterpret_cast<const uint8_t*>(table)) {}
+
+  HWY_INLINE V operator()(V x) const {
+    const uint8x16_t sixty_four = vdupq_n_u8(64);
+    uint8x16_t index = veorq_u8(vreinterpretq_u8_s8(x.raw), vdupq_n_u8(128));
+    uint8x16_t y = vqtbl4q_u8(vld1q_u8_x4(table_), index);
+    for (size_t part = 1; part < 4; ++part) {
+      index = vsubq_u8(index, sixty_four);
+      y = vqtbx4q_u8(y, vld1q_u8_x4(table_ + part * 64), index);
+    }
+    return V{vreinterpretq_s8_u8(y)};
+  }
+
+ private:
+  const uint8_t* table_;
+};
+#endif
 
 inline void Table(const int8_t* table, View<const int8_t> in, View<int8_t> out, size_t rows,
                   size_t cols) {
