@@ -115,11 +115,7 @@ void ContextBuilder::PlaceOutputs() {
   const auto& ports = *view_.model->outputs();
   for (flatbuffers::uoffset_t i = 0; i < ports.size(); ++i) {
     const Tensor tensor = ReadTensor(view_, ports.Get(i)->tensor(), batch_);
-    void* own = nullptr;
-    if (!tensor.dense()) {
-      own = block_.Take(SaturatingMultiply(tensor.elements, tensor.element_bytes()));
-    }
-    if (context_ != nullptr) new (&outputs_[i]) PortState{tensor, own};
+    if (context_ != nullptr) new (&outputs_[i]) PortState{tensor};
   }
 }
 
@@ -166,23 +162,10 @@ void RunContext(lutra_context& context) {
   }
   context.team.EndRun();
   context.has_run = true;
-  for (size_t i = 0; i < context.model->view.model->outputs()->size(); ++i) {
-    const PortState& output = context.outputs[i];
-    if (output.own == nullptr) continue;
-    const Tensor& tensor = output.tensor;
-    const size_t bytes = tensor.element_bytes();
-    const auto* from = static_cast<const uint8_t*>(context.data[tensor.index]);
-    auto* to = static_cast<uint8_t*>(output.own);
-    for (size_t p = 0; p < tensor.pixels(); ++p) {
-      std::memcpy(to + p * tensor.channels() * bytes, from + p * tensor.pixel_stride * bytes,
-                  tensor.channels() * bytes);
-    }
-  }
 }
 
 const void* OutputData(const lutra_context& context, size_t index) {
-  const PortState& output = context.outputs[index];
-  return output.own != nullptr ? output.own : context.data[output.tensor.index];
+  return context.data[context.outputs[index].tensor.index];
 }
 
 }  // namespace lutra

@@ -4,8 +4,7 @@
 //
 //   inputs   Each input of the model has memory of its own beside the arena: a value that was set
 //            stays set over any number of runs, whatever the plan puts into the arena.
-//   outputs  lie in the arena; one that is part of an in-place Concat also gets dense memory, since
-//            the C API promises dense outputs.
+//   outputs  lie in the arena, where the plan keeps them until the next run.
 #pragma once
 
 #include <cstddef>
@@ -24,10 +23,10 @@ struct PlannedOperator {
   const void* plan = nullptr;
 };
 
-/// What an input or output of the model is in one context.
+/// What an input or output of the model is in one context. Its tensor is dense.
 struct PortState {
   Tensor tensor;
-  void* own = nullptr;  ///< inputs: the copied value; outputs: dense memory if the tensor is not
+  void* own = nullptr;  ///< inputs: memory for the copied value
   bool is_set = false;  ///< inputs
 };
 
@@ -95,7 +94,7 @@ void ResetPersistent(lutra_context& context);
 /// Runs all operators; every input must be set.
 void RunContext(lutra_context& context);
 
-/// Dense native bytes of an output after a run.
+/// Native bytes of an output after a run.
 const void* OutputData(const lutra_context& context, size_t index);
 
 }  // namespace lutra

@@ -1,39 +1,14 @@
 #include "runtime/model.h"
 
-#include <cstring>
+#include <cstddef>
 #include <new>
 
 namespace lutra {
-namespace {
-
-/// Typed reads of the file (weights, multipliers, tables) want the alignment of its small blobs.
-bool Aligned(const void* data) { return reinterpret_cast<uintptr_t>(data) % kBlobAlignment == 0; }
-
-/// The same tables in a copy of the file.
-ModelView Rebase(const ModelView& view, const void* from, void* to) {
-  const auto move = [&](const void* pointer) {
-    return static_cast<uint8_t*>(to) +
-           (static_cast<const uint8_t*>(pointer) - static_cast<const uint8_t*>(from));
-  };
-  ModelView moved = view;
-  moved.model = reinterpret_cast<const schema::Model*>(move(view.model));
-  moved.segments = move(view.segments);
-  return moved;
-}
-
-}  // namespace
-
 ModelBuilder::ModelBuilder(const ModelView& view, const ModelBytes& bytes, const kernels::Row& row,
                            Bump& block)
     : view_(view), row_(row), block_(block) {
   auto* model = block_.TakeArray<lutra_model>(1);
   auto* operators = block_.TakeArray<PreparedOperator>(operator_count());
-  if (!Aligned(bytes.data)) {
-    if (void* copy = block_.Take(bytes.size); copy != nullptr) {
-      std::memcpy(copy, bytes.data, bytes.size);
-      view_ = Rebase(view, bytes.data, copy);
-    }
-  }
   if (!block_.placing()) return;
   model_ = new (model) lutra_model();
   model_->view = view_;

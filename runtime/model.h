@@ -47,8 +47,7 @@ namespace lutra {
 
 class ModelBuilder {
  public:
-  /// view: validated. The bytes it lies in are copied into the block when they are not aligned for
-  /// typed access (a caller's buffer may begin anywhere).
+  /// view: validated.
   ModelBuilder(const ModelView& view, const ModelBytes& bytes, const kernels::Row& row,
                Bump& block);
 
@@ -61,7 +60,7 @@ class ModelBuilder {
   lutra_model* model() const { return model_; }
 
  private:
-  ModelView view_;
+  const ModelView view_;
   const kernels::Row& row_;
   Bump& block_;
   lutra_model* model_ = nullptr;

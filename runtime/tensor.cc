@@ -1,17 +1,6 @@
 #include "runtime/tensor.h"
 
 namespace lutra {
-namespace {
-
-bool IsModelInput(const ModelView& view, size_t index) {
-  for (const schema::Port* port : *view.model->inputs()) {
-    if (port->tensor() == index) return true;
-  }
-  return false;
-}
-
-}  // namespace
-
 Tensor ReadTensor(const ModelView& view, size_t index, size_t batch) {
   const schema::Tensor& source =
       *view.model->tensors()->Get(static_cast<flatbuffers::uoffset_t>(index));
@@ -27,7 +16,7 @@ Tensor ReadTensor(const ModelView& view, size_t index, size_t batch) {
     tensor.elements *= tensor.shape[d];
   }
   tensor.pixel_stride = tensor.channels();
-  if (source.inside() != kNoIndex && !IsModelInput(view, index)) {
+  if (source.inside() != kNoIndex) {
     const schema::Tensor& whole = *view.model->tensors()->Get(source.inside());
     tensor.pixel_stride = static_cast<size_t>(whole.shape()->Get(whole.shape()->size() - 1));
   }

@@ -36,8 +36,7 @@ struct Tensor {
   }
 };
 
-/// The batch multiplies dimension 0 of transient and persistent tensors. Inputs of the model lie
-/// in memory of their own, so they are dense whatever the plan says.
+/// The batch multiplies dimension 0 of transient and persistent tensors.
 Tensor ReadTensor(const ModelView& view, size_t index, size_t batch);
 
 /// An image tensor [N, H, W, C], or [N, W, C] with height 1.

@@ -146,7 +146,8 @@ LUTRA_API lutra_status lutra_model_open_file(const char* path, const lutra_optio
                                              lutra_model** out, lutra_error* error);
 
 /* The same from memory. The bytes are borrowed, not copied: they must stay unchanged until
- * lutra_model_close. `bytes` needs no alignment. */
+ * lutra_model_close. They must be aligned to 8 bytes, as memory from malloc is (a static array:
+ * alignas(8)), for tables and constants are used where they lie. */
 LUTRA_API lutra_status lutra_model_open_buffer(const void* bytes, size_t size,
                                                const lutra_options* options, lutra_model** out,
                                                lutra_error* error);

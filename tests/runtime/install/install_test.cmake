@@ -1,0 +1,69 @@
+# Run by CTest; see CMakeLists.txt. Any failed step ends the test with its output.
+set(prefix ${WORK_DIR}/prefix)
+set(example ${SOURCE_DIR}/examples/c_api)
+file(REMOVE_RECURSE ${WORK_DIR})
+file(MAKE_DIRECTORY ${WORK_DIR})
+
+function(run)
+  execute_process(COMMAND ${ARGV} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT result EQUAL 0)
+    message(FATAL_ERROR "${ARGV}\n${output}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+run(${CMAKE_COMMAND} --install ${BUILD_DIR} --prefix ${prefix})
+set(model ${WORK_DIR}/small.lutra)
+run(${EMULATOR} ${SMALL_MODEL} ${model} ${WORK_DIR}/samples.npy ${WORK_DIR}/labels)
+
+function(classify program)
+  run(${CMAKE_COMMAND} -E env LD_LIBRARY_PATH=${prefix}/${LIBDIR}
+    ${EMULATOR} ${program} ${model} ${WORK_DIR}/samples.npy ${WORK_DIR}/labels)
+  if(NOT output MATCHES "3 of 3 right")
+    message(FATAL_ERROR "${program} says:\n${output}")
+  endif()
+endfunction()
+
+# With CMake, shared and static, in a project that knows no C++.
+run(${CMAKE_COMMAND} -S ${example} -B ${WORK_DIR}/cmake -DCMAKE_PREFIX_PATH=${prefix}
+  -DCMAKE_FIND_ROOT_PATH_MODE_PACKAGE=BOTH
+  -DCMAKE_TOOLCHAIN_FILE=${TOOLCHAIN} -DCMAKE_C_COMPILER=${CC} -DCMAKE_C_FLAGS=${C_FLAGS})
+run(${CMAKE_COMMAND} --build ${WORK_DIR}/cmake)
+classify(${WORK_DIR}/cmake/classify)
+classify(${WORK_DIR}/cmake/classify_static)
+
+# With pkg-config.
+find_program(PKG_CONFIG pkg-config REQUIRED)
+set(ENV{PKG_CONFIG_PATH} ${prefix}/${LIBDIR}/pkgconfig)
+run(${PKG_CONFIG} --cflags --libs lutra)
+separate_arguments(shared_flags UNIX_COMMAND "${output}")
+separate_arguments(c_flags UNIX_COMMAND "${C_FLAGS}")
+run(${CC} ${c_flags} -std=c99 -Wall -Wextra -Werror ${example}/classify.c ${shared_flags}
+  -o ${WORK_DIR}/classify_pkg)
+classify(${WORK_DIR}/classify_pkg)
+
+# Static, stripped, as small as it gets; only the C++ library, threads and m are named.
+run(${CC} ${c_flags} -Os ${example}/classify.c -I${prefix}/include ${prefix}/${LIBDIR}/liblutra.a
+  -lstdc++ -lpthread -lm -Wl,--gc-sections -s -o ${WORK_DIR}/classify_small)
+classify(${WORK_DIR}/classify_small)
+file(SIZE ${WORK_DIR}/classify_small size)
+math(EXPR kilobytes "${size} / 1024")
+message(STATUS "classify, the runtime linked in and stripped: ${size} bytes (${kilobytes} KB)")
+
+# Only lutra_* is exported.
+run(${NM} -D --defined-only ${prefix}/${LIBDIR}/liblutra.so)
+string(REGEX MATCHALL "[^\n]+" symbols "${output}")
+set(exported 0)
+foreach(symbol IN LISTS symbols)
+  if(NOT symbol MATCHES " [TA] lutra_[a-z0-9_]+$")
+    message(FATAL_ERROR "liblutra.so exports ${symbol}")
+  endif()
+  math(EXPR exported "${exported} + 1")
+endforeach()
+file(READ ${prefix}/include/lutra/lutra.h header)
+string(REGEX MATCHALL "LUTRA_API [^;]+\\(" declared "${header}")
+list(LENGTH declared functions)
+if(NOT exported EQUAL functions)
+  message(FATAL_ERROR "lutra.h declares ${functions} functions, liblutra.so exports ${exported}")
+endif()
+message(STATUS "liblutra.so exports the ${exported} functions of lutra.h and nothing else")
