@@ -64,36 +64,40 @@ const T* LeftEnd(const GemmProblem& p, const T* left) {
 
 /// Writes one patch whose window begins at (y0, x0) of the image (which may lie outside).
 template <typename Copier, typename T, typename L>
-HWY_INLINE void PackPatch(const GemmProblem& p, const T* image, const T* end, int32_t y0,
-                          int32_t x0, L padding, L* to) {
-  const Window& w = p.window;
-  const size_t channels = p.channels;
+HWY_INLINE void PackPatch(const Window& w, size_t channels, const T* image, const T* end,
+                          int32_t y0, int32_t x0, L padding, L* to) {
   const bool contiguous = w.dilation_w == 1 && w.in_pixel_stride == channels;
   // Taps [tap_begin, tap_end) of a row lie inside the image.
-  const int32_t tap_begin =
-      std::min(w.kernel_w, x0 >= 0 ? 0 : (-x0 + w.dilation_w - 1) / w.dilation_w);
-  const int32_t tap_end = std::max(
-      tap_begin, x0 >= w.in_w ? 0 : std::min(w.kernel_w, (w.in_w - 1 - x0) / w.dilation_w + 1));
+  int32_t tap_begin = 0;
+  int32_t tap_end = w.kernel_w;
+  if (x0 < 0 || x0 + (w.kernel_w - 1) * w.dilation_w >= w.in_w) {
+    if (x0 < 0) tap_begin = std::min(w.kernel_w, (-x0 + w.dilation_w - 1) / w.dilation_w);
+    tap_end = x0 >= w.in_w ? 0 : std::min(w.kernel_w, (w.in_w - 1 - x0) / w.dilation_w + 1);
+    tap_end = std::max(tap_begin, tap_end);
+  }
+  const size_t fill_before = static_cast<size_t>(tap_begin) * channels;
+  const size_t fill_after = static_cast<size_t>(w.kernel_w - tap_end) * channels;
+  const size_t taps = static_cast<size_t>(tap_end - tap_begin);
+  const size_t row_step = static_cast<size_t>(w.in_w) * w.in_pixel_stride;
+  const size_t tap_step = static_cast<size_t>(w.dilation_w) * w.in_pixel_stride;
   for (int32_t ky = 0; ky < w.kernel_h; ++ky) {
     const int32_t y = y0 + ky * w.dilation_h;
-    if (y < 0 || y >= w.in_h) {
+    if (y < 0 || y >= w.in_h || taps == 0) {
       to = std::fill_n(to, static_cast<size_t>(w.kernel_w) * channels, padding);
       continue;
     }
-    to = std::fill_n(to, static_cast<size_t>(tap_begin) * channels, padding);
-    const ptrdiff_t pixel = static_cast<ptrdiff_t>(y) * w.in_w + x0 + tap_begin * w.dilation_w;
-    const T* from = image + pixel * static_cast<ptrdiff_t>(w.in_pixel_stride);
+    if (fill_before != 0) to = std::fill_n(to, fill_before, padding);
+    const auto x = static_cast<size_t>(x0 + tap_begin * w.dilation_w);
+    const T* from = image + static_cast<size_t>(y) * row_step + x * w.in_pixel_stride;
     if (contiguous) {
-      const size_t n = static_cast<size_t>(tap_end - tap_begin) * channels;
-      Copier::Copy(from, n, end, to);
-      to += n;
+      Copier::Copy(from, taps * channels, end, to);
+      to += taps * channels;
     } else {
-      const size_t step = w.in_pixel_stride * static_cast<size_t>(w.dilation_w);
-      for (int32_t kx = tap_begin; kx < tap_end; ++kx, from += step, to += channels) {
+      for (size_t tap = 0; tap < taps; ++tap, from += tap_step, to += channels) {
         Copier::Copy(from, channels, end, to);
       }
     }
-    to = std::fill_n(to, static_cast<size_t>(w.kernel_w - tap_end) * channels, padding);
+    if (fill_after != 0) to = std::fill_n(to, fill_after, padding);
   }
 }
 
@@ -104,11 +108,13 @@ template <typename Copier, typename T, typename L>
 void PackDense(const GemmProblem& p, const T* left, const Task& task, size_t k_padded, L* panel,
                size_t stride) {
   const T* end = LeftEnd(p, left);
-  const T* from = left + task.m_begin * p.left_stride + task.group * p.k;
+  const size_t row_elements = p.k;  // copies, which stores of int8 cannot change
+  const size_t left_stride = p.left_stride;
+  const T* from = left + task.m_begin * left_stride + task.group * row_elements;
   for (size_t m = task.m_begin; m < task.m_end; ++m) {
-    Copier::Copy(from, p.k, end, panel);
-    for (size_t k = p.k; k < k_padded; ++k) panel[k] = L{0};
-    from += p.left_stride;
+    Copier::Copy(from, row_elements, end, panel);
+    for (size_t k = row_elements; k < k_padded; ++k) panel[k] = L{0};
+    from += left_stride;
     panel += stride;
   }
 }
@@ -117,7 +123,9 @@ template <typename Copier, typename T, typename L>
 void PackPatches(const GemmProblem& p, const T* left, const Task& task, size_t k_padded, T padding,
                  L* panel, size_t stride) {
   const T* end = LeftEnd(p, left);
-  const Window& w = p.window;
+  const Window w = p.window;  // a copy, which stores of int8 cannot change
+  const size_t channels = p.channels;
+  const size_t row_elements = p.k;
   const size_t out_w = static_cast<size_t>(w.out_w);
   const size_t out_pixels = static_cast<size_t>(w.out_h) * out_w;
   const size_t image_size =
@@ -126,9 +134,9 @@ void PackPatches(const GemmProblem& p, const T* left, const Task& task, size_t k
   auto y = static_cast<int32_t>(task.m_begin % out_pixels / out_w);
   auto x = static_cast<int32_t>(task.m_begin % out_w);
   for (size_t m = task.m_begin; m < task.m_end; ++m) {
-    PackPatch<Copier>(p, image, end, y * w.stride_h - w.pad_top, x * w.stride_w - w.pad_left,
-                      Copier::Convert(padding), panel);
-    for (size_t k = p.k; k < k_padded; ++k) panel[k] = L{0};
+    PackPatch<Copier>(w, channels, image, end, y * w.stride_h - w.pad_top,
+                      x * w.stride_w - w.pad_left, Copier::Convert(padding), panel);
+    for (size_t k = row_elements; k < k_padded; ++k) panel[k] = L{0};
     panel += stride;
     if (++x == w.out_w) {
       x = 0;
