@@ -1,0 +1,20 @@
+// The two golden models as they were once built. The stored files are what counts: this source and
+// make_golden only tell how they came to be.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace lutra::test {
+
+constexpr uint64_t kGoldenSeed = 20240607;
+
+/// int8 from end to end: Conv, depthwise Conv, Linear, MatMul, Binary, Pool, Reduce, Resize,
+/// Transpose, Pad, Concat in place, Reshape in place, Softmax, Lookup.
+std::vector<uint8_t> IntegerModel(const std::vector<uint32_t>& output_crc);
+/// Float and mixed: Quantize, Dequantize, Unary, float Conv (fp16), Linear (fp32, integer weights,
+/// dynamic), float Binary and Pool, Requantize, Slice, a persistent tensor, a pixel table,
+/// constants.
+std::vector<uint8_t> MixedModel(const std::vector<uint32_t>& output_crc);
+
+}  // namespace lutra::test

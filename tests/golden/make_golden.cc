@@ -1,0 +1,48 @@
+// Writes the golden models, their checks computed by the naive evaluator:
+//   make_golden tests/golden
+// Never needed again: the files are stored and must not change.
+#include <cstdio>
+#include <fstream>
+#include <string>
+
+#include "golden/golden_models.h"
+#include "golden/naive.h"
+#include "schema/validate.h"
+
+namespace {
+
+using Make = std::vector<uint8_t> (*)(const std::vector<uint32_t>&);
+
+int Write(const std::string& path, Make make, size_t outputs) {
+  const std::vector<uint8_t> draft = make(std::vector<uint32_t>(outputs));
+  lutra::ModelView view;
+  lutra::Status status = lutra::OpenContainer(draft.data(), draft.size(), &view);
+  if (status.ok()) status = lutra::Validate(view);
+  if (!status.ok()) {
+    std::fprintf(stderr, "%s: %s\n", path.c_str(), status.message());
+    return 1;
+  }
+  std::vector<uint32_t> crc;
+  for (const auto& output : lutra::test::NaiveRun(view, lutra::test::kGoldenSeed)) {
+    const std::vector<uint8_t> bytes = output.Bytes();
+    crc.push_back(lutra::Crc32c(bytes.data(), bytes.size()));
+  }
+  const std::vector<uint8_t> file = make(crc);
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(file.data()), static_cast<std::streamsize>(file.size()));
+  std::printf("%s: %zu bytes, CRC-32C 0x%08X\n", path.c_str(), file.size(),
+              lutra::Crc32c(file.data(), file.size()));
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: make_golden FOLDER\n");
+    return 2;
+  }
+  const std::string folder = argv[1];
+  return Write(folder + "/integer.lutra", lutra::test::IntegerModel, 2) |
+         Write(folder + "/mixed.lutra", lutra::test::MixedModel, 2);
+}
