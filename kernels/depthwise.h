@@ -17,8 +17,11 @@ struct DepthwiseProblem {
   size_t scratch_bytes = 0;     ///< per thread, set by plan
 };
 
+/// in, out: [batch, h, w, channels (* channel_multiplier)], pixels in_pixel_stride and
+/// out_pixel_stride apart; they do not overlap. packed and scratch are aligned to 64.
 struct IntDepthwiseKernels {
-  /// weights: n = channels * channel_multiplier, k = kernel_h * kernel_w, as in IntWeights.
+  /// weights: n = channels * channel_multiplier, k = kernel_h * kernel_w, as in IntWeights, with
+  /// the problem's left_zero_point and without float_bias.
   size_t (*packed_bytes)(size_t n, size_t k);
   void (*pack)(const IntWeights& weights, void* packed);
   void (*plan)(DepthwiseProblem& problem);

@@ -56,6 +56,8 @@ enum class FloatUnaryKind : uint8_t {
   log_sigmoid
 };
 
+/// Outputs have col_step 1. An output may be one of the inputs if both are the same view; other
+/// overlaps are not allowed. At most the elements of the views are read or written.
 struct ElementwiseKernels {
   void (*int_binary)(const IntBinary& p, View<const int8_t> a, View<const int8_t> b,
                      View<int8_t> out, size_t rows, size_t cols);

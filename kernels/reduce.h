@@ -7,7 +7,10 @@ namespace lutra::kernels {
 
 /// Rows of the output image (batch * out_h) are the unit of work. Positions outside the image
 /// never count in a maximum; in an average they count only with count_include_pad (and then only
-/// inside the padded image, whose extent is [-pad_top, padded_h) x [-pad_left, padded_w)).
+/// inside the padded image, whose extent is [-pad_top, in_h + pad_bottom) x
+/// [-pad_left, in_w + pad_right)). A window without taps gives the lowest value (maximum) or 0
+/// (average). Integer maxima are clamped to output.lo .. hi. Float averages add the taps in
+/// row-major order to +0 and divide once; float maxima keep NaN.
 struct PoolProblem {
   Window window;
   size_t channels = 0;
@@ -22,7 +25,8 @@ struct PoolProblem {
 enum class ReduceKind : uint8_t { mean, sum, max, min, prod, l2 };
 
 /// in [outer][reduced][inner] dense -> out [outer][inner]. int8 mean and sum:
-/// requantize(sum of (q - zero_point_in), multiplier, output), max: plain maximum. float: sums over
+/// requantize(sum of (q - zero_point_in), multiplier, output), max: the maximum clamped to
+/// output.lo .. hi; no other kind in int8. float: every kind over
 /// 16 virtual lanes (element i goes to lane i % 16) joined by the tree lane[j] += lane[j + 8],
 /// then + 4, + 2, + 1; mean divides once; l2 takes the square root of the sum of squares.
 struct ReduceProblem {
@@ -48,6 +52,7 @@ struct ResizeProblem {
   OutputQuant output;
 };
 
+/// Inputs and outputs do not overlap, but for softmax, which may write over its input.
 struct ReduceKernels {
   void (*max_pool_int)(const PoolProblem& p, const int8_t* in, int8_t* out, size_t row_begin,
                        size_t row_end);
