@@ -36,10 +36,14 @@ struct ConvertCommand {
 
   void Run() {
     options.import = shapes.Import();
-    SetWeights(options.scheme, weights);
-    SetActivations(options.scheme, activations);
-    SetGranularity(options.scheme, granularity);
-    SetCalibrator(options.scheme, calibrator);
+    if (weights.starts_with("codebook")) {
+      throw CLI::ValidationError("--weights", weights + " cannot be converted by this version; " +
+                                                  "use int8, linear2 to linear8, fp16 or fp32");
+    }
+    Set("--weights", SetWeights, weights);
+    Set("--activations", SetActivations, activations);
+    Set("--granularity", SetGranularity, granularity);
+    Set("--calibrator", SetCalibrator, calibrator);
     if (!recipe.empty()) options.recipe_path = recipe;
     if (!emit_qdq.empty()) options.emit_qdq_path = emit_qdq;
     const std::unique_ptr<Dataset> dataset = data.Open();
@@ -59,6 +63,16 @@ struct ConvertCommand {
   }
 
  private:
+  using Setter = void (*)(LayerScheme& scheme, std::string_view text);
+  // A value that is none is misuse of the command line here, an error of the file in a recipe.
+  void Set(const char* flag, Setter setter, const std::string& text) {
+    try {
+      setter(options.scheme, text);
+    } catch (const Error& error) {
+      throw CLI::ValidationError(flag, error.what());
+    }
+  }
+
   ConvertReport Convert(const Dataset* dataset) {
     Progress progress;
     options.progress = [&](const std::string& stage, size_t done, size_t total) {

@@ -1,0 +1,203 @@
+// convert, eval and compare as programs, on the example's network.
+#include <doctest/doctest.h>
+
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "lutra/lutra.h"
+#include "tools/program.h"
+
+namespace lutra {
+namespace {
+
+using nlohmann::json;
+using test::Outcome;
+using test::ReadText;
+using test::RunProgram;
+using test::TempFolder;
+
+const std::string kLutra = LUTRA_PROGRAM;
+const std::string kShapes = LUTRA_SOURCE_DIR "/examples/shapes/";
+const std::string kOnnx = kShapes + "shapes.onnx";
+const std::string kCalib = " --data " + kShapes + "calib.json";
+const std::string kTest = " --data " + kShapes + "test.json";
+
+// The only thing on stdout is one JSON object.
+json RunJson(const std::string& arguments) {
+  const Outcome outcome = RunProgram(kLutra, arguments + " --json");
+  CHECK(outcome.err == "");  // quiet in a pipe
+  REQUIRE(outcome.status == 0);
+  CHECK(outcome.out.find('\n') == outcome.out.size() - 1);
+  return json::parse(outcome.out);
+}
+
+std::string ErrorOf(const std::string& arguments, int status) {
+  const Outcome outcome = RunProgram(kLutra, arguments);
+  CAPTURE(arguments);
+  CHECK(outcome.status == status);
+  CHECK(outcome.out == "");
+  CHECK(outcome.err.find('\n') == outcome.err.size() - 1);
+  const std::string prefix = "lutra " + arguments.substr(0, arguments.find(' ')) + ": ";
+  CHECK(outcome.err.starts_with(prefix));
+  return outcome.err.substr(std::min(outcome.err.size(), prefix.size()));
+}
+
+TEST_CASE("convert, eval, compare, verify: the whole way, in JSON") {
+  TempFolder folder;
+  const std::string model = folder / "shapes.lutra";
+  const json convert = RunJson("convert " + kOnnx + " -o " + model + kCalib);
+  CHECK(convert["output_bytes"] == std::filesystem::file_size(model));
+  CHECK(convert["fp32_bytes"] == 4 * 34922);
+  CHECK(convert["float_fallbacks"] == 0);
+  CHECK(convert["samples"] == 128);
+  CHECK(convert["operators"].get<int>() >= 14);
+  CHECK(convert["output_channels"].get<int>() >= 10);
+  CHECK(convert["top1_agreement"].get<double>() > 0.95);
+  const json recipe = json::parse(ReadText(folder / "shapes.recipe.json"));
+  CHECK(recipe.is_object());
+
+  const json fp32 = RunJson("eval " + kOnnx + kTest);
+  const json int8 = RunJson("eval " + model + kTest);
+  for (const json& result : {fp32, int8}) {
+    CHECK(result.size() == 4);
+    CHECK(result["count"] == 400);
+    CHECK(result["top5"].get<double>() >= result["top1"].get<double>());
+  }
+  // What PyTorch counted when the network was trained.
+  CHECK(fp32["top1"].get<double>() == doctest::Approx(0.9575));
+  CHECK(std::abs(fp32["top1"].get<double>() - int8["top1"].get<double>()) <= 0.0101);
+  CHECK(std::abs(fp32["loss"].get<double>() - int8["loss"].get<double>()) < 0.05);
+
+  const json compare = RunJson("compare " + kOnnx + " " + model + kCalib);
+  CHECK(compare["output_sqnr_db"].get<double>() > 20);
+  double worst = -1e9;
+  for (const json& layer : compare["layers"]) {
+    CHECK(layer["name"].is_string());
+    if (layer["sqnr_db"].is_null()) continue;
+    CHECK(layer["sqnr_db"].get<double>() >= worst);  // ranked
+    worst = layer["sqnr_db"].get<double>();
+  }
+  CHECK(worst > 0);
+
+  // The recipe that was used gives the same file again.
+  RunJson("convert " + kOnnx + " -o " + (folder / "again.lutra") + " --recipe " +
+          (folder / "shapes.recipe.json") + kCalib);
+  CHECK(ReadText(folder / "again.lutra") == ReadText(model));
+  CHECK(RunProgram(kLutra, "verify " + model).status == 0);
+}
+
+TEST_CASE("the text form, and a report that needs nothing from elsewhere") {
+  TempFolder folder;
+  const Outcome outcome =
+      RunProgram(kLutra, "convert " + kOnnx + " -o " + (folder / "s.lutra") + kCalib +
+                             " --limit 8 --report " + (folder / "s.html"));
+  CHECK(outcome.err == "");
+  REQUIRE(outcome.status == 0);
+  for (const char* part : {"isolated", "cumulative", "operators, 0 in float",
+                           "top-1 agreement with FP32", "on 8 samples"}) {
+    CAPTURE(part);
+    CHECK(outcome.out.find(part) != std::string::npos);
+  }
+  const std::string html = ReadText(folder / "s.html");
+  CHECK(html.starts_with("<!doctype html>"));
+  CHECK(html.find("<svg") != std::string::npos);
+  CHECK(html.find("http") == std::string::npos);
+  CHECK(html.find("src=") == std::string::npos);
+  CHECK(html.ends_with("</html>\n"));
+  const Outcome eval = RunProgram(kLutra, "eval " + (folder / "s.lutra") + kTest);
+  CHECK(eval.out.starts_with("top-1 "));
+  CHECK(eval.out.find("400 samples") != std::string::npos);
+}
+
+TEST_CASE("data given by flags is the data given by the file") {
+  const std::string flags = " --format idx --images " + kShapes + "test-images.idx3.gz --labels " +
+                            kShapes + "test-labels.idx1.gz --scale 0.00392156862745098 --limit 50";
+  CHECK(RunJson("eval " + kOnnx + flags) == RunJson("eval " + kOnnx + kTest + " --limit 50"));
+}
+
+TEST_CASE("misuse of the command line is status 2") {
+  const std::string to = "convert " + kOnnx + " -o /none/x.lutra" + kCalib;
+  CHECK(ErrorOf("convert", 2) == "MODEL.onnx is required; see lutra convert --help\n");
+  CHECK(ErrorOf("convert " + kOnnx, 2) == "--output is required; see lutra convert --help\n");
+  CHECK(ErrorOf(to + " --weights codebook4", 2) ==
+        "--weights: codebook4 cannot be converted by this version; use int8, linear2 to linear8, "
+        "fp16 or fp32; see lutra convert --help\n");
+  CHECK(ErrorOf(to + " --weights int9", 2).starts_with("--weights: "));
+  CHECK(ErrorOf(to + " --calibrator best", 2).starts_with("--calibrator: "));
+  CHECK(ErrorOf(to + " --input-shape image", 2) ==
+        "--input-shape: 'image' is not NAME=1,3,224,224; see lutra convert --help\n");
+  CHECK(ErrorOf(to + " --frob", 2).find("--frob") != std::string::npos);
+  CHECK(ErrorOf("eval " + kOnnx, 2) == "--data is required; see lutra eval --help\n");
+  CHECK(ErrorOf("eval " + kOnnx + " --limit many --data x.json", 2).find("--limit") !=
+        std::string::npos);
+  CHECK(RunProgram(kLutra, "").status == 2);
+  CHECK(RunProgram(kLutra, "frobnicate").status == 2);
+}
+
+TEST_CASE("help and version") {
+  for (const char* command : {"", "convert ", "eval ", "compare ", "run ", "inspect "}) {
+    const Outcome help = RunProgram(kLutra, std::string(command) + "--help");
+    CHECK(help.status == 0);
+    CHECK(help.err == "");
+    CHECK(help.out.find("Example") != std::string::npos);
+  }
+  CHECK(RunProgram(kLutra, "--version").out == std::string("lutra ") + lutra_version() + "\n");
+}
+
+TEST_CASE("bad input: one line, status 1, no file") {
+  TempFolder folder;
+  const std::string output = folder / "out.lutra";
+  const std::string to = "convert " + kOnnx + " -o " + output;
+  const auto fail = [&](const std::string& arguments) {
+    const std::string error = ErrorOf(arguments, 1);
+    CHECK_FALSE(std::filesystem::exists(output));
+    return error;
+  };
+  CHECK(fail(to) == "static int8 needs calibration data: give --data, or --activations dynamic\n");
+  CHECK(fail("convert /none/x.onnx -o " + output + kCalib) == "/none/x.onnx: no such file\n");
+  CHECK(fail("convert " + folder.Write("x.onnx", "no onnx at all") + " -o " + output + kCalib)
+            .starts_with(folder / "x.onnx: "));
+  std::string cut = ReadText(kOnnx);
+  cut.resize(cut.size() / 2);
+  CHECK(fail("convert " + folder.Write("cut.onnx", cut) + " -o " + output + kCalib) ==
+        folder / "cut.onnx: is no ONNX file, or it is cut off\n");
+  CHECK(fail("convert " + kOnnx + " -o " + (folder / "none/x.lutra") + kCalib) ==
+        folder / "none/x.lutra: cannot be created: No such file or directory\n");
+  CHECK(fail("convert " + kOnnx + " -o /dev/full" + kCalib) ==
+        "/dev/full: cannot be written: No space left on device\n");
+  CHECK(fail(to + " --data /none/d.json") ==
+        "/none/d.json: cannot be opened: No such file or directory\n");
+  CHECK(fail(to + kCalib + " --resize 32,32") ==
+        kShapes +
+            "calib-images.idx3.gz, image 0: gives a sample of shape [1, 32, 32], but the network's "
+            "input has shape [1, 1, 24, 24]; set resize, center_crop or layout in the data "
+            "description\n");
+  CHECK(fail(to + kCalib + " --recipe " + folder.Write("r.json", "{"))
+            .starts_with(folder / "r.json: "));
+  CHECK(fail(to + kCalib + " --recipe " +
+             folder.Write("r.json", R"({"layers": [{"name": "nobody", "weights": "fp16"}]})"))
+            .starts_with(folder / "r.json: "));
+  CHECK(fail("eval " + kOnnx + " --format idx --images " + kShapes + "test-images.idx3.gz") ==
+        "eval needs labels, but the data has none\n");
+  CHECK(fail("eval " + folder.Write("junk.lutra", "????LUTRjunk") + kTest)
+            .starts_with(folder / "junk.lutra: "));
+  CHECK(fail("eval " + kOnnx + kTest + " --limit 2 --mean 1,2") ==
+        kShapes +
+            "test.json and data flags: \"mean\" holds 2 values, but the samples have 1 channel; "
+            "give one value, or one per channel\n");
+}
+
+TEST_CASE("bad places to write reports to") {
+  TempFolder folder;
+  const std::string to =
+      "convert " + kOnnx + " -o " + (folder / "x.lutra") + kCalib + " --limit 2 ";
+  CHECK(ErrorOf(to + "--report /dev/full", 1) ==
+        "/dev/full: cannot be written: No space left on device\n");
+  const Outcome full = RunProgram(kLutra, "eval " + kOnnx + kTest + " --limit 2 >/dev/full");
+  CHECK(full.status == 1);
+  CHECK(full.err == "lutra: cannot write the output\n");
+}
+
+}  // namespace
+}  // namespace lutra
