@@ -1,0 +1,65 @@
+// See run_model.h.
+#include "fuzz/run_model.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "lutra/lutra.h"
+
+namespace lutra::test {
+namespace {
+
+constexpr size_t kMostBytes = 64U << 20;
+
+void Want(bool condition, const char* what, const lutra_error& error) {
+  if (condition) return;
+  std::fprintf(stderr, "%s: %s\n", what, error.message);
+  std::abort();
+}
+
+void Run(const lutra_model* model, const lutra_options& options) {
+  lutra_error error;
+  lutra_error_init(&error);
+  lutra_context* context = nullptr;
+  Want(lutra_context_create(model, &options, &context, &error) == LUTRA_OK, "create", error);
+  for (size_t i = 0; i < lutra_model_input_count(model); ++i) {
+    lutra_port port;
+    std::memset(&port, 0, sizeof port);
+    port.struct_size = sizeof port;
+    Want(lutra_model_input(model, i, &port, &error) == LUTRA_OK, "input", error);
+    const std::vector<uint8_t> zeros(port.elements * (port.native_type == LUTRA_INT8 ? 1 : 4));
+    Want(lutra_context_set_input(context, i, port.native_type, zeros.data(), zeros.size(),
+                                 &error) == LUTRA_OK,
+         "set input", error);
+  }
+  Want(lutra_context_run(context, &error) == LUTRA_OK, "run", error);
+  lutra_context_destroy(context);
+}
+
+}  // namespace
+
+FuzzResult RunModel(const uint8_t* bytes, size_t size, const char* row) {
+  lutra_options options;
+  lutra_options_init(&options);
+  options.row = row;
+  lutra_memory need;
+  std::memset(&need, 0, sizeof need);
+  need.struct_size = sizeof need;
+  lutra_error error;
+  lutra_error_init(&error);
+  if (lutra_requirements(bytes, size, &options, &need, &error) != LUTRA_OK) {
+    return FuzzResult::refused;
+  }
+  if (need.model_bytes > kMostBytes || need.context_bytes > kMostBytes) {
+    return FuzzResult::too_large;
+  }
+  lutra_model* model = nullptr;
+  Want(lutra_model_open_buffer(bytes, size, &options, &model, &error) == LUTRA_OK, "open", error);
+  Run(model, options);
+  lutra_model_close(model);
+  return FuzzResult::ran;
+}
+
+}  // namespace lutra::test
