@@ -131,9 +131,14 @@ Results Tile(const Call& call) {
   const Tensor& x = call.Input(0);
   const Shape repeats = call.Input(1).ToInts();
   if (repeats.size() != x.rank()) throw Error("one repeat per axis is needed");
+  Shape dims = x.dims();
+  for (size_t axis = 0; axis < x.rank(); ++axis) {
+    if (repeats[axis] < 0 || repeats[axis] > kLargestAxis) throw Error("a repeat is out of range");
+    dims[axis] *= repeats[axis];
+  }
+  RefuseHuge(dims);
   std::vector<Shape> maps(x.rank());
   for (size_t axis = 0; axis < x.rank(); ++axis) {
-    if (repeats[axis] < 0) throw Error("a repeat is negative");
     for (int64_t i = 0; i < repeats[axis] * x.dims()[axis]; ++i) {
       maps[axis].push_back(i % x.dims()[axis]);
     }
@@ -143,7 +148,7 @@ Results Tile(const Call& call) {
 
 int64_t BlockSize(const Call& call) {
   const int64_t block = call.node.Int("blocksize", 0);
-  if (block <= 0) throw Error("'blocksize' is not positive");
+  if (block < 1 || block > 1024) throw Error("'blocksize' is not between 1 and 1024");
   if (call.Input(0).rank() != 4) throw Error("the input has not four axes");
   return block;
 }
@@ -171,7 +176,7 @@ Results Trilu(const Call& call) {
   if (x.rank() < 2) throw Error("the input is not a matrix");
   const int64_t rows = x.dims()[x.rank() - 2], columns = x.dims()[x.rank() - 1];
   const Tensor* offset = call.Optional(1);
-  const int64_t k = offset == nullptr ? 0 : offset->ToInts().at(0);
+  const int64_t k = offset == nullptr ? 0 : FirstInt(*offset);
   const bool upper = call.node.Int("upper", 1) != 0;
   VisitWord(x.type(), [&]<typename T>() {
     T* at = Words<T>(x);

@@ -67,6 +67,11 @@ Shape BlockOffsets(const Tensor& data, const Tensor& at, size_t batch) {
   if (at.rank() == 0) throw Error("the indices are a scalar");
   const auto k = static_cast<size_t>(at.dims().back());
   if (batch >= at.rank() || batch + k > data.rank()) throw Error("more indices than axes");
+  if (k == 0) throw Error("the indices are empty");
+  if (!std::equal(at.dims().begin(), at.dims().begin() + static_cast<int64_t>(batch),
+                  data.dims().begin())) {
+    throw Error("the batch axes of indices and data differ");
+  }
   const Shape indices = at.ToInts(), strides = Strides(data.dims());
   const size_t rows = k == 0 ? 0 : indices.size() / k;
   const auto batches = static_cast<size_t>(Count(std::span(at.dims()).first(batch)));

@@ -91,7 +91,11 @@ Tensor ConvolveIntegers(const Node& node, const Tensor& x, const Tensor& w) {
 /// saturate(round_half_even(acc * multiplier[channel]) + zero_point), channels along `axis`.
 Tensor Requantize(const Tensor& acc, size_t axis, const std::vector<float>& multipliers,
                   const Tensor& zero_point) {
-  const Quantization target{Tensor(), &zero_point};
+  if (multipliers.size() != 1 && multipliers.size() != static_cast<size_t>(acc.dims().at(axis))) {
+    throw Error("scales do not match the channels");
+  }
+  const Tensor no_scale;
+  const Quantization target{no_scale, &zero_point};
   Tensor y(target.Type(), acc.dims());
   const int32_t zero = target.ZeroPointAt(0);
   const int64_t stride = acc.rank() == 0 ? 1 : Strides(acc.dims())[axis];
@@ -111,8 +115,9 @@ Tensor Requantize(const Tensor& acc, size_t axis, const std::vector<float>& mult
 /// s_a * s_b / s_y per channel of b.
 std::vector<float> Multipliers(const Tensor& a, const Tensor& b, const Tensor& y) {
   std::vector<float> result;
+  if (b.elements() == 0) throw Error("a scale is empty");
   for (const float scale : b.as<float>()) {
-    result.push_back(a.as<float>()[0] * scale / y.as<float>()[0]);
+    result.push_back(First<float>(a) * scale / First<float>(y));
   }
   return result;
 }

@@ -33,6 +33,7 @@ class NodeCache {
     entries_.emplace_back(key, std::make_shared<T>(make()));
     return *static_cast<T*>(entries_.back().second.get());
   }
+  /// The number of shapes kept.
   size_t size() const { return entries_.size(); }
 
  private:

@@ -128,7 +128,7 @@ Results Execute(const Call& call) {
     fail(std::string("oneDNN: ") + error.what());
   } catch (const std::bad_alloc&) {
     fail("out of memory");
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     fail(error.what());
   }
   return {};

@@ -56,7 +56,7 @@ Results ArgMin(const Call& call) { return ArgBest(call, std::less()); }
 Results TopK(const Call& call) {
   const Tensor& x = call.Input(0);
   const size_t axis = Axis(call.node.Int("axis", -1), x.rank());
-  const int64_t k = call.Input(1).ToInts().at(0);
+  const int64_t k = FirstInt(call.Input(1));
   const bool largest = call.node.Int("largest", 1) != 0;
   const Lines lines(x.dims(), axis);
   if (k < 0 || k > lines.length) throw Error("k is not between 0 and the length of the axis");
@@ -86,7 +86,7 @@ Results TopK(const Call& call) {
 
 Results CumSum(const Call& call) {
   const Tensor& x = call.Input(0);
-  const Lines lines(x.dims(), Axis(call.Input(1).ToInts().at(0), x.rank()));
+  const Lines lines(x.dims(), Axis(FirstInt(call.Input(1)), x.rank()));
   const bool exclusive = call.node.Int("exclusive", 0) != 0;
   const bool reverse = call.node.Int("reverse", 0) != 0;
   Tensor y(x.type(), x.dims());

@@ -1,6 +1,7 @@
 // Pad in every mode: each axis gets a map from result index to input index (-1: the constant), and
 // negative pads crop.
 #include <algorithm>
+#include <cstdlib>
 #include <numeric>
 
 #include "converter/executor/operator.h"
@@ -56,6 +57,13 @@ Results Pad(const Call& call) {
     end[axes[i]] = pads[axes.size() + i];
   }
   const PadMode mode = ModeOf(call.node);
+  Shape dims = x.dims();
+  for (size_t axis = 0; axis < x.rank(); ++axis) {
+    const int64_t larger = std::max(std::abs(begin[axis] / 2), std::abs(end[axis] / 2));
+    if (larger > kLargestAxis) throw Error("a pad is out of range");
+    dims[axis] = std::max<int64_t>(dims[axis] + begin[axis] + end[axis], 0);
+  }
+  RefuseHuge(dims);
   std::vector<Shape> maps(x.rank());
   for (size_t axis = 0; axis < x.rank(); ++axis) {
     const int64_t n = x.dims()[axis];

@@ -223,6 +223,10 @@ Results MaxUnpool(const Call& call) {
     dims.push_back((from.Spatial()[i] - 1) * window.strides[i] + window.kernel[i] -
                    window.begin[i] - window.end[i]);
   }
+  for (const int64_t dim : dims) {
+    if (dim < 1) throw Error("the result is empty");
+  }
+  if (call.Input(1).elements() != x.elements()) throw Error("one index per value is needed");
   // The indices count within a tensor of these dims; 'output_shape' only adds room at the end.
   const Shape natural = Strides(dims);
   Shape wanted = dims;

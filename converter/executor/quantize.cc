@@ -107,6 +107,7 @@ float Quantization::ScaleAt(int64_t channel) const {
 
 int32_t Quantization::ZeroPointAt(int64_t channel) const {
   if (zero_point == nullptr) return 0;
+  if (zero_point->elements() == 0) throw Error("a zero point is empty");
   const size_t at = zero_point->elements() == 1 ? 0 : static_cast<size_t>(channel);
   switch (zero_point->type()) {
     case DataType::uint8:

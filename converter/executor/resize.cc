@@ -155,6 +155,7 @@ Tensor ResizeAxis(const Tensor& x, size_t axis, const std::vector<Taps>& taps) {
 /// attributes.
 std::vector<AxisPlan> PlanAxes(const Call& call) {
   const Tensor& x = call.Input(0);
+  if (x.elements() == 0) throw Error("the input is empty");
   const bool nhwc = call.node.layout == Layout::nhwc;
   const Shape dims = nhwc ? ActivationOf(x, Layout::nhwc).dims : x.dims();
   std::vector<AxisPlan> plans(x.rank());
@@ -191,10 +192,13 @@ std::vector<AxisPlan> PlanAxes(const Call& call) {
     const std::vector<float> factors = scales->ToFloats();
     check(factors.size(), 1, "scales");
     for (size_t i = 0; i < axes.size(); ++i) {
-      if (!(factors[i] > 0)) throw Error("a scale is not positive");
       AxisPlan& plan = plans[axes[i]];
+      const double length = static_cast<double>(plan.input) * factors[i];
+      if (!(factors[i] > 0 && length <= static_cast<double>(kLargestAxis))) {
+        throw Error("a scale is out of range");
+      }
       plan.scale = factors[i];
-      plan.output = static_cast<int64_t>(std::floor(static_cast<double>(plan.input) * plan.scale));
+      plan.output = static_cast<int64_t>(std::floor(length));
     }
   } else {
     throw Error("neither scales nor sizes are given");
@@ -218,11 +222,10 @@ Results Resize(const Call& call) {
   const Options options = OptionsOf(call.node);
   const std::vector<AxisPlan> plans = PlanAxes(call);
   std::vector<std::vector<Taps>> taps(x.rank());
+  Shape dims;
+  for (const AxisPlan& plan : plans) dims.push_back(plan.output);
+  RefuseHuge(dims);
   for (size_t axis = 0; axis < x.rank(); ++axis) {
-    if (plans[axis].output < 0 || (plans[axis].input == 0 && plans[axis].output > 0)) {
-      throw Error("an axis of " + std::to_string(plans[axis].input) + " cannot become " +
-                  std::to_string(plans[axis].output));
-    }
     for (int64_t i = 0; i < plans[axis].output; ++i) {
       taps[axis].push_back(TapsAt(options, plans[axis], i));
     }

@@ -110,8 +110,8 @@ Results Dropout(const Call& call) {
   }
   const Tensor* training = call.Optional(2);
   const Tensor* ratio = call.Optional(1);
-  const bool drops = ratio == nullptr || ratio->ToFloats().at(0) != 0;
-  if (training != nullptr && training->as<bool>()[0] && drops) {
+  const bool drops = ratio == nullptr || First<float>(ratio->Cast(DataType::float32)) != 0;
+  if (training != nullptr && First<bool>(*training) && drops) {
     throw Error("dropout in training mode is random");
   }
   return results;
@@ -141,11 +141,12 @@ Results ConstantOfShape(const Call& call) {
 Results Range(const Call& call) {
   const Tensor& start = call.Input(0);
   return {VisitNumeric(start.type(), [&]<typename T>() {
-    const T first = start.as<T>()[0], limit = call.Input(1).as<T>()[0];
-    const T delta = call.Input(2).as<T>()[0];
+    const T first = First<T>(start), limit = First<T>(call.Input(1));
+    const T delta = First<T>(call.Input(2));
     if (delta == 0) throw Error("'delta' is 0");
     const double steps = std::ceil((static_cast<double>(limit) - static_cast<double>(first)) /
                                    static_cast<double>(delta));
+    if (!(steps < 0x1p31)) throw Error("the range is too long");
     const auto count = static_cast<int64_t>(std::max(steps, 0.0));
     Tensor result(start.type(), {count});
     const auto to = result.as<T>();
@@ -171,8 +172,9 @@ Results EyeLike(const Call& call) {
 
 Results OneHot(const Call& call) {
   const Tensor& values = call.Input(2);  // [off, on]
+  if (values.elements() != 2) throw Error("'values' are not two");
   const Shape indices = call.Input(0).ToInts();
-  const int64_t depth = call.Input(1).ToInts().at(0);
+  const int64_t depth = FirstInt(call.Input(1));
   Shape dims = call.Input(0).dims();
   const size_t axis = Axis(call.node.Int("axis", -1), dims.size() + 1);
   const int64_t inner = Count(std::span(dims).subspan(axis));

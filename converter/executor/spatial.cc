@@ -14,8 +14,9 @@ Shape Values(const Node& node, const char* name, size_t count, int64_t otherwise
     throw Error("'" + std::string(name) + "' needs " + std::to_string(count) + " values");
   }
   for (const int64_t value : values) {
-    if (value < smallest) {
-      throw Error("'" + std::string(name) + "' is below " + std::to_string(smallest));
+    if (value < smallest || value > kLargestAxis) {
+      throw Error("'" + std::string(name) + "' is outside " + std::to_string(smallest) + ".." +
+                  std::to_string(kLargestAxis));
     }
   }
   return values;
@@ -58,7 +59,7 @@ Window WindowOf(const Node& node, const Shape& kernel, std::span<const int64_t> 
     throw Error("'kernel_shape' does not match the weights or the input");
   }
   for (const int64_t size : window.kernel) {
-    if (size < 1) throw Error("'kernel_shape' is below 1");
+    if (size < 1 || size > kLargestAxis) throw Error("'kernel_shape' is out of range");
   }
   window.strides = Values(node, "strides", rank, 1, 1);
   window.dilations = Values(node, "dilations", rank, 1, 1);

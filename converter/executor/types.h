@@ -72,6 +72,17 @@ decltype(auto) VisitWord(DataType type, F&& f) {
   }
 }
 
+/// The first element, as of a scalar input. Throws Error when there is none.
+template <typename T>
+T First(const Tensor& tensor) {
+  if (tensor.elements() == 0) throw Error("a scalar input is empty");
+  return tensor.as<T>()[0];
+}
+inline int64_t FirstInt(const Tensor& tensor) {
+  if (tensor.elements() == 0) throw Error("a scalar input is empty");
+  return tensor.ToInts()[0];
+}
+
 /// The elements as words of the size of T, whatever their type.
 template <typename T>
 const T* Words(const Tensor& tensor) {

@@ -158,7 +158,7 @@ Results Clip(const Call& call) {
   return {VisitNumeric(x.type(), [&]<typename T>() {
     const auto bound = [&](size_t input, T otherwise) {
       const Tensor* tensor = call.Optional(input);
-      return tensor == nullptr ? otherwise : tensor->as<T>()[0];
+      return tensor == nullptr ? otherwise : First<T>(*tensor);
     };
     const T lo = bound(1, std::numeric_limits<T>::lowest());
     const T hi = bound(2, std::numeric_limits<T>::max());
