@@ -25,7 +25,7 @@ enum class Epilogue : uint8_t {
   /// int8: requantize(acc + bias[n], multiplier[n], output).
   requantize,
   /// float: float(acc) * (row_scale[m] * scale[n]), then + bias[n], as separate roundings; the
-  /// zero point of row m is row_zero_point[m] (dynamic quantization). Then clamp.
+  /// zero point of row m is row_zero_point[m] (dynamic quantization). Then clamp. Dense only.
   dynamic,
   /// int32: acc + bias[n], for tests and for products that need no scale.
   raw,
@@ -47,10 +47,10 @@ struct GemmProblem {
   size_t m = 0, n = 0, k = 0;  ///< of one group
   size_t groups = 1;           ///< group g reads input channels [g * c, (g + 1) * c)
   LeftKind left = LeftKind::dense;
-  size_t left_stride = 0;      ///< dense
-  Window window;               ///< patches
-  size_t channels = 0;         ///< patches: input channels per group
-  size_t out_stride = 0;       ///< elements between output rows (patches: out_pixel_stride)
+  size_t left_stride = 0;  ///< dense
+  Window window;           ///< patches
+  size_t channels = 0;     ///< patches: input channels per group
+  size_t out_stride = 0;   ///< elements between output rows (patches: out_pixel_stride)
   Epilogue epilogue = Epilogue::requantize;
   bool weight_zero_points = false;
   int32_t left_zero_point = 0;
@@ -60,15 +60,15 @@ struct GemmProblem {
   // Set by plan().
   size_t rows_per_task = 0, channels_per_task = 0;
   size_t tasks = 0;
-  size_t scratch_bytes = 0;    ///< per thread, aligned to 64
+  size_t scratch_bytes = 0;  ///< per thread, aligned to 64
 };
 
 /// What changes from run to run.
 struct GemmOperands {
-  const void* left = nullptr;    ///< int8_t, or float for the float kernels
-  const void* packed = nullptr;  ///< groups after one another, each packed_bytes(n, k)
-  void* out = nullptr;           ///< int8_t, int32_t or float by the epilogue; [m][groups * n]
-  const float* row_scale = nullptr;         ///< [m], dynamic
+  const void* left = nullptr;        ///< int8_t, or float for the float kernels
+  const void* packed = nullptr;      ///< groups after one another, each packed_bytes(n, k)
+  void* out = nullptr;               ///< int8_t, int32_t or float by the epilogue; [m][groups * n]
+  const float* row_scale = nullptr;  ///< [m], dynamic
   const int32_t* row_zero_point = nullptr;  ///< [m], dynamic
 };
 

@@ -36,14 +36,14 @@
 namespace lutra::kernels {
 
 const Row& LUTRA_ROW_FUNCTION() {
-  static const Row row = {LUTRA_ROW_NAME,
-                          &LUTRA_ROW_AVAILABLE,
-                          LUTRA_ROW::MakeIntGemm(),
-                          LUTRA_ROW::MakeFloatGemm(),
-                          LUTRA_ROW::MakeIntDepthwise(),
-                          LUTRA_ROW::MakeFloatDepthwise(),
-                          LUTRA_ROW::MakeElementwise(),
-                          LUTRA_ROW::MakeReduce()};
+  static constexpr Row row = {LUTRA_ROW_NAME,
+                              &LUTRA_ROW_AVAILABLE,
+                              LUTRA_ROW::MakeIntGemm(),
+                              LUTRA_ROW::MakeFloatGemm(),
+                              LUTRA_ROW::MakeIntDepthwise(),
+                              LUTRA_ROW::MakeFloatDepthwise(),
+                              LUTRA_ROW::MakeElementwise(),
+                              LUTRA_ROW::MakeReduce()};
   return row;
 }
 
