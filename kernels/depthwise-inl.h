@@ -197,20 +197,21 @@ struct IntDepthwise {
     OutputQuant output;
 
     void operator()(const DepthwiseSpan<int8_t>& span) const {
+      const Requantizer<DF> requantize(output);
       for (size_t block = 0; block * kLanes < channels; ++block) {
         const auto& weights = *reinterpret_cast<const Packed*>(packed + block * BlockBytes(taps));
         const size_t channel = BlockChannel(block, kLanes, channels);
         if (taps == 9) {
-          RunBlock<StepsOf(9)>(span, weights, channel);
+          RunBlock<StepsOf(9)>(span, weights, channel, requantize);
         } else {
-          RunBlock<0>(span, weights, channel);
+          RunBlock<0>(span, weights, channel, requantize);
         }
       }
     }
 
     template <size_t kSteps>
-    void RunBlock(const DepthwiseSpan<int8_t>& span, const Packed& weights, size_t channel) const {
-      const Requantizer<DF> requantize(output);
+    void RunBlock(const DepthwiseSpan<int8_t>& span, const Packed& weights, size_t channel,
+                  const Requantizer<DF>& requantize) const {
       size_t offset = channel;
       int8_t* out = span.out + channel;
       for (size_t pixel = 0; pixel < span.count; ++pixel) {
