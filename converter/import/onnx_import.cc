@@ -185,7 +185,8 @@ class Importer {
         }
         if (reason.empty()) reason = canonical.Add(node, source.opset);
       } catch (const Error& error) {
-        throw Error(Describe(node) + ": " + error.what());
+        const std::string what = error.what();  // a Node's own questions name it already
+        throw Error(what.starts_with("node '") ? what : Describe(node) + ": " + what);
       }
       if (!reason.empty()) {
         Refuse(node, reason);

@@ -12,6 +12,7 @@ void FuseGraph(Graph& graph) {
   for (size_t before = 0; before != graph.nodes.size();) {
     before = graph.nodes.size();
     CanonicalReshape(graph);
+    CanonicalSoftmax(graph);
     CanonicalSpatial(graph);
     FusePads(graph);
     MatMulToGemm(graph);
@@ -25,6 +26,8 @@ void FuseGraph(Graph& graph) {
 void OptimizeGraph(Graph& graph) {
   FuseGraph(graph);
   ToNhwc(graph);
+  CanonicalReshape(graph);  // what became of two Reshapes with a Transpose between them
+  FoldConstants(graph);
   RemoveDeadCode(graph);
   InferShapes(graph);
   graph.Check();

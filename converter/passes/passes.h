@@ -22,6 +22,9 @@ void RemoveDeadCode(Graph& graph);
 /// Reshape, Flatten, Squeeze, Unsqueeze -> Reshape with a constant target that leaves dimension 0
 /// open for the batch.
 void CanonicalReshape(Graph& graph);
+/// Flatten + Softmax + Reshape (Softmax before opset 13) -> Softmax along one axis where that is the
+/// same. After CanonicalReshape.
+void CanonicalSoftmax(Graph& graph);
 /// auto_pad -> pads; means over all spatial axes -> GlobalAveragePool; Resize axes -> all axes.
 void CanonicalSpatial(Graph& graph);
 /// MatMul with a constant matrix, and the Add of a constant row behind it -> Gemm.
