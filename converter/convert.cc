@@ -7,6 +7,7 @@
 #include "converter/executor/float_executor.h"
 #include "converter/lower/lower.h"
 #include "converter/passes/passes.h"
+#include "converter/quantize/layer_name.h"
 #include "converter/quantize/quantize.h"
 #include "converter/quantize/recipe.h"
 #include "runtime/hooks.h"
@@ -151,9 +152,12 @@ CompareReport Compare(const std::string& onnx_path, const std::string& lutra_pat
   const std::vector<uint8_t> file = ReadWhole(lutra_path);
   RuntimeSession session(file, lutra_path);
   const Comparison comparison = CompareOnData(graph, session, data, {});
+  std::map<std::string, std::string> names;
+  for (const Node& node : graph.nodes) names[node.Label()] = LayerName(graph, node);
   std::vector<LayerReport> layers;
   for (size_t i = 0; i < OperatorCount(session.model()); ++i) {
-    layers.push_back(DescribeLayer(DescribeOperator(session.model(), i)));
+    LayerReport& layer = layers.emplace_back(DescribeLayer(DescribeOperator(session.model(), i)));
+    if (const auto found = names.find(layer.name); found != names.end()) layer.name = found->second;
   }
   AddErrors(comparison, layers);
   CompareReport report;

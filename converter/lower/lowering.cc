@@ -4,6 +4,7 @@
 
 #include "converter/error.h"
 #include "converter/lower/arena_planner.h"
+#include "converter/quantize/layer_name.h"
 #include "converter/quantize/operators.h"
 #include "converter/quantize/range.h"
 #include "schema/limits.h"
@@ -185,7 +186,7 @@ void Lowering::EmitUnion(const Node& node, schema::OptionsUnion options,
                          std::vector<uint16_t> inputs, uint16_t output) {
   if (operators_.size() >= kMaxOperators) throw Error("the network needs too many operators");
   LoweredOperator report;
-  report.layer = node.Label();
+  report.layer = LayerName(graph, node);
   report.op = node.op;
   const schema::TensorT& out = tensor(output);
   report.completes = !out.name.empty();

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "converter/error.h"
+#include "converter/quantize/layer_name.h"
 #include "converter/quantize/range.h"
 
 namespace lutra::converter {
@@ -86,17 +87,20 @@ void ReadScheme(const Json& json, const Path& path, std::initializer_list<std::s
   }
 }
 
-void ApplyLayer(const Json& json, const Path& path, std::map<std::string, LayerScheme>& schemes) {
+// {name, scheme} of every node; a Transpose into an output goes by the name of what it transposes.
+using Layers = std::vector<std::pair<std::string, LayerScheme*>>;
+
+void ApplyLayer(const Json& json, const Path& path, const Layers& layers) {
   if (!json.is_object()) path.Fail("must be an object");
   const bool by_name = json.contains("name");
   if (by_name == json.contains("pattern")) path.Fail("needs either \"name\" or \"pattern\"");
   const char* key = by_name ? "name" : "pattern";
   const std::string wanted = Text(json[key], path / key);
   bool found = false;
-  for (auto& [label, scheme] : schemes) {
-    if (by_name ? label != wanted : !MatchesPattern(label, wanted)) continue;
+  for (const auto& [name, scheme] : layers) {
+    if (by_name ? name != wanted : !MatchesPattern(name, wanted)) continue;
     found = true;
-    ReadScheme(json, path, {"name", "pattern"}, scheme);
+    ReadScheme(json, path, {"name", "pattern"}, *scheme);
   }
   if (!found) {
     (path / key)
@@ -174,8 +178,12 @@ std::map<std::string, LayerScheme> ReadRecipe(const Graph& graph, const LayerSch
   if (recipe.contains("layers")) {
     const Json& layers = recipe["layers"];
     if (!layers.is_array()) (root / "layers").Fail("must be a list");
+    Layers named;
+    for (const Node& node : graph.nodes) {
+      named.emplace_back(LayerName(graph, node), &schemes.at(node.Label()));
+    }
     for (size_t i = 0; i < layers.size(); ++i) {
-      ApplyLayer(layers[i], (root / "layers")[i], schemes);
+      ApplyLayer(layers[i], (root / "layers")[i], named);
     }
   }
   return schemes;
@@ -186,9 +194,12 @@ std::string WriteRecipe(const Graph& graph, const LayerScheme& defaults,
   Json recipe;
   recipe["default"] = ToJson(defaults);
   recipe["layers"] = Json::array();
+  std::set<std::string> written;
   for (const Node& node : graph.nodes) {
     Json layer;
-    layer["name"] = node.Label();
+    const std::string name = LayerName(graph, node);
+    if (!written.insert(name).second) continue;
+    layer["name"] = name;
     layer.update(ToJson(schemes.at(node.Label())));
     recipe["layers"].push_back(std::move(layer));
   }
