@@ -151,8 +151,8 @@ std::string Summary(const ConvertReport& report) {
   const double ratio = static_cast<double>(report.fp32_bytes) /
                        static_cast<double>(std::max<uint64_t>(report.output_bytes, 1));
   std::string html = "<p>FP32 weights " + std::to_string(report.fp32_bytes) + " bytes, file " +
-                     std::to_string(report.output_bytes) + " bytes: <b>" + Fixed(ratio, 2) +
-                     " times smaller</b>. " + std::to_string(report.operators) + " operators, " +
+                     std::to_string(report.output_bytes) + " bytes: <b>ratio " + Fixed(ratio, 2) +
+                     "</b>. " + std::to_string(report.operators) + " operators, " +
                      std::to_string(report.float_fallbacks) + " in float.";
   if (report.samples > 0) {
     html += " On " + std::to_string(report.samples) + " samples the top-1 agreement with FP32 is " +

@@ -66,7 +66,7 @@ std::string ConvertText(const ConvertReport& report) {
     if (!layer.float_reason.empty()) text += "  float: " + layer.float_reason;
     text += "\n";
   }
-  text += Format("\nFP32 weights %llu bytes, file %llu bytes (%.2f times smaller)\n",
+  text += Format("\nFP32 weights %llu bytes, file %llu bytes, ratio %.2f\n",
                  static_cast<unsigned long long>(report.fp32_bytes),
                  static_cast<unsigned long long>(report.output_bytes),
                  static_cast<double>(report.fp32_bytes) /

@@ -60,8 +60,10 @@ void PrintText(const Inspection& it) {
               Text(model.name()), Text(model.producer()));
   std::printf("format %u, numerics %u, needs runtime %u\n", model.format_version(),
               model.numerics_version(), model.min_runtime_version());
-  std::printf("FP32 network %" PRIu64 " bytes (%.2f times this file)\n", model.fp32_bytes(),
-              static_cast<double>(model.fp32_bytes()) / static_cast<double>(it.file_bytes));
+  if (model.fp32_bytes() != 0) {
+    std::printf("FP32 weights %" PRIu64 " bytes, ratio %.2f\n", model.fp32_bytes(),
+                static_cast<double>(model.fp32_bytes()) / static_cast<double>(it.file_bytes));
+  }
   for (size_t i = 0; i < lutra_model_input_count(it.model.get()); ++i) {
     PrintPort("input ", InputPort(it.model.get(), i));
   }
