@@ -51,7 +51,8 @@ Status MapFile(const char* path, const void** data, size_t* size) {
   }
   if (info.st_size == 0) {  // nothing to map; the container will say what an empty file is
     close(file);
-    *data = "";
+    alignas(8) static const char kNothing[8] = {};
+    *data = kNothing;
     return Status();
   }
   void* mapped = mmap(nullptr, static_cast<size_t>(info.st_size), PROT_READ, MAP_PRIVATE, file, 0);
