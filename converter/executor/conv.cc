@@ -28,25 +28,27 @@ std::string WhyNotConv(const Node& node) {
   return "";
 }
 
-/// Per group: dims and strides of [groups, O, I, kernel...] in ONNX's [O, I/groups, kernel...]
-/// (Conv) or [I, O/groups, kernel...] (ConvTranspose).
-std::pair<Dims, Dims> GroupedWeights(const Shape& dims, int64_t groups, bool transposed) {
-  const Shape strides = Strides(dims);
-  const int64_t per_group = dims[0] / groups;
-  Dims grouped{groups, per_group, dims[1]};
-  Dims steps{per_group * strides[0], strides[0], strides[1]};
-  if (transposed) {
-    std::swap(grouped[1], grouped[2]);
-    std::swap(steps[1], steps[2]);
+/// Dims and strides of [groups, O, I, kernel...] (without groups when there is one) in ONNX's
+/// [O, I/groups, kernel...] (Conv) or [I, O/groups, kernel...] (ConvTranspose).
+struct GroupedWeights {
+  GroupedWeights(const Shape& weights, int64_t groups, bool transposed) {
+    const Shape own = Strides(weights);
+    const int64_t per_group = weights[0] / groups;
+    dims = {groups, per_group, weights[1]};
+    strides = {per_group * own[0], own[0], own[1]};
+    if (transposed) {
+      std::swap(dims[1], dims[2]);
+      std::swap(strides[1], strides[2]);
+    }
+    dims.insert(dims.end(), weights.begin() + 2, weights.end());
+    strides.insert(strides.end(), own.begin() + 2, own.end());
+    if (groups == 1) {
+      dims.erase(dims.begin());
+      strides.erase(strides.begin());
+    }
   }
-  grouped.insert(grouped.end(), dims.begin() + 2, dims.end());
-  steps.insert(steps.end(), strides.begin() + 2, strides.end());
-  if (groups == 1) {
-    grouped.erase(grouped.begin());
-    steps.erase(steps.begin());
-  }
-  return {grouped, steps};
-}
+  Dims dims, strides;
+};
 
 Dims Minus1(const Shape& dilations) {
   Dims result;
@@ -103,11 +105,10 @@ Prepared<Primitive> Prepare(const Call& call, dnnl::algorithm algorithm, const A
 }
 
 template <typename Primitive>
-Tensor RunPrepared(const Call& call, Prepared<Primitive>& prepared, const Dims& weight_dims,
-                   const Dims& weight_strides) {
+Tensor RunPrepared(const Call& call, Prepared<Primitive>& prepared, const GroupedWeights& grouped) {
   const Tensor& weights = call.Input(1);
   const auto& descriptor = prepared.descriptor;
-  const auto user_weights = onednn::View(weights, onednn::Strided(weight_dims, weight_strides));
+  const auto user_weights = onednn::View(weights, onednn::Strided(grouped.dims, grouped.strides));
   if (call.IsConstant(1) && !prepared.weights) {
     prepared.weights = onednn::Reordered(user_weights, descriptor.weights_desc());
   }
@@ -162,16 +163,17 @@ Results Conv(const Call& call) {
   const Activation x = ActivationOf(call.Input(0), call.node.layout);
   const int64_t groups = CheckedGroups(call, x.Channels(), false);
   const Shape& weights = call.Input(1).dims();
-  const auto [dims, strides] = GroupedWeights(weights, groups, false);
+  const GroupedWeights grouped(weights, groups, false);
   auto& prepared = call.cache.Get<Prepared<dnnl::convolution_forward>>(CacheKey(call), [&] {
     const Window window =
         WindowOf(call.node, Shape(weights.begin() + 2, weights.end()), x.Spatial());
     const Shape spatial = WindowResult(window, x.Spatial(), false);
     const Activation y = MakeActivation(x.Batch(), weights[0], spatial, call.node.layout);
     return Prepare<dnnl::convolution_forward>(call, dnnl::algorithm::convolution_direct, x, y,
-                                              window, TailPads(window, x.Spatial(), spatial), dims);
+                                              window, TailPads(window, x.Spatial(), spatial),
+                                              grouped.dims);
   });
-  return {RunPrepared(call, prepared, dims, strides)};
+  return {RunPrepared(call, prepared, grouped)};
 }
 
 /// Spatial dims of ConvTranspose's result; where 'output_shape' gives them, the pads follow.
@@ -204,16 +206,16 @@ Results ConvTranspose(const Call& call) {
   const Activation x = ActivationOf(call.Input(0), call.node.layout);
   const int64_t groups = CheckedGroups(call, x.Channels(), true);
   const Shape& weights = call.Input(1).dims();
-  const auto [dims, strides] = GroupedWeights(weights, groups, true);
+  const GroupedWeights grouped(weights, groups, true);
   auto& prepared = call.cache.Get<Prepared<dnnl::deconvolution_forward>>(CacheKey(call), [&] {
     Window window = WindowOf(call.node, Shape(weights.begin() + 2, weights.end()), x.Spatial());
     const Shape spatial = TransposedResult(call.node, x.Spatial(), window);
     const Activation y = MakeActivation(x.Batch(), weights[1] * groups, spatial, call.node.layout);
     return Prepare<dnnl::deconvolution_forward>(call, dnnl::algorithm::deconvolution_direct, x, y,
                                                 window, TailPads(window, spatial, x.Spatial()),
-                                                dims);
+                                                grouped.dims);
   });
-  return {RunPrepared(call, prepared, dims, strides)};
+  return {RunPrepared(call, prepared, grouped)};
 }
 
 constexpr Operator kRows[] = {

@@ -136,7 +136,7 @@ Results Tile(const Call& call) {
     if (repeats[axis] < 0 || repeats[axis] > kLargestAxis) throw Error("a repeat is out of range");
     dims[axis] *= repeats[axis];
   }
-  RefuseHuge(dims);
+  ElementCount(dims);  // throws for a result too large to list its indices
   std::vector<Shape> maps(x.rank());
   for (size_t axis = 0; axis < x.rank(); ++axis) {
     for (int64_t i = 0; i < repeats[axis] * x.dims()[axis]; ++i) {

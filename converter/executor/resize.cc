@@ -224,7 +224,7 @@ Results Resize(const Call& call) {
   std::vector<std::vector<Taps>> taps(x.rank());
   Shape dims;
   for (const AxisPlan& plan : plans) dims.push_back(plan.output);
-  RefuseHuge(dims);
+  ElementCount(dims);  // throws for a result too large to list its indices
   for (size_t axis = 0; axis < x.rank(); ++axis) {
     for (int64_t i = 0; i < plans[axis].output; ++i) {
       taps[axis].push_back(TapsAt(options, plans[axis], i));

@@ -87,12 +87,6 @@ Shape RotateChannels(size_t rank, bool to_nchw) {
 
 }  // namespace
 
-void RefuseHuge(std::span<const int64_t> dims) {
-  if (ElementCount(dims) > static_cast<size_t>(kLargestAxis)) {
-    throw Error("the result, " + DimsText(dims) + ", is too large");
-  }
-}
-
 int64_t Count(std::span<const int64_t> dims) {
   int64_t count = 1;
   for (const int64_t dim : dims) count *= dim;

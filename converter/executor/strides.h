@@ -15,9 +15,6 @@ using Shape = std::vector<int64_t>;
 /// No axis of a network's tensors is longer; keeps products of two such numbers inside int64.
 constexpr int64_t kLargestAxis = (int64_t{1} << 31) - 1;
 
-/// Throws Error for a result of more than 2^31 elements, before it is computed.
-void RefuseHuge(std::span<const int64_t> dims);
-
 int64_t Count(std::span<const int64_t> dims);
 
 /// Row-major strides, in elements.

@@ -152,7 +152,7 @@ TEST_CASE("Errors name the node and the cause") {
   CHECK(message("Pad", {Random({3}, 1), Ints({INT64_MAX, 0})}) ==
         "node 'y' (Pad): a pad is out of range");
   CHECK(message("Tile", {Random({1024}, 1), Ints({int64_t{1} << 24})}) ==
-        "node 'y' (Tile): the result, 17179869184, is too large");
+        "node 'y' (Tile): a tensor of 17179869184 is too large");
   CHECK(message("MaxPool", {Random({1, 1, 4}, 1)}, {{"kernel_shape", Int64s{5}}}) ==
         "node 'y' (MaxPool): a window of 5 does not fit an axis of 4 with its pads");
 }
