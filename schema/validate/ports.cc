@@ -1,6 +1,4 @@
 // Inputs and outputs of the model, and the records about it (certificate, golden check).
-#include <cstring>
-
 #include "schema/validate/checks.h"
 
 namespace lutra::validate {
@@ -14,8 +12,8 @@ Status CheckPortName(const Subject& subject, const Ports& ports) {
   if (name == nullptr || name->size() == 0) return subject.Fail(Code::malformed, "has no name");
   LUTRA_RETURN_IF_ERROR(CheckName(name, subject));
   for (size_t i = 0; i < subject.index; ++i) {
-    if (std::strcmp(ports.Get(static_cast<flatbuffers::uoffset_t>(i))->name()->c_str(),
-                    name->c_str()) == 0) {
+    if (ports.Get(static_cast<flatbuffers::uoffset_t>(i))->name()->string_view() ==
+        name->string_view()) {
       return subject.Fail(Code::malformed, "has the name of %s %zu, \"%.80s\"", subject.kind, i,
                           name->c_str());
     }
