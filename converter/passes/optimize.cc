@@ -23,14 +23,18 @@ void FuseGraph(Graph& graph) {
   }
 }
 
-void OptimizeGraph(Graph& graph) {
-  FuseGraph(graph);
+void LayOutGraph(Graph& graph) {
   ToNhwc(graph);
   CanonicalReshape(graph);  // what became of two Reshapes with a Transpose between them
   FoldConstants(graph);
   RemoveDeadCode(graph);
   InferShapes(graph);
   graph.Check();
+}
+
+void OptimizeGraph(Graph& graph) {
+  FuseGraph(graph);
+  LayOutGraph(graph);
 }
 
 }  // namespace lutra::converter

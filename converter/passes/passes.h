@@ -46,8 +46,12 @@ void FusePads(Graph& graph);
 /// the graph keep their ONNX shapes: a Transpose stands right behind, or before, them.
 void ToNhwc(Graph& graph);
 
-/// All of them in the right order, to a fixed point. After it every spatial node is nhwc, and every
-/// value has its shape.
+/// All but ToNhwc in the right order, to a fixed point: ONNX's own layout.
+void FuseGraph(Graph& graph);
+/// ToNhwc and what it leaves to tidy up. After it every spatial node is nhwc, and every value has its
+/// shape.
+void LayOutGraph(Graph& graph);
+/// FuseGraph, then LayOutGraph.
 void OptimizeGraph(Graph& graph);
 
 }  // namespace lutra::converter
