@@ -159,7 +159,8 @@ void ModelBuilder::PlaceTensors() {
     uint32_t bytes = t->type == schema::TensorType::int8 ? 1 : 4;
     for (const int32_t d : t->shape) bytes *= static_cast<uint32_t>(d);
     t->arena_offset = end;
-    end = (end + bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
+    end = static_cast<uint32_t>((end + bytes + kArenaAlignment - 1) / kArenaAlignment *
+                                kArenaAlignment);
   }
   model().arena_bytes = end;
 }
