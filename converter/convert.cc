@@ -7,6 +7,8 @@
 #include "converter/executor/float_executor.h"
 #include "converter/lower/lower.h"
 #include "converter/passes/passes.h"
+#include "converter/qdq/export_qdq.h"
+#include "converter/qdq/import_qdq.h"
 #include "converter/quantize/layer_name.h"
 #include "converter/quantize/quantize.h"
 #include "converter/quantize/recipe.h"
@@ -19,6 +21,55 @@ namespace {
 constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
 // Any number does; the same one makes conversions reproducible.
 constexpr uint64_t kGoldenSeed = 1;
+
+template <typename Function>
+void WithPath(const std::string& path, const Function& function) {
+  try {
+    function();
+  } catch (const Error& error) {
+    throw Error(path + ": " + error.what());
+  }
+}
+
+Graph ImportGraph(const std::string& path, ImportOptions import) {
+  if (!import.why_unsupported) import.why_unsupported = WhyUnsupported;
+  return ImportOnnx(path, import);
+}
+
+// The network in the forms that conversion needs.
+struct Network {
+  Graph fused;                // before the layout change; only for --emit-qdq
+  Graph graph;                // optimized
+  bool quantized = false;     // was so in the file
+  Quantization quantization;  // then what the file says
+};
+
+Network ReadNetwork(const ConvertOptions& options) {
+  Network network;
+  network.graph = ImportGraph(options.model_path, options.import);
+  network.quantized = IsQuantized(network.graph);
+  if (network.quantized && (options.recipe_path || options.emit_qdq_path)) {
+    throw Error(options.model_path + ": is quantized already; " +
+                (options.recipe_path ? "--recipe" : "--emit-qdq") + " is for float networks");
+  }
+  WithPath(options.model_path, [&] {
+    if (network.quantized) {
+      network.quantization = ImportQuantized(network.graph);
+      return;
+    }
+    if (options.emit_qdq_path) {
+      network.fused = network.graph;
+      FuseGraph(network.fused);
+    }
+    OptimizeGraph(network.graph);
+  });
+  return network;
+}
+
+void Write(const std::string& path, std::span<const uint8_t> bytes) {
+  std::string error;
+  if (!tools::WriteFile(path, bytes, &error)) throw Error(error);
+}
 
 std::vector<uint8_t> ReadWhole(const std::string& path) {
   std::vector<uint8_t> bytes;
@@ -105,26 +156,26 @@ void CheckModel(const Graph& graph, const Dataset* data, const ConvertOptions& o
 }  // namespace
 
 Graph LoadGraph(const std::string& path, ImportOptions import) {
-  if (!import.why_unsupported) import.why_unsupported = WhyUnsupported;
-  Graph graph = ImportOnnx(path, import);
-  try {
-    OptimizeGraph(graph);
-  } catch (const Error& error) {
-    throw Error(path + ": " + error.what());
-  }
+  Graph graph = ImportGraph(path, std::move(import));
+  WithPath(path, [&] { OptimizeGraph(graph); });
   return graph;
 }
 
 ConvertReport Convert(const ConvertOptions& options, const Dataset* data) {
-  const Graph graph = LoadGraph(options.model_path, options.import);
-  const std::string recipe = ReadRecipeFile(options);
-  std::map<std::string, LayerScheme> schemes =
-      ReadRecipe(graph, options.scheme, recipe, options.recipe_path.value_or("recipe"));
+  Network network = ReadNetwork(options);
   ConvertReport report;
   report.top1_agreement = report.output_sqnr_db = kNotMeasured;
-  report.recipe_json = WriteRecipe(graph, options.scheme, schemes);
-  const Quantization quantization =
-      QuantizeGraph(graph, std::move(schemes), data, options.progress);
+  if (network.quantized) {
+    report.recipe_json = WriteRecipe(network.graph, LayerScheme{}, network.quantization.schemes);
+  } else {
+    const std::string recipe = ReadRecipeFile(options);
+    std::map<std::string, LayerScheme> schemes =
+        ReadRecipe(network.graph, options.scheme, recipe, options.recipe_path.value_or("recipe"));
+    report.recipe_json = WriteRecipe(network.graph, options.scheme, schemes);
+    network.quantization = QuantizeGraph(network.graph, std::move(schemes), data, options.progress);
+  }
+  const Graph& graph = network.graph;
+  const Quantization& quantization = network.quantization;
   if (options.strict) RefuseFallbacks(quantization);
 
   LowerOptions lower;
@@ -134,10 +185,14 @@ ConvertReport Convert(const ConvertOptions& options, const Dataset* data) {
   LoweredModel lowered = Lower(graph, quantization, lower);
   lowered.writer.model.fp32_bytes = graph.fp32_bytes;
   CheckModel(graph, data, options, lowered, report);
+  std::string qdq;
+  if (options.emit_qdq_path) qdq = ExportQdq(network.fused, graph, quantization);
 
   const std::vector<uint8_t> file = lowered.writer.Finish();
-  std::string error;
-  if (!tools::WriteFile(options.output_path, file, &error)) throw Error(error);
+  Write(options.output_path, file);
+  if (options.emit_qdq_path) {
+    Write(*options.emit_qdq_path, {reinterpret_cast<const uint8_t*>(qdq.data()), qdq.size()});
+  }
   report.fp32_bytes = graph.fp32_bytes;
   report.output_bytes = file.size();
   report.output_channels = lowered.output_channels;

@@ -1,0 +1,84 @@
+// Float, weight-only and dynamic forms of the products, and fallbacks between integer operators.
+#include <doctest/doctest.h>
+
+#include "converter/quantize/recipe.h"
+#include "lowered.h"
+
+namespace lutra::converter::test {
+namespace {
+
+GraphBuilder ConvAndGemm() {
+  GraphBuilder b;
+  b.Input("x", {1, 6, 6, 3});
+  b.Floats("w", {4, 3, 3, 3}, OnGrid(108, {0.01F, 0}, 1));
+  b.Floats("b", {4}, {0.1F, -0.2F, 0.3F, 0.0F});
+  b.Add("Conv", {"x", "w", "b"}, {"c"}).clamp = Clamp{0, 6};
+  b.Ints("shape", {1, 64});
+  b.Add("Reshape", {"c", "shape"}, {"r"});
+  b.Floats("m", {64, 5}, OnGrid(320, {0.01F, 0}, 2));
+  b.Add("Gemm", {"r", "m"}, {"y"});
+  return b;
+}
+
+std::vector<schema::Compute> Computes(const Outcome& outcome) {
+  std::vector<schema::Compute> computes;
+  for (const auto& op : outcome.model.writer.model.operators) {
+    if (const auto* conv = op->options.AsConv()) computes.push_back(conv->compute);
+    if (const auto* linear = op->options.AsLinear()) computes.push_back(linear->compute);
+  }
+  return computes;
+}
+
+Outcome RunWith(const char* weights, const char* activations) {
+  LayerScheme scheme;
+  SetWeights(scheme, weights);
+  SetActivations(scheme, activations);
+  return Run(ConvAndGemm().graph, OnGrid(108, {0.05F, 13}, 3), scheme);
+}
+
+TEST_CASE("fp32 is exact, fp16 nearly so") {
+  const Outcome full = RunWith("fp32", "float");
+  CHECK(full.scale == 0);
+  CHECK(full.ErrorInSteps() < 1e-4);  // sums of 64 products of up to 6 * 1.3 in another order
+  const Outcome half = RunWith("fp16", "float");
+  // 2^-11 of every product, of which at most 27 * 7 * 1.3 and then 64 * 6 * 1.3 are added.
+  CHECK(half.ErrorInSteps() < 0.5);
+  CHECK(half.model.writer.model.operators.size() == full.model.writer.model.operators.size());
+}
+
+TEST_CASE("weight-only: integers in the file, float everywhere else") {
+  const Outcome outcome = RunWith("linear4", "float");
+  CHECK(outcome.scale == 0);
+  CHECK(Computes(outcome) ==
+        std::vector<schema::Compute>{schema::Compute::float_, schema::Compute::float_});
+  for (const LoweredOperator& op : outcome.model.operators) {
+    if (op.op == "Conv" || op.op == "Gemm") CHECK(op.scheme == "linear4 float");
+    CHECK(op.float_reason.empty());
+  }
+}
+
+TEST_CASE("dynamic: Linear quantizes its rows, Conv computes in float") {
+  const Outcome outcome = RunWith("int8", "dynamic");
+  CHECK(Computes(outcome) ==
+        std::vector<schema::Compute>{schema::Compute::float_, schema::Compute::dynamic});
+  // Rows reach 6; a step of 6 / 255 is off by half in 64 products with weights up to 1.28, and the
+  // weights by half of 0.01 (they lie on a grid of 255 steps whose largest is 1.28 / 127).
+  CHECK(outcome.ErrorInSteps() < 64 * (0.5 * 6 / 255 * 1.28 + 6 * 0.5 * 0.0101) + 0.05);
+}
+
+TEST_CASE("a node without integer form stands between Dequantize and Quantize, with its reason") {
+  GraphBuilder b;
+  b.Input("x", {1, 50});
+  b.Add("Exp", {"x"}, {"e"});
+  b.Add("Div", {"x", "e"}, {"d"});
+  b.Add("Neg", {"d"}, {"y"});
+  const Outcome outcome = Run(b.graph, OnGrid(50, {0.01F, 0}, 5));
+  CHECK(outcome.OperatorTypes() == std::vector<std::string>{"Lookup", "Dequantize", "Dequantize",
+                                                            "Binary", "Quantize", "Lookup"});
+  size_t reasons = 0;
+  for (const LoweredOperator& op : outcome.model.operators) reasons += !op.float_reason.empty();
+  CHECK(reasons == 1);
+}
+
+}  // namespace
+}  // namespace lutra::converter::test

@@ -1,0 +1,153 @@
+// Conv, Gemm and MatMul: with inputs and weights that int8 represents exactly, what is left is the
+// rounding of the output (half a step), of the bias (half a step of the accumulator) and float32.
+#include <doctest/doctest.h>
+
+#include <random>
+
+#include "lowered.h"
+
+namespace lutra::converter::test {
+namespace {
+
+constexpr QuantParams kIn{0.05F, 13};
+
+// Integers -127..127 in units of one scale, 127 among them in every channel (of k values).
+std::vector<float> GridWeights(size_t n, size_t k, float scale, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::vector<float> weights(n * k);
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const int q = i % k == 0 ? 127 : static_cast<int>(random() % 255) - 127;
+    weights[i] = scale * static_cast<float>(q);
+  }
+  return weights;
+}
+
+std::vector<float> Bias(size_t n, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::vector<float> bias(n);
+  for (float& b : bias) b = static_cast<float>(random() % 1000) / 500.0F - 1.0F;
+  return bias;
+}
+
+struct ConvCase {
+  const char* name;
+  std::vector<int64_t> in;      // N, H, W, C
+  std::vector<int64_t> kernel;  // O, I / groups, kh, kw
+  int64_t groups;
+  std::vector<int64_t> strides, dilations, pads;
+};
+
+// The accumulator's unit is far below the output's step in all of these.
+constexpr double kBound = 0.51;
+
+TEST_CASE("Conv in all its forms") {
+  const ConvCase cases[] = {
+      {"pointwise", {1, 5, 6, 7}, {9, 7, 1, 1}, 1, {1, 1}, {1, 1}, {0, 0, 0, 0}},
+      {"same 3x3", {1, 7, 8, 3}, {4, 3, 3, 3}, 1, {1, 1}, {1, 1}, {1, 1, 1, 1}},
+      {"strided, uneven pads", {1, 9, 8, 5}, {6, 5, 3, 2}, 1, {2, 3}, {1, 1}, {0, 1, 1, 2}},
+      {"dilated", {1, 11, 10, 4}, {3, 4, 3, 3}, 1, {1, 1}, {2, 3}, {2, 3, 2, 3}},
+      {"groups", {1, 6, 6, 8}, {12, 2, 3, 3}, 4, {1, 1}, {1, 1}, {1, 1, 1, 1}},
+      {"depthwise", {1, 6, 6, 8}, {8, 1, 3, 3}, 8, {2, 2}, {1, 1}, {1, 1, 1, 1}},
+      {"depthwise, multiplier 2", {1, 6, 6, 5}, {10, 1, 5, 5}, 5, {1, 1}, {1, 1}, {2, 2, 2, 2}},
+      {"1-D", {1, 12, 4}, {6, 4, 3}, 1, {2}, {1}, {1, 1}},
+  };
+  for (const ConvCase& c : cases) {
+    CAPTURE(c.name);
+    for (const bool relu : {false, true}) {
+      GraphBuilder b;
+      b.Input("x", c.in);
+      size_t k = 1, elements = 1;
+      for (size_t d = 1; d < c.kernel.size(); ++d) k *= static_cast<size_t>(c.kernel[d]);
+      for (const int64_t d : c.in) elements *= static_cast<size_t>(d);
+      const auto n = static_cast<size_t>(c.kernel[0]);
+      b.Floats("w", c.kernel, GridWeights(n, k, 0.01F, 5));
+      b.Floats("b", {c.kernel[0]}, Bias(n, 6));
+      Node& conv = b.Add("Conv", {"x", "w", "b"}, {"y"});
+      conv.attributes["group"] = c.groups;
+      conv.attributes["strides"] = c.strides;
+      conv.attributes["dilations"] = c.dilations;
+      conv.attributes["pads"] = c.pads;
+      if (relu) conv.clamp = Clamp{0, 1.5F};
+      const Outcome outcome = Run(b.graph, OnGrid(elements, kIn, 7));
+      CHECK(outcome.ErrorInSteps() <= kBound);
+      CHECK(outcome.OperatorTypes() == std::vector<std::string>{"Conv"});
+      CHECK(outcome.model.output_channels == n);
+    }
+  }
+}
+
+TEST_CASE("Gemm with either order of weights, alpha, beta and a scalar bias") {
+  for (const int64_t transposed : {int64_t{0}, int64_t{1}}) {
+    GraphBuilder b;
+    b.Input("x", {1, 20});
+    std::vector<float> weights(20 * 6);
+    for (size_t i = 0; i < weights.size(); ++i) {
+      weights[i] = 0.02F * static_cast<float>(static_cast<int>(i * 37 % 255) - 127);
+    }
+    // The largest magnitude of every output channel must sit on the last step.
+    for (size_t n = 0; n < 6; ++n) weights[transposed != 0 ? n * 20 : n] = 0.02F * 127;
+    b.Floats("w", transposed != 0 ? std::vector<int64_t>{6, 20} : std::vector<int64_t>{20, 6},
+             weights);
+    b.Floats("b", {1}, {0.75F});
+    Node& gemm = b.Add("Gemm", {"x", "w", "b"}, {"y"});
+    gemm.attributes["transB"] = transposed;
+    gemm.attributes["alpha"] = 0.5F;
+    gemm.attributes["beta"] = 2.0F;
+    const Outcome outcome = Run(b.graph, OnGrid(20, kIn, 9));
+    CHECK(outcome.ErrorInSteps() <= kBound);
+    CHECK(outcome.OperatorTypes() == std::vector<std::string>{"Linear"});
+  }
+}
+
+TEST_CASE("MatMul by constants over three dimensions is a Linear") {
+  GraphBuilder b;
+  b.Input("x", {1, 5, 8});
+  std::vector<float> weights = GridWeights(1, 8 * 3, 0.01F, 3);
+  for (size_t n = 0; n < 3; ++n) weights[n] = 1.27F;
+  b.Floats("w", {8, 3}, weights);
+  b.Add("MatMul", {"x", "w"}, {"y"});
+  const Outcome outcome = Run(b.graph, OnGrid(40, kIn, 10));
+  CHECK(outcome.ErrorInSteps() <= kBound);
+  CHECK(outcome.OperatorTypes() == std::vector<std::string>{"Linear"});
+}
+
+TEST_CASE("MatMul of two activations, and of an activation and a stack of constants") {
+  GraphBuilder b;
+  b.Input("x", {1, 4, 4});
+  b.Add("MatMul", {"x", "x"}, {"y"});
+  CHECK(Run(b.graph, OnGrid(16, kIn, 11)).ErrorInSteps() <= kBound);
+
+  GraphBuilder c;
+  c.Input("x", {1, 2, 3, 4});
+  c.Floats("w", {1, 2, 4, 5}, OnGrid(40, {0.1F, -5}, 12));
+  c.Add("MatMul", {"x", "w"}, {"y"});
+  CHECK(Run(c.graph, OnGrid(24, kIn, 13)).ErrorInSteps() <= kBound);
+}
+
+TEST_CASE("low bits, asymmetric and per-tensor weights run; grids of fewer steps err more") {
+  GraphBuilder b;
+  b.Input("x", {1, 6, 6, 4});
+  b.Floats("w", {5, 4, 3, 3}, GridWeights(5, 36, 0.01F, 21));
+  b.Add("Conv", {"x", "w"}, {"y"}).attributes["pads"] = std::vector<int64_t>{1, 1, 1, 1};
+  const std::vector<float> input = OnGrid(144, kIn, 22);
+  for (int bits = 2; bits <= 8; ++bits) {
+    for (const bool asymmetric : {false, true}) {
+      LayerScheme scheme;
+      scheme.bits = bits;
+      scheme.asymmetric = asymmetric;
+      scheme.granularity = bits % 2 == 0 ? Granularity::channel : Granularity::tensor;
+      const Outcome outcome = Run(b.graph, input, scheme);
+      CAPTURE(bits);
+      CAPTURE(asymmetric);
+      // Each of 36 weights is off by at most a step (asymmetric; half otherwise) of
+      // 2.54 / (2^bits - 2), times |x| <= 7.05.
+      const double step = 2.54 / ((1 << bits) - 2);
+      CHECK(outcome.ErrorInSteps() * static_cast<double>(outcome.scale) <=
+            36 * 7.05 * step + 0.51 * static_cast<double>(outcome.scale));
+      CHECK(outcome.OperatorTypes() == std::vector<std::string>{"Conv"});
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lutra::converter::test
