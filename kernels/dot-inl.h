@@ -27,9 +27,13 @@ constexpr size_t kLanes = HWY_LANES(int32_t);
 
 /// Four bytes of the left operand in every lane.
 HWY_INLINE VI32 BroadcastLeft(const void* left) {
+#if HWY_ARCH_ARM
+  return VI32{vld1q_dup_s32(static_cast<const int32_t*>(left))};  // g++ 12: two instructions by Set
+#else
   int32_t word;
   std::memcpy(&word, left, sizeof(word));
   return hn::Set(DI32(), word);
+#endif
 }
 
 /// Ends an accumulator's step in one register. g++ 12 otherwise sees each sum under two vector
