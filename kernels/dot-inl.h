@@ -28,7 +28,9 @@ constexpr size_t kLanes = HWY_LANES(int32_t);
 /// Four bytes of the left operand in every lane.
 HWY_INLINE VI32 BroadcastLeft(const void* left) {
 #if HWY_ARCH_ARM
-  return VI32{vld1q_dup_s32(static_cast<const int32_t*>(left))};  // g++ 12: two instructions by Set
+  // Without the barrier g++ 12 loads all rows of a step at once, and spills accumulators for them.
+  __asm__ volatile("" : : : "memory");
+  return VI32{vld1q_dup_s32(static_cast<const int32_t*>(left))};
 #else
   int32_t word;
   std::memcpy(&word, left, sizeof(word));
