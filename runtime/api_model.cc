@@ -1,7 +1,6 @@
 // C API: memory need, and models. lutra.h documents every function.
 #include <algorithm>
 #include <cstdio>
-#include <cstring>
 
 #include "lutra/lutra.h"
 #include "runtime/api_error.h"
@@ -134,7 +133,7 @@ Status FindPort(const Ports& ports, const char* what, const char* name, size_t* 
   size_t length = 0;
   for (flatbuffers::uoffset_t i = 0; i < ports.size(); ++i) {
     const char* known = ports.Get(i)->name()->c_str();
-    if (std::strcmp(name, known) == 0) {
+    if (ports.Get(i)->name()->string_view() == name) {
       *index = i;
       return Status();
     }
