@@ -1,6 +1,9 @@
 // `lutra` of the full build: the converter's commands, and those of the device.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 
 #include "converter/cli/common.h"
 #include "converter/error.h"
@@ -23,6 +26,15 @@ std::string ProgramOf(const CLI::App& app) {
 std::string OneLine(std::string text) {
   for (char& c : text) c = c == '\n' ? ' ' : c;
   return text;
+}
+
+// oneDNN's OpenMP threads spin while they wait for each other, and on a busy machine that costs far
+// more than the work: converting examples/shapes took 142 s (27 s of CPU time) beside other jobs,
+// and 1.6 s (0.2 s) with sleeping threads. The OpenMP library reads the variable when it is loaded,
+// so the program starts itself anew; if it cannot, it goes on as it is.
+void LetWaitingThreadsSleep(char** argv) {
+  if (std::getenv("OMP_WAIT_POLICY") != nullptr) return;
+  if (setenv("OMP_WAIT_POLICY", "passive", 1) == 0) execv("/proc/self/exe", argv);
 }
 
 int Run(CLI::App& app, int argc, char** argv) {
@@ -64,5 +76,6 @@ int main(int argc, char** argv) {
   app.footer(
       "lutra COMMAND --help tells more.\n\n"
       "Example: lutra convert net.onnx -o net.lutra --data calib.json");
+  LetWaitingThreadsSleep(argv);
   return Run(app, argc, argv);
 }
