@@ -22,7 +22,8 @@ double SourceOf(const Node& node, const std::string& mode, const Axis& axis, int
   const double x = position, in = axis.in, out = axis.out;
   if (mode == "half_pixel") return (x + 0.5) / axis.scale - 0.5;
   if (mode == "pytorch_half_pixel") return axis.out > 1 ? (x + 0.5) / axis.scale - 0.5 : 0;
-  if (mode == "align_corners") return axis.out == 1 ? 0 : x * (in - 1) / (out - 1);
+  // ONNX takes the resized length as it is before rounding down.
+  if (mode == "align_corners") return axis.out == 1 ? 0 : x * (in - 1) / (axis.scale * in - 1);
   if (mode == "asymmetric") return x / axis.scale;
   if (mode == "tf_half_pixel_for_nn") return (x + 0.5) / axis.scale;
   if (mode == "half_pixel_symmetric") {

@@ -26,7 +26,8 @@ void View(Lowering& lowering, const Node& node) {
   const bool requantizes = params && (same == nullptr || !(*same == *params));
   if (node.clamp) {
     EmitClamp(lowering, node, lowering.Use(in, params, shape), params, shape);
-  } else if (requantizes || lowering.graph.Constant(in) != nullptr) {
+  } else if (requantizes || lowering.graph.Constant(in) != nullptr ||
+             lowering.graph.IsOutput(out)) {  // an output needs an operator that writes it
     const uint16_t input = lowering.Use(in, params, shape);
     lowering.Emit(node, schema::ReshapeT{}, {input}, lowering.Define(out, params, shape));
   } else {

@@ -276,8 +276,9 @@ std::optional<size_t> Lowering::InputTranspose(const std::string& input) const {
   const auto permutation = [&](size_t i) { return graph.nodes[i].Ints("perm"); };
   for (const size_t consumer : consumers) {
     const Node& node = graph.nodes[consumer];
-    if (node.op != "Transpose" || !node.Has("perm") || permutation(consumer)[0] != 0 ||
-        permutation(consumer) != permutation(consumers[0])) {
+    // An output needs an operator that writes it.
+    if (node.op != "Transpose" || !node.Has("perm") || graph.IsOutput(node.outputs[0]) ||
+        permutation(consumer)[0] != 0 || permutation(consumer) != permutation(consumers[0])) {
       return std::nullopt;
     }
   }

@@ -118,18 +118,21 @@ class ShapeInference {
     if (!node.domain.empty()) return false;
     if (node.op != "Conv" && node.op != "Gemm" && node.op != "MatMul") return false;
     if (node.inputs.size() < 2) Fail(node, "needs two inputs");
-    const ValueInfo& a = *graph_.Info(node.inputs[0]);
-    const ValueInfo& b = *graph_.Info(node.inputs[1]);
+    // A constant need not be listed among the values.
+    const Dims& a = *KnownDims(graph_, node.inputs[0]);
+    const Dims& b = *KnownDims(graph_, node.inputs[1]);
     Dims dims;
     if (node.op == "Conv") {
-      dims = ConvDims(node, *a.dims, *b.dims);
+      dims = ConvDims(node, a, b);
     } else if (node.op == "Gemm") {
-      dims = GemmDims(node, *a.dims, *b.dims);
+      dims = GemmDims(node, a, b);
     } else {
-      dims = MatMulDims(node, *a.dims, *b.dims);
+      dims = MatMulDims(node, a, b);
     }
     ElementCount(dims);
-    graph_.values[node.outputs[0]] = {a.type, dims};
+    const Tensor* constant = Constant(node.inputs[0]);
+    const DataType type = constant ? constant->type() : graph_.Info(node.inputs[0])->type;
+    graph_.values[node.outputs[0]] = {type, dims};
     return true;
   }
 

@@ -95,6 +95,10 @@ Range LeastSquares(const Histogram& h) {
 // from the same bins after quantization to 256 levels (each level spread evenly over those of its
 // bins that are not empty).
 double Divergence(const Histogram& h, const Moments& moments, size_t first, size_t last) {
+  // Empty bins at the ends hold nothing that the mass from outside could be added to.
+  size_t lowest = first, highest = last - 1;
+  while (highest > lowest && h.bin(highest) == 0) --highest;
+  while (lowest < highest && h.bin(lowest) == 0) ++lowest;
   const size_t bins = last - first;
   const double total = moments.below[0].back();
   const double before = moments.below[0][first], after = total - moments.below[0][last];
@@ -112,8 +116,8 @@ double Divergence(const Histogram& h, const Moments& moments, size_t first, size
     for (size_t i = begin; i < end; ++i) {
       double p = static_cast<double>(h.bin(i));
       if (p == 0) continue;
-      if (i == first) p += before;
-      if (i + 1 == last) p += after;
+      if (i == lowest) p += before;
+      if (i == highest) p += after;
       divergence += p / kept * std::log(p / q);
     }
   }
