@@ -42,7 +42,7 @@ struct Node {
   std::string op;      ///< ONNX operator, default domain ("Conv")
   std::string domain;  ///< "" = ONNX
   std::string name;
-  std::vector<std::string> inputs;   ///< value names; "" = optional input left out
+  std::vector<std::string> inputs;  ///< value names; "" = optional input left out
   std::vector<std::string> outputs;
   std::map<std::string, Attribute> attributes;
   std::optional<Clamp> clamp;
@@ -62,11 +62,11 @@ struct Node {
 
 struct Graph {
   std::string name;
-  std::vector<std::string> inputs;   ///< without initializers
+  std::vector<std::string> inputs;  ///< without initializers
   std::vector<std::string> outputs;
   std::map<std::string, Tensor> initializers;
   std::map<std::string, ValueInfo> values;  ///< every value that something is known of
-  std::vector<Node> nodes;           ///< topological order
+  std::vector<Node> nodes;                  ///< topological order
   /// 4 * elements over the floating initializers of the file it came from.
   uint64_t fp32_bytes = 0;
 

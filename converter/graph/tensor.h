@@ -14,11 +14,24 @@ namespace lutra::converter {
 
 /// Numbers as in onnx.TensorProto.DataType.
 enum class DataType : uint8_t {
-  undefined = 0, float32 = 1, uint8 = 2, int8 = 3, uint16 = 4, int16 = 5, int32 = 6, int64 = 7,
-  string = 8, boolean = 9, float16 = 10, float64 = 11, uint32 = 12, uint64 = 13, bfloat16 = 16
+  undefined = 0,
+  float32 = 1,
+  uint8 = 2,
+  int8 = 3,
+  uint16 = 4,
+  int16 = 5,
+  int32 = 6,
+  int64 = 7,
+  string = 8,
+  boolean = 9,
+  float16 = 10,
+  float64 = 11,
+  uint32 = 12,
+  uint64 = 13,
+  bfloat16 = 16
 };
 
-size_t ElementBytes(DataType type);      ///< 0 for string and undefined
+size_t ElementBytes(DataType type);            ///< 0 for string and undefined
 std::string_view DataTypeName(DataType type);  ///< "float32"
 bool IsFloating(DataType type);
 
@@ -46,8 +59,10 @@ class Tensor {
 
   /// Typed access; throws Error when T is not the tensor's type. 16-bit floating types are
   /// Float16 and BFloat16.
-  template <typename T> std::span<const T> as() const;
-  template <typename T> std::span<T> as();
+  template <typename T>
+  std::span<const T> as() const;
+  template <typename T>
+  std::span<T> as();
 
   /// Every element converted (float16, bfloat16, float64 and integers included).
   std::vector<float> ToFloats() const;

@@ -27,6 +27,7 @@ struct ImportOptions {
 Graph ImportOnnx(const std::string& path, const ImportOptions& options);
 
 /// The same from a serialized ModelProto; `path` names it in messages and locates external data.
-Graph ImportOnnxBytes(std::string_view bytes, const std::string& path, const ImportOptions& options);
+Graph ImportOnnxBytes(std::string_view bytes, const std::string& path,
+                      const ImportOptions& options);
 
 }  // namespace lutra::converter

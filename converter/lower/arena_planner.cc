@@ -97,8 +97,7 @@ class Sharing {
   }
 
   bool MayBePart(size_t tensor) const {
-    const bool shares = owner_[tensor] != tensor ||
-                        std::ranges::count(owner_, tensor) > 1;
+    const bool shares = owner_[tensor] != tensor || std::ranges::count(owner_, tensor) > 1;
     return !shares && !is_port_[tensor] && !IsConstant(*model_.tensors[tensor]) &&
            !parts_.contains(tensor);
   }

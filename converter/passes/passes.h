@@ -22,8 +22,8 @@ void RemoveDeadCode(Graph& graph);
 /// Reshape, Flatten, Squeeze, Unsqueeze -> Reshape with a constant target that leaves dimension 0
 /// open for the batch.
 void CanonicalReshape(Graph& graph);
-/// Flatten + Softmax + Reshape (Softmax before opset 13) -> Softmax along one axis where that is the
-/// same. After CanonicalReshape.
+/// Flatten + Softmax + Reshape (Softmax before opset 13) -> Softmax along one axis where that is
+/// the same. After CanonicalReshape.
 void CanonicalSoftmax(Graph& graph);
 /// auto_pad -> pads; means over all spatial axes -> GlobalAveragePool; Resize axes -> all axes.
 void CanonicalSpatial(Graph& graph);
@@ -48,8 +48,8 @@ void ToNhwc(Graph& graph);
 
 /// All but ToNhwc in the right order, to a fixed point: ONNX's own layout.
 void FuseGraph(Graph& graph);
-/// ToNhwc and what it leaves to tidy up. After it every spatial node is nhwc, and every value has its
-/// shape.
+/// ToNhwc and what it leaves to tidy up. After it every spatial node is nhwc, and every value has
+/// its shape.
 void LayOutGraph(Graph& graph);
 /// FuseGraph, then LayOutGraph.
 void OptimizeGraph(Graph& graph);

@@ -49,23 +49,23 @@ LUTRA_API const char* lutra_version(void);
 /* Stable numbers: a value never changes its meaning and is never used again. */
 typedef enum lutra_status {
   LUTRA_OK = 0,
-  LUTRA_INVALID_ARGUMENT = 1,    /* a NULL, an index or an option out of range */
-  LUTRA_OUT_OF_MEMORY = 2,       /* the allocator returned NULL, or caller memory is too small */
-  LUTRA_IO = 3,                  /* the file could not be opened or read */
-  LUTRA_NOT_A_MODEL = 10,        /* no Lutra identifier */
-  LUTRA_TRUNCATED = 11,          /* shorter than the header says */
-  LUTRA_CHECKSUM = 12,           /* bytes were damaged after writing */
-  LUTRA_VERSION_TOO_NEW = 13,    /* written for a later runtime */
-  LUTRA_MALFORMED = 14,          /* a field contradicts another or leaves its range */
-  LUTRA_LIMIT = 15,              /* legal, but past a limit of this runtime (schema/limits.h) */
-  LUTRA_ROW_UNKNOWN = 20,        /* no instruction-set row of that name exists */
-  LUTRA_ROW_UNAVAILABLE = 21,    /* this CPU or build lacks the row: "not available" */
-  LUTRA_WRONG_TYPE = 30,         /* the port does not offer this form */
-  LUTRA_WRONG_SIZE = 31,         /* byte count differs from the port's */
-  LUTRA_NOT_FINITE = 32,         /* NaN or infinity in a float input */
-  LUTRA_INPUT_NOT_SET = 33,      /* run before every input was set */
-  LUTRA_VERIFY_FAILED = 40,      /* golden check: an output differs */
-  LUTRA_NO_GOLDEN_CHECK = 41     /* the file carries none */
+  LUTRA_INVALID_ARGUMENT = 1, /* a NULL, an index or an option out of range */
+  LUTRA_OUT_OF_MEMORY = 2,    /* the allocator returned NULL, or caller memory is too small */
+  LUTRA_IO = 3,               /* the file could not be opened or read */
+  LUTRA_NOT_A_MODEL = 10,     /* no Lutra identifier */
+  LUTRA_TRUNCATED = 11,       /* shorter than the header says */
+  LUTRA_CHECKSUM = 12,        /* bytes were damaged after writing */
+  LUTRA_VERSION_TOO_NEW = 13, /* written for a later runtime */
+  LUTRA_MALFORMED = 14,       /* a field contradicts another or leaves its range */
+  LUTRA_LIMIT = 15,           /* legal, but past a limit of this runtime (schema/limits.h) */
+  LUTRA_ROW_UNKNOWN = 20,     /* no instruction-set row of that name exists */
+  LUTRA_ROW_UNAVAILABLE = 21, /* this CPU or build lacks the row: "not available" */
+  LUTRA_WRONG_TYPE = 30,      /* the port does not offer this form */
+  LUTRA_WRONG_SIZE = 31,      /* byte count differs from the port's */
+  LUTRA_NOT_FINITE = 32,      /* NaN or infinity in a float input */
+  LUTRA_INPUT_NOT_SET = 33,   /* run before every input was set */
+  LUTRA_VERIFY_FAILED = 40,   /* golden check: an output differs */
+  LUTRA_NO_GOLDEN_CHECK = 41  /* the file carries none */
 } lutra_status;
 
 /* Short English name of a status ("checksum"), never NULL, static. Thread-safe. */
@@ -94,7 +94,8 @@ LUTRA_API int lutra_row_available(const char* name);
 /* Runs arg-dependent work: calls fn(arg, i) once for every i in [0, n), in any order and on any
  * threads, and returns when all have returned. Called from lutra_context_run only. At most
  * `threads` (of the context's options) calls may be in progress at once. */
-typedef void (*lutra_parallel_for)(void* pool, void (*fn)(void* arg, size_t i), void* arg, size_t n);
+typedef void (*lutra_parallel_for)(void* pool, void (*fn)(void* arg, size_t i), void* arg,
+                                   size_t n);
 
 /* Aligned allocation. allocate returns NULL when out of memory; alignment is a power of two.
  * Used during open and create only, never during run. */
@@ -106,16 +107,16 @@ typedef struct lutra_allocator {
 
 typedef struct lutra_options {
   size_t struct_size;
-  const char* row;       /* row name; NULL = environment LUTRA_CPU, else the best available */
-  size_t threads;        /* 1..64; default 1 */
-  size_t batch;          /* samples per run, 1..4096; default 1 */
+  const char* row; /* row name; NULL = environment LUTRA_CPU, else the best available */
+  size_t threads;  /* 1..64; default 1 */
+  size_t batch;    /* samples per run, 1..4096; default 1 */
   const lutra_allocator* allocator; /* NULL = the C library; copied */
-  void* memory;          /* caller memory instead of the allocator: at least the need of */
-  size_t memory_bytes;   /* lutra_requirements, aligned to its `alignment`; outlives the object */
-  lutra_parallel_for parallel_for;  /* caller's pool; NULL = the library's own threads */
+  void* memory;        /* caller memory instead of the allocator: at least the need of */
+  size_t memory_bytes; /* lutra_requirements, aligned to its `alignment`; outlives the object */
+  lutra_parallel_for parallel_for; /* caller's pool; NULL = the library's own threads */
   void* pool;
-  uint32_t spin_us;      /* how long a waiting worker of the library's pool spins within a run before
-                            it sleeps; 0 = never; default 20. Nobody spins between runs. */
+  uint32_t spin_us; /* how long a waiting worker of the library's pool spins within a run before
+                       it sleeps; 0 = never; default 20. Nobody spins between runs. */
 } lutra_options;
 
 /* Sets the defaults above. */
@@ -123,10 +124,10 @@ LUTRA_API void lutra_options_init(lutra_options* options);
 
 typedef struct lutra_memory {
   size_t struct_size;
-  size_t model_bytes;     /* exactly what lutra_model_open_* allocates, in one piece */
-  size_t context_bytes;   /* exactly what lutra_context_create allocates, in one piece */
-  size_t arena_bytes;     /* of which: the tensors' arena */
-  size_t alignment;       /* of both pieces */
+  size_t model_bytes;   /* exactly what lutra_model_open_* allocates, in one piece */
+  size_t context_bytes; /* exactly what lutra_context_create allocates, in one piece */
+  size_t arena_bytes;   /* of which: the tensors' arena */
+  size_t alignment;     /* of both pieces */
 } lutra_memory;
 
 /* Exact need of the model in `bytes` for the options' row, threads and batch, before anything is
@@ -172,17 +173,17 @@ typedef enum lutra_type {
 
 typedef struct lutra_port {
   size_t struct_size;
-  const char* name;                 /* the ONNX graph's name */
-  lutra_type native_type;           /* LUTRA_INT8 or LUTRA_FLOAT32: the tensor's own type */
-  lutra_type preferred_type;        /* what the converter was asked for */
+  const char* name;          /* the ONNX graph's name */
+  lutra_type native_type;    /* LUTRA_INT8 or LUTRA_FLOAT32: the tensor's own type */
+  lutra_type preferred_type; /* what the converter was asked for */
   int accepts_uint8;
-  size_t rank;                      /* of the ONNX shape */
-  int32_t shape[LUTRA_MAX_RANK];    /* ONNX shape of one sample; [0] is times the batch */
+  size_t rank;                   /* of the ONNX shape */
+  int32_t shape[LUTRA_MAX_RANK]; /* ONNX shape of one sample; [0] is times the batch */
   size_t native_rank;
   int32_t native_shape[LUTRA_MAX_RANK]; /* the tensor's shape (NHWC) of one sample */
-  float scale;                      /* int8 tensors */
+  float scale;                          /* int8 tensors */
   int32_t zero_point;
-  size_t elements;                  /* per sample */
+  size_t elements; /* per sample */
 } lutra_port;
 
 LUTRA_API lutra_status lutra_model_input(const lutra_model* model, size_t index, lutra_port* out,

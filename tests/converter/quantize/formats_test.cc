@@ -29,9 +29,7 @@ struct Example {
   void Assign() {
     AssignActivations(graph, ChooseFormats(graph, quantization), ranges, quantization);
   }
-  QuantParams Params(const std::string& value) const {
-    return quantization.activations.at(value);
-  }
+  QuantParams Params(const std::string& value) const { return quantization.activations.at(value); }
 };
 
 TEST_CASE("operators without arithmetic share parameters over the union of their ranges") {
