@@ -296,7 +296,7 @@ Quantization ImportQuantized(Graph& graph) {
   ChooseFormats(graph, quantization);
   KeepKnown(graph, quantization);
   AdoptWeights(graph, records, quantization);
-  QuantizeAllWeights(graph, quantization);
+  QuantizeAllWeights(graph, {}, quantization);
   return quantization;
 }
 

@@ -112,10 +112,7 @@ OperatorForm IntegerFormOf(const Graph& graph, const Node& node) {
 }
 
 std::optional<QuantParams> FixedParams(const Node& node) {
-  if (node.op == "Sigmoid" || node.op == "HardSigmoid" || node.op == "Softmax") {
-    return QuantParams{1.0F / 256, -128};
-  }
-  if (node.op == "Tanh") return QuantParams{1.0F / 128, 0};
+  if (node.op == "Softmax") return QuantParams{1.0F / 256, -128};
   return std::nullopt;
 }
 

@@ -27,8 +27,9 @@ OperatorForm IntegerFormOf(const Graph& graph, const Node& node);
 /// Inputs of the node that are activations (neither constants nor shapes), without repetition.
 std::vector<std::string> ActivationInputs(const Graph& graph, const Node& node);
 
-/// Output parameters that follow from the operator and not from data (Sigmoid, Softmax: 1/256 from
-/// -128; Tanh: 1/128 from 0). A fused clamp does not change them.
+/// Output parameters that follow from the operator and not from data: those of Softmax, 1/256 from
+/// -128. (Sigmoid and Tanh reach their ends only as far as their inputs do: their range is better
+/// measured, and small scores keep their digits.)
 std::optional<QuantParams> FixedParams(const Node& node);
 
 /// Conv, Gemm and MatMul whose second input is a constant.

@@ -4,6 +4,7 @@
 #include "converter/quantize/formats.h"
 #include "converter/quantize/operators.h"
 #include "converter/quantize/range.h"
+#include "converter/quantize/rounding.h"
 #include "converter/quantize/weight_quantizer.h"
 
 namespace lutra::converter {
@@ -30,22 +31,41 @@ std::map<std::string, Range> ChooseRanges(const Graph& graph, const Quantization
   return ranges;
 }
 
+bool HasIntegerWeights(const Graph& graph, const Node& node, const LayerScheme& scheme) {
+  return HasWeights(graph, node) && scheme.weights == WeightType::linear &&
+         WhyNoWeightMatrix(graph, node).empty();
+}
+
+// Integer nodes only: what the correction adds to a bias has no place in a float node's weights.
+std::set<std::string> LabelsToOptimize(const Graph& graph, const Quantization& quantization) {
+  std::set<std::string> labels;
+  for (const Node& node : graph.nodes) {
+    const LayerScheme& scheme = quantization.schemes.at(node.Label());
+    if (quantization.IsInteger(node) && HasIntegerWeights(graph, node, scheme)) {
+      labels.insert(node.Label());
+    }
+  }
+  return labels;
+}
+
 }  // namespace
 
-void QuantizeAllWeights(const Graph& graph, Quantization& quantization) {
+void QuantizeAllWeights(const Graph& graph, const std::map<std::string, InputMoments>& moments,
+                        Quantization& quantization) {
   for (const Node& node : graph.nodes) {
     const std::string& label = node.Label();
     const LayerScheme& scheme = quantization.schemes.at(label);
-    if (!HasWeights(graph, node) || scheme.weights != WeightType::linear ||
-        !WhyNoWeightMatrix(graph, node).empty()) {
-      continue;
-    }
-    const WeightMatrix matrix = ReadWeightMatrix(graph, node);
+    if (!HasIntegerWeights(graph, node, scheme)) continue;
+    WeightMatrix matrix = ReadWeightMatrix(graph, node);
     const bool integer = quantization.IsInteger(node);
     const double input_scale =
         integer ? static_cast<double>(quantization.Params(node.inputs[0])->scale) : 0;
     if (!quantization.weights.contains(label)) {
-      quantization.weights[label] = QuantizeWeights(matrix, scheme, input_scale);
+      QuantizedWeights& weights = quantization.weights[label];
+      weights = QuantizeWeights(matrix, scheme, input_scale);
+      if (const auto found = moments.find(label); found != moments.end()) {
+        OptimizeRounding(found->second, matrix, weights, scheme.asymmetric);
+      }
     }
     if (integer && !quantization.bias.contains(label)) {
       quantization.bias[label] =
@@ -66,7 +86,11 @@ Quantization QuantizeGraph(const Graph& graph, std::map<std::string, LayerScheme
     const auto histograms = Calibrate(graph, values, *data, progress);
     AssignActivations(graph, values, ChooseRanges(graph, quantization, histograms), quantization);
   }
-  QuantizeAllWeights(graph, quantization);
+  std::map<std::string, InputMoments> moments;
+  if (const auto labels = LabelsToOptimize(graph, quantization); !labels.empty()) {
+    moments = CollectMoments(graph, labels, *data, progress);
+  }
+  QuantizeAllWeights(graph, moments, quantization);
   return quantization;
 }
 

@@ -5,6 +5,7 @@
 
 #include "converter/data/dataset.h"
 #include "converter/quantize/calibrate.h"
+#include "converter/quantize/input_moments.h"
 #include "converter/quantize/quantization.h"
 
 namespace lutra::converter {
@@ -15,7 +16,9 @@ Quantization QuantizeGraph(const Graph& graph, std::map<std::string, LayerScheme
                            const Dataset* data, const Progress& progress);
 
 /// Fills weights and bias of every node with linear weights from its scheme and the activation
-/// parameters already chosen. Entries that exist (imported ones) stay.
-void QuantizeAllWeights(const Graph& graph, Quantization& quantization);
+/// parameters already chosen; rounding is optimized for the layers in `moments`. Entries that exist
+/// (imported ones) stay.
+void QuantizeAllWeights(const Graph& graph, const std::map<std::string, InputMoments>& moments,
+                        Quantization& quantization);
 
 }  // namespace lutra::converter

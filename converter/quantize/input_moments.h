@@ -1,0 +1,37 @@
+// Second moments of what a layer's weights are multiplied with: the sums of products of every two
+// entries of the input patches that calibration shows. They tell which rounding errors of weights
+// cancel in the layer's output (rounding.h).
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "converter/data/dataset.h"
+#include "converter/graph/graph.h"
+#include "converter/quantize/calibrate.h"
+
+namespace lutra::converter {
+
+/// One symmetric matrix for each group of a convolution. Entry k is the constant 1, which stands for
+/// the bias.
+struct InputMoments {
+  size_t k = 0, groups = 1;
+  std::vector<float> sums;  ///< [group][k + 1][k + 1], the upper triangle
+
+  size_t size() const { return k + 1; }
+  const float* Group(size_t g) const { return sums.data() + g * size() * size(); }
+};
+
+/// Layers with longer rows are left to plain rounding: the work grows with the cube of k.
+constexpr size_t kLongestOptimizedRow = 1024;
+
+/// For the nodes with these labels (Conv, Gemm, MatMul with constant weights, channels last), over
+/// every sample; of an image only as many positions as a few thousand patches in all need, evenly
+/// spaced. Rows longer than kLongestOptimizedRow are left out.
+std::map<std::string, InputMoments> CollectMoments(const Graph& graph,
+                                                   const std::set<std::string>& labels,
+                                                   const Dataset& data, const Progress& progress);
+
+}  // namespace lutra::converter

@@ -1,0 +1,122 @@
+#include "converter/quantize/rounding.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace lutra::converter {
+namespace {
+
+// Part of the mean diagonal that is added to it: the moments are those of a sample, and inputs that
+// never occur in it must not be trusted to stay away.
+constexpr double kDamping = 0.01;
+
+using Square = std::vector<double>;  // [size][size]
+
+// Inputs by falling energy, so that the errors of the most important are compensated by the most
+// others; the constant stays last.
+std::vector<size_t> OrderOf(const float* sums, size_t size) {
+  std::vector<size_t> order(size);
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end() - 1, [&](size_t a, size_t b) {
+    return sums[a * size + a] > sums[b * size + b];
+  });
+  return order;
+}
+
+Square Ordered(const float* sums, const std::vector<size_t>& order) {
+  const size_t size = order.size();
+  Square square(size * size);
+  double mean = 0;
+  for (size_t i = 0; i < size; ++i) {
+    for (size_t j = 0; j < size; ++j) {
+      const auto [low, high] = std::minmax(order[i], order[j]);
+      square[i * size + j] = static_cast<double>(sums[low * size + high]);
+    }
+    mean += square[i * size + i] / static_cast<double>(size);
+  }
+  for (size_t i = 0; i < size; ++i) square[i * size + i] += std::max(kDamping * mean, 1e-20);
+  return square;
+}
+
+// R upper triangular with square = R R^T (Cholesky from the last row up), in place.
+void FactorFromBelow(Square& square, size_t size) {
+  for (size_t j = size; j-- > 0;) {
+    double* column_row = square.data() + j * size;
+    double pivot = column_row[j];
+    for (size_t m = j + 1; m < size; ++m) pivot -= column_row[m] * column_row[m];
+    pivot = std::sqrt(std::max(pivot, 1e-30));
+    column_row[j] = pivot;
+    for (size_t i = 0; i < j; ++i) {
+      double* row = square.data() + i * size;
+      double sum = row[j];
+      for (size_t m = j + 1; m < size; ++m) sum -= row[m] * column_row[m];
+      row[j] = sum / pivot;
+    }
+  }
+}
+
+// The inverse of R, upper triangular too: the Cholesky factor of the inverse moments.
+Square InvertUpper(const Square& r, size_t size) {
+  Square inverse(size * size, 0.0);
+  for (size_t i = size; i-- > 0;) {
+    double* row = inverse.data() + i * size;
+    row[i] = 1;
+    for (size_t m = i + 1; m < size; ++m) {
+      const double factor = r[i * size + m];
+      const double* below = inverse.data() + m * size;
+      for (size_t j = m; j < size; ++j) row[j] -= factor * below[j];
+    }
+    const double scale = 1 / r[i * size + i];
+    for (size_t j = i; j < size; ++j) row[j] *= scale;
+  }
+  return inverse;
+}
+
+struct Grid {
+  double scale;
+  int zero_point, lowest, highest;
+  int Round(double w) const {
+    const double q = std::nearbyint(w / scale) + zero_point;
+    return static_cast<int>(
+        std::clamp(q, static_cast<double>(lowest), static_cast<double>(highest)));
+  }
+};
+
+void RoundRow(const Square& factor, const std::vector<size_t>& order, const Grid& grid,
+              const float* real, int8_t* rounded, float* bias) {
+  const size_t size = order.size(), k = size - 1;
+  std::vector<double> w(size, 0.0);  // in order; the last is what the bias gains
+  for (size_t i = 0; i < k; ++i) w[i] = static_cast<double>(real[order[i]]);
+  for (size_t i = 0; i < k; ++i) {
+    const int q = grid.Round(w[i]);
+    rounded[order[i]] = static_cast<int8_t>(q);
+    const double* row = factor.data() + i * size;
+    const double error = (w[i] - grid.scale * (q - grid.zero_point)) / row[i];
+    for (size_t j = i + 1; j < size; ++j) w[j] -= error * row[j];
+  }
+  *bias += static_cast<float>(w[k]);
+}
+
+}  // namespace
+
+void OptimizeRounding(const InputMoments& moments, WeightMatrix& matrix, QuantizedWeights& weights,
+                      bool asymmetric) {
+  const int highest = (1 << (weights.bits - 1)) - 1;
+  const int lowest = asymmetric && weights.bits < 8 ? -highest - 1 : -highest;
+  const size_t per_group = matrix.n / moments.groups;
+  for (size_t g = 0; g < moments.groups; ++g) {
+    const std::vector<size_t> order = OrderOf(moments.Group(g), moments.size());
+    Square square = Ordered(moments.Group(g), order);
+    FactorFromBelow(square, moments.size());
+    const Square factor = InvertUpper(square, moments.size());
+    for (size_t n = g * per_group; n < (g + 1) * per_group; ++n) {
+      const int zero_point = weights.zero_point.empty() ? 0 : weights.zero_point[n];
+      const Grid grid{static_cast<double>(weights.scale[n]), zero_point, lowest, highest};
+      RoundRow(factor, order, grid, matrix.values.data() + n * matrix.k,
+               weights.values.data() + n * matrix.k, &matrix.bias[n]);
+    }
+  }
+}
+
+}  // namespace lutra::converter
