@@ -14,8 +14,8 @@
 
 namespace lutra::converter {
 
-/// One symmetric matrix for each group of a convolution. Entry k is the constant 1, which stands for
-/// the bias.
+/// One symmetric matrix for each group of a convolution. Entry k is the constant 1, which stands
+/// for the bias.
 struct InputMoments {
   size_t k = 0, groups = 1;
   std::vector<float> sums;  ///< [group][k + 1][k + 1], the upper triangle

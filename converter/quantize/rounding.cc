@@ -18,9 +18,8 @@ using Square = std::vector<double>;  // [size][size]
 std::vector<size_t> OrderOf(const float* sums, size_t size) {
   std::vector<size_t> order(size);
   std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end() - 1, [&](size_t a, size_t b) {
-    return sums[a * size + a] > sums[b * size + b];
-  });
+  std::stable_sort(order.begin(), order.end() - 1,
+                   [&](size_t a, size_t b) { return sums[a * size + a] > sums[b * size + b]; });
   return order;
 }
 

@@ -1,6 +1,6 @@
-// Rounding that looks at the layer's output instead of at each weight: weights are rounded one after
-// another, and the error that each makes is undone, as far as the inputs are correlated, by those
-// still to come. What remains in the mean goes into the bias.
+// Rounding that looks at the layer's output instead of at each weight: weights are rounded one
+// after another, and the error that each makes is undone, as far as the inputs are correlated, by
+// those still to come. What remains in the mean goes into the bias.
 //
 // Frantar, Ashkboos, Hoefler, Alistarh, "GPTQ", arXiv 2210.17323 (the optimal brain surgeon of
 // Hassibi and Stork, row by row), with the constant 1 as a last input whose weight, the bias, is

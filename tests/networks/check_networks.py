@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""Converts the shared networks with the default flags and checks what Lutra promises about them.
+
+  check_networks.py classifiers|detectors [--shared DIR] [--lutra PROGRAM] [NAME...]
+
+classifiers: the float executor reproduces the known top-1; int8 loses at most one point (or two
+images); the file stays within its size bound; no operator stays in float but a final softmax.
+detectors: they convert, and every output keeps an SQNR of 20 dB, or the report names the layer.
+
+Prints a Markdown table and exits with 1 when a limit is missed, with 77 when there are no networks.
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+SKIPPED = 77
+LATER = {"alexnet_cifar10_fp16"}  # the network of the compression example, measured there
+SMALL_SETS = {"imagenet_mobilenetv1_025_224", "imagenet_squeezenet_fp16"}  # another resampling
+
+
+def run(command):
+  done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+  if done.returncode != 0:
+    raise SystemExit(f"{' '.join(map(str, command))}\n{done.stderr}")
+  return json.loads(done.stdout)
+
+
+def row(*cells):
+  print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)
+
+
+def header(*cells):
+  row(*cells)
+  print("|" + "---|" * len(cells), flush=True)
+
+
+class Networks:
+  def __init__(self, options, folder):
+    self.lutra, self.shared, self.folder = options.lutra, options.shared, pathlib.Path(folder)
+    self.misses = []
+
+  def limit(self, name, holds, text):
+    if not holds:
+      self.misses.append(f"{name}: {text}")
+
+  def convert(self, onnx, data):
+    output = self.folder / (onnx.stem + ".lutra")
+    return output, run([self.lutra, "convert", onnx, "-o", output, "--data", data, "--json"])
+
+  def classifier(self, entry):
+    onnx = self.shared / "models" / entry["file"]
+    specs = self.shared / "data/specs"
+    name, test = onnx.stem, specs / f"{onnx.stem}.eval.json"
+    before = run([self.lutra, "eval", onnx, "--data", test, "--json"])
+    output, converted = self.convert(onnx, specs / f"{name}.calib.json")
+    after = run([self.lutra, "eval", output, "--data", test, "--json"])
+
+    images = 2 / before["count"]
+    self.limit(name, abs(before["top1"] - entry["fp32_top1"]) <=
+               (0.02 if name in SMALL_SETS else images) + 1e-9, "FP32 top-1 is not the known one")
+    drop = before["top1"] - after["top1"]
+    self.limit(name, drop <= (0.02 if name in SMALL_SETS else max(0.01, images)) + 1e-9,
+               f"int8 loses {100 * drop:.2f} points")
+    bound = (0.25 * converted["fp32_bytes"] + 12 * converted["output_channels"] +
+             200 * converted["operators"] + 2048)
+    self.limit(name, converted["output_bytes"] <= bound, "the file is too large")
+    floats = [layer for layer in converted["layers"] if layer["float_reason"]]
+    self.limit(name, all(layer["op"] in ("Softmax", "LogSoftmax") for layer in floats),
+               f"stays in float: {', '.join(layer['name'] for layer in floats)}")
+    row(name, before["count"], f"{100 * entry['fp32_top1']:.2f}", f"{100 * before['top1']:.2f}",
+        f"{100 * after['top1']:.2f}", f"{100 * drop:+.2f}", f"{converted['output_sqnr_db']:.1f}",
+        converted["fp32_bytes"], converted["output_bytes"],
+        f"{converted['output_bytes'] / bound:.2f}", len(floats))
+    return drop
+
+  def classifiers(self, entries):
+    header("network", "images", "known top-1", "FP32 top-1", "int8 top-1", "lost", "SQNR dB",
+           "FP32 bytes", "file bytes", "of the bound", "float operators")
+    drops = {}
+    for entry in entries:
+      name = pathlib.Path(entry["file"]).stem
+      if name not in LATER:
+        drops[name] = self.classifier(entry)
+    small = [drop for name, drop in drops.items() if name in SMALL_SETS]
+    if len(small) == len(SMALL_SETS):
+      self.limit("both ImageNet networks", sum(small) / len(small) <= 0.01 + 1e-9,
+                 "lose more than one point on average")
+
+  def detectors(self, entries):
+    header("network", "output SQNR dB", "FP32 bytes", "file bytes", "float operators",
+           "layer that costs most")
+    for entry in entries:
+      onnx = self.shared / "models" / entry["file"]
+      _, converted = self.convert(onnx, self.shared / "data/specs" / f"{onnx.stem}.json")
+      layers = [layer for layer in converted["layers"] if layer["sqnr_db"] is not None]
+      worst = min(layers, key=lambda layer: layer["sqnr_db"])
+      floats = sum(1 for layer in converted["layers"] if layer["float_reason"])
+      self.limit(onnx.stem, converted["output_sqnr_db"] >= 20,
+                 f"output SQNR {converted['output_sqnr_db']:.1f} dB")
+      row(onnx.stem, f"{converted['output_sqnr_db']:.1f}", converted["fp32_bytes"],
+          converted["output_bytes"], floats, f"{worst['name']} {worst['sqnr_db']:.1f} dB")
+
+
+def main():
+  here = pathlib.Path(__file__).resolve().parents[2]
+  parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+  parser.add_argument("what", choices=["classifiers", "detectors"])
+  parser.add_argument("names", nargs="*")
+  parser.add_argument("--shared", type=pathlib.Path, default=here.parent / "shared")
+  parser.add_argument("--lutra", type=pathlib.Path, default=here / "build/release/bin/lutra")
+  options = parser.parse_args()
+  index = options.shared / "models/models.json"
+  if not index.exists():
+    print(f"skipped: {index} is absent")
+    return SKIPPED
+  entries = [entry for entry in json.loads(index.read_text())[options.what]
+             if not options.names or pathlib.Path(entry["file"]).stem in options.names]
+  with tempfile.TemporaryDirectory() as folder:
+    networks = Networks(options, folder)
+    getattr(networks, options.what)(entries)
+  for miss in networks.misses:
+    print("MISSED", miss)
+  return 1 if networks.misses else 0
+
+
+if __name__ == "__main__":
+  sys.exit(main())
