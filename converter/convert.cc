@@ -33,6 +33,7 @@ void WithPath(const std::string& path, const Function& function) {
 
 Graph ImportGraph(const std::string& path, ImportOptions import) {
   if (!import.why_unsupported) import.why_unsupported = WhyUnsupported;
+  if (!import.known_value) import.known_value = KnownValue;
   return ImportOnnx(path, import);
 }
 

@@ -51,18 +51,16 @@ Attributes Defaults(const onnx::FunctionProto& function) {
 
 class Inliner {
  public:
-  explicit Inliner(const onnx::ModelProto& model) {
+  Inliner(const onnx::ModelProto& model, const onnx::GraphProto& graph, int64_t opset) {
     for (const onnx::FunctionProto& function : model.functions()) {
       functions_[{function.domain(), function.name()}] = &function;
     }
-    const int64_t opset = DefaultOpset(model.opset_import(), 0);
-    for (const onnx::NodeProto& node : model.graph().node()) {
+    for (const onnx::NodeProto& node : graph.node()) {
       taken_.insert(node.output().begin(), node.output().end());
     }
-    for (const onnx::ValueInfoProto& input : model.graph().input()) taken_.insert(input.name());
-    for (const onnx::TensorProto& tensor : model.graph().initializer())
-      taken_.insert(tensor.name());
-    for (const onnx::NodeProto& node : model.graph().node()) Add(node, opset);
+    for (const onnx::ValueInfoProto& input : graph.input()) taken_.insert(input.name());
+    for (const onnx::TensorProto& tensor : graph.initializer()) taken_.insert(tensor.name());
+    for (const onnx::NodeProto& node : graph.node()) Add(node, opset);
   }
 
   std::vector<SourceNode> Take() { return std::move(nodes_); }
@@ -103,10 +101,29 @@ class Inliner {
     for (const onnx::NodeProto& inner : function.node()) {
       onnx::NodeProto node = inner;
       node.set_name(prefix + inner.name());
-      for (std::string& name : *node.mutable_input()) name = Rename(name, prefix, names);
-      for (std::string& name : *node.mutable_output()) name = Rename(name, prefix, names);
-      Substitute(given, node);
+      Instantiate(given, prefix, names, node);
       Add(node, body_opset);
+    }
+  }
+
+  /// A node of the body as this call makes it, with the branches it may hold.
+  void Instantiate(const Attributes& given, const std::string& prefix, Names& names,
+                   onnx::NodeProto& node) {
+    for (std::string& name : *node.mutable_input()) name = Rename(name, prefix, names);
+    for (std::string& name : *node.mutable_output()) name = Rename(name, prefix, names);
+    Substitute(given, node);
+    for (onnx::AttributeProto& attribute : *node.mutable_attribute()) {
+      if (!attribute.has_g()) continue;
+      onnx::GraphProto& branch = *attribute.mutable_g();
+      for (onnx::TensorProto& tensor : *branch.mutable_initializer()) {
+        tensor.set_name(Rename(tensor.name(), prefix, names));
+      }
+      for (onnx::NodeProto& inner : *branch.mutable_node()) {
+        Instantiate(given, prefix, names, inner);
+      }
+      for (onnx::ValueInfoProto& output : *branch.mutable_output()) {
+        output.set_name(Rename(output.name(), prefix, names));
+      }
     }
   }
 
@@ -147,7 +164,12 @@ class Inliner {
 }  // namespace
 
 std::vector<SourceNode> InlineFunctions(const onnx::ModelProto& model) {
-  return Inliner(model).Take();
+  return Inliner(model, model.graph(), DefaultOpset(model.opset_import(), 0)).Take();
+}
+
+std::vector<SourceNode> InlineFunctions(const onnx::ModelProto& model,
+                                        const onnx::GraphProto& branch, int64_t opset) {
+  return Inliner(model, branch, opset).Take();
 }
 
 }  // namespace lutra::converter

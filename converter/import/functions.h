@@ -20,4 +20,8 @@ struct SourceNode {
 /// not fit its function, and when the expansion passes a million nodes.
 std::vector<SourceNode> InlineFunctions(const onnx::ModelProto& model);
 
+/// The same for the branch of an If, whose text was written against this operator set.
+std::vector<SourceNode> InlineFunctions(const onnx::ModelProto& model,
+                                        const onnx::GraphProto& branch, int64_t opset);
+
 }  // namespace lutra::converter

@@ -1,6 +1,6 @@
 // The order of work: parse, expand local functions, inputs and initializers, nodes in canonical
-// form, topological order, checks. Whatever a hostile file holds, the outcome is a Graph that
-// passes Graph::Check() or one Error of one line.
+// form, branches whose condition is known, topological order, checks. Whatever a hostile file
+// holds, the outcome is a Graph that passes Graph::Check() or one Error of one line.
 #include "converter/import/onnx_import.h"
 
 #include <google/protobuf/stubs/logging.h>
@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <system_error>
 #include <unordered_set>
@@ -53,13 +54,15 @@ class Importer {
     CheckOpset();
     graph_.name = model_.graph().name();
     const std::vector<SourceNode> nodes = InlineFunctions(model_);
-    ReadInitializers();
+    ReadInitializers(model_.graph());
     ReadInputs();
     for (const onnx::ValueInfoProto& output : model_.graph().output()) {
       graph_.outputs.push_back(output.name());
     }
     if (graph_.outputs.empty()) throw Error("the graph has no outputs");
-    ReadNodes(nodes);
+    Canonicalizer canonical(graph_, AllNames(nodes));
+    ReadNodes(nodes, canonical);
+    TakeBranches(canonical);
     graph_.Sort();
     graph_.Check();
     RefuseUnsupported();
@@ -85,12 +88,12 @@ class Importer {
     }
   }
 
-  void ReadInitializers() {
-    if (model_.graph().sparse_initializer_size() > 0) {
-      throw Error("sparse initializer '" + model_.graph().sparse_initializer(0).values().name() +
+  void ReadInitializers(const onnx::GraphProto& source) {
+    if (source.sparse_initializer_size() > 0) {
+      throw Error("sparse initializer '" + source.sparse_initializer(0).values().name() +
                   "' is not supported: store it dense");
     }
-    for (const onnx::TensorProto& proto : model_.graph().initializer()) {
+    for (const onnx::TensorProto& proto : source.initializer()) {
       try {
         Tensor tensor = ReadTensor(proto, external_);
         if (IsFloating(tensor.type())) graph_.fp32_bytes += 4 * tensor.elements();
@@ -162,17 +165,25 @@ class Importer {
 
   std::unordered_set<std::string> AllNames(const std::vector<SourceNode>& nodes) const {
     std::unordered_set<std::string> names;
-    for (const SourceNode& node : nodes) {
-      names.insert(node.proto.output().begin(), node.proto.output().end());
-      names.insert(node.proto.input().begin(), node.proto.input().end());
-    }
+    for (const SourceNode& node : nodes) AddNames(node.proto, names);
     for (const auto& [name, info] : graph_.values) names.insert(name);
     return names;
   }
 
-  void ReadNodes(const std::vector<SourceNode>& nodes) {
-    Canonicalizer canonical(graph_, AllNames(nodes));
+  static void AddNames(const onnx::NodeProto& node, std::unordered_set<std::string>& names) {
+    names.insert(node.output().begin(), node.output().end());
+    names.insert(node.input().begin(), node.input().end());
+    for (const onnx::AttributeProto& attribute : node.attribute()) {
+      for (const onnx::NodeProto& inner : attribute.g().node()) AddNames(inner, names);
+    }
+  }
+
+  void ReadNodes(const std::vector<SourceNode>& nodes, Canonicalizer& canonical) {
     for (const SourceNode& source : nodes) {
+      if (IsIf(source.proto)) {
+        branches_.push_back(source);
+        continue;
+      }
       Node node = ReadNode(source);
       std::string reason = subgraph_
                                ? "control flow and subgraphs are not supported: export a graph "
@@ -193,6 +204,70 @@ class Importer {
         graph_.nodes.push_back(std::move(node));  // so that nothing seems to dangle
       }
     }
+  }
+
+  static bool IsIf(const onnx::NodeProto& node) {
+    return node.op_type() == "If" && (node.domain().empty() || node.domain() == "ai.onnx");
+  }
+
+  /// Every If whose condition is known becomes the nodes of one branch, which may hold more of
+  /// them or make another's condition known. The rest is refused.
+  void TakeBranches(Canonicalizer& canonical) {
+    constexpr int kMaxDepth = 64;
+    bool taken = true;
+    for (int depth = 0; taken && depth < kMaxDepth; ++depth) {
+      taken = false;
+      for (const SourceNode& node : std::exchange(branches_, {})) {
+        if (const std::optional<bool> condition = Condition(node.proto)) {
+          ReadBranch(node, *condition, canonical);
+          taken = true;
+        } else {
+          branches_.push_back(node);
+        }
+      }
+    }
+    for (const SourceNode& source : branches_) {
+      Node node = ReadNode(source);
+      Refuse(node,
+             "its condition is not known before the network runs: export a graph without "
+             "branches, or give the inputs' shapes (--input-shape) if they decide it");
+      graph_.nodes.push_back(std::move(node));
+    }
+  }
+
+  std::optional<bool> Condition(const onnx::NodeProto& node) const {
+    if (node.input_size() != 1) return std::nullopt;
+    std::optional<Tensor> value;
+    if (const Tensor* constant = graph_.Constant(node.input(0))) {
+      value = *constant;
+    } else if (options_.known_value) {
+      value = options_.known_value(graph_, node.input(0));
+    }
+    if (!value || value->type() != DataType::boolean || value->elements() != 1) return std::nullopt;
+    return value->ToInts()[0] != 0;
+  }
+
+  void ReadBranch(const SourceNode& source, bool condition, Canonicalizer& canonical) {
+    const std::string name = condition ? "then_branch" : "else_branch";
+    const Node node = ReadNode(source);
+    const onnx::GraphProto* branch = nullptr;
+    for (const onnx::AttributeProto& attribute : source.proto.attribute()) {
+      if (attribute.name() == name && attribute.has_g()) branch = &attribute.g();
+    }
+    if (branch == nullptr || branch->output_size() != source.proto.output_size()) {
+      throw Error(Describe(node) + " has no " + name + " with its outputs");
+    }
+    ReadInitializers(*branch);
+    std::vector<SourceNode> nodes = InlineFunctions(model_, *branch, source.opset);
+    for (int i = 0; i < branch->output_size(); ++i) {
+      if (source.proto.output(i).empty()) continue;
+      onnx::NodeProto& identity = nodes.emplace_back(SourceNode{{}, source.opset}).proto;
+      identity.set_op_type("Identity");
+      identity.set_name(source.proto.name());
+      identity.add_input(branch->output(i).name());
+      identity.add_output(source.proto.output(i));
+    }
+    ReadNodes(nodes, canonical);
   }
 
   Node ReadNode(const SourceNode& source) {
@@ -325,7 +400,8 @@ class Importer {
   Graph graph_;
   std::vector<std::string> refused_;  ///< node and reason
   std::unordered_set<std::string> refused_labels_;
-  bool subgraph_ = false;  ///< the node just read has a subgraph
+  std::vector<SourceNode> branches_;  ///< every If that is not read yet
+  bool subgraph_ = false;             ///< the node just read has a subgraph
 };
 
 }  // namespace

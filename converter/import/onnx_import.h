@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,9 @@ struct ImportOptions {
   /// Why a node (in canonical form) cannot be executed, "" if it can: the executor's
   /// WhyUnsupported. Null: nothing is refused but what a Graph cannot express (subgraphs).
   std::function<std::string(const Node&)> why_unsupported;
+  /// What a value is if that is known before anything runs: the passes' KnownValue. It decides
+  /// which branch of an If is read. Null: only constants of the file are known.
+  std::function<std::optional<Tensor>(const Graph&, const std::string& value)> known_value;
 };
 
 /// Reads and validates the file; throws Error. External data must lie in the model's folder.

@@ -5,6 +5,9 @@
 // All throw Error that names the node when the graph is inconsistent.
 #pragma once
 
+#include <optional>
+#include <string>
+
 #include "converter/graph/graph.h"
 
 namespace lutra::converter {
@@ -19,6 +22,8 @@ void FoldConstants(Graph& graph);
 /// float16, bfloat16 and float64 -> float32 everywhere; Casts between floating types vanish.
 void WidenFloats(Graph& graph);
 void RemoveDeadCode(Graph& graph);
+/// The value, if InferShapes and FoldConstants find it out. The graph need not be sorted or whole.
+std::optional<Tensor> KnownValue(const Graph& graph, const std::string& value);
 /// Reshape, Flatten, Squeeze, Unsqueeze -> Reshape with a constant target that leaves dimension 0
 /// open for the batch.
 void CanonicalReshape(Graph& graph);
@@ -37,7 +42,8 @@ void FoldBatchNorm(Graph& graph);
 void FuseGates(Graph& graph);
 /// FuseGates, then Relu and Clip -> Node::clamp of the operator before.
 void FuseActivations(Graph& graph);
-/// Pad (constant 0) + Conv, Pad + AveragePool(count_include_pad) -> pads attribute.
+/// Pad (constant 0) + Conv, Pad + AveragePool(count_include_pad), Pad (minus infinity, or not above
+/// any value it surrounds) + MaxPool -> pads attribute.
 void FusePads(Graph& graph);
 /// nchw -> nhwc for Conv, ConvTranspose, pooling, Resize, DepthToSpace and SpaceToDepth. Transposes
 /// are carried along the graph as long as operators can be told about them, and cancel; a

@@ -231,18 +231,22 @@ TEST_CASE("all nodes that cannot be executed are named at once") {
   auto model = EmptyModel(13);
   AddNode(model, "Foo", {"x"}, {"a"}).set_name("first");
   AddNode(model, "Bar", {"a"}, {"b"}).set_domain("com.example");
-  auto& branch = AddNode(model, "If", {"b"}, {"y"});
-  auto& attribute = *branch.add_attribute();
-  attribute.set_name("then_branch");
+  auto& loop = AddNode(model, "Loop", {"b"}, {"c"});
+  auto& attribute = *loop.add_attribute();
+  attribute.set_name("body");
   attribute.set_type(onnx::AttributeProto::GRAPH);
+  AddNode(model, "If", {"c"}, {"y"});
   ImportOptions options;
   options.why_unsupported = [](const Node& node) {
     return node.op == "Foo" || node.op == "Bar" ? "no such operator" : std::string();
   };
-  CHECK(ImportError(model, options) ==
-        "model.onnx: 3 nodes are not supported: node 'y' (If): control flow and subgraphs are not "
-        "supported: export a graph without loops and branches; node 'first' (Foo): no such "
-        "operator; node 'b' (com.example.Bar): no such operator");
+  CHECK(
+      ImportError(model, options) ==
+      "model.onnx: 4 nodes are not supported: node 'c' (Loop): control flow and subgraphs are not "
+      "supported: export a graph without loops and branches; node 'y' (If): its condition is not "
+      "known before the network runs: export a graph without branches, or give the inputs' "
+      "shapes (--input-shape) if they decide it; node 'first' (Foo): no such operator; node 'b' "
+      "(com.example.Bar): no such operator");
 }
 
 TEST_CASE("quantized operators stay nodes") {

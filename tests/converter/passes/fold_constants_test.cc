@@ -105,4 +105,19 @@ TEST_CASE("dead code goes with its constants") {
   CHECK(g.Info("dead") == nullptr);
 }
 
+TEST_CASE("values that shapes and constants decide are known") {
+  GraphBuilder b;
+  b.Input("x", {2, 3});
+  b.Add("Relu", {"x"}, "r");
+  b.Add("Shape", {"r"}, "shape");
+  b.Add("Gather", {"shape", b.Ints("one", {1})}, "columns");
+  b.Add("Mul", {"columns", "columns"}, "square");
+  const Graph graph = b.Finish({"square", "r"});
+  CHECK(KnownValue(graph, "square")->ToInts() == std::vector<int64_t>{9});
+  CHECK(KnownValue(graph, "one")->ToInts() == std::vector<int64_t>{1});
+  CHECK_FALSE(KnownValue(graph, "r"));
+  CHECK_FALSE(KnownValue(graph, "x"));
+  CHECK_FALSE(KnownValue(graph, "nothing"));
+}
+
 }  // namespace lutra::converter

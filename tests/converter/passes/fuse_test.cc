@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "converter/passes/graph_builder.h"
 #include "converter/passes/passes.h"
@@ -196,7 +197,43 @@ TEST_CASE("zero pads go into what follows") {
   CHECK(NodeOf(after, "c").inputs[0] == "x");
   CHECK(NodeOf(after, "a").Int("count_include_pad", 0) == 1);
   CHECK(NodeOf(after, "d").inputs[0] == "q");  // pads with ones
-  CHECK(NodeOf(after, "m").inputs[0] == "p");  // MaxPool pads with minus infinity
+  CHECK(NodeOf(after, "m").inputs[0] == "p");  // zeros may be the maximum
+}
+
+TEST_CASE("pads that cannot decide a maximum go into MaxPool") {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  GraphBuilder b;
+  b.Input("x", {1, 2, 5, 5});
+  b.Ints("pads", {0, 0, 1, 2, 0, 0, 0, 1});
+  const std::map<std::string, Attribute> window = {{"kernel_shape", Ints{3, 3}}};
+  const auto add = [&](const std::string& name, const std::string& from, float value,
+                       std::map<std::string, Attribute> attributes) {
+    const std::string number = b.Floats(name + "_value", {}, {value});
+    b.Add("Pad", {from, "pads", number}, name + "_pad");
+    b.Add("MaxPool", {name + "_pad"}, name, std::move(attributes));
+  };
+  b.Add("Relu", {"x"}, "r");
+  b.Add("Clip", {"x", b.Floats("limit", {}, {-0.5F}), ""}, "k");
+  b.Add("MaxPool", {"r"}, "rm", {{"kernel_shape", Ints{1, 1}}});
+  add("infinite", "x", -kInfinity, window);
+  add("lowest", "x", std::numeric_limits<float>::lowest(), window);
+  add("relu", "r", 0, window);
+  add("deeper", "rm", 0, window);
+  add("clip", "k", -0.5F, {{"kernel_shape", Ints{3, 4}}, {"pads", Ints{1, 1, 1, 1}}});
+  add("too_high", "k", -0.25F, window);
+  add("unknown", "x", 0, window);
+  add("too_wide", "r", 0, {{"kernel_shape", Ints{3, 2}}});
+  add("dilated", "r", 0, {{"kernel_shape", Ints{3, 3}}, {"dilations", Ints{1, 2}}});
+  add("ceil", "r", 0, {{"kernel_shape", Ints{3, 3}}, {"ceil_mode", int64_t{1}}});
+  const Graph after = Fused(b.Finish({"infinite", "lowest", "relu", "deeper", "clip", "too_high",
+                                      "unknown", "too_wide", "dilated", "ceil"}));
+  for (const auto* name : {"infinite", "lowest", "relu", "deeper"}) {
+    CAPTURE(name);
+    CHECK(NodeOf(after, name).Ints("pads") == Ints{1, 2, 0, 1});
+  }
+  CHECK(NodeOf(after, "clip").Ints("pads") == Ints{2, 3, 1, 2});
+  CHECK(NodeOf(after, "relu").inputs[0] == "r");
+  CHECK(Count(after, "Pad") == 5);
 }
 
 }  // namespace lutra::converter
