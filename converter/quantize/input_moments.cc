@@ -8,14 +8,15 @@
 namespace lutra::converter {
 namespace {
 
-// Twice as many patches as unknowns settle the moments; below this, many more than a small layer
-// needs are cheap.
+// Several times as many patches as unknowns settle the moments; below the second number, more than
+// a small layer needs are cheap.
 constexpr size_t kPatchesPerEntry = 4;
 constexpr size_t kFewestPatches = 2048;
 
 // Geometry of a convolution over [N, H, W, C] or [N, W, C]; Gemm is a 1 x 1 one.
 struct Patches {
   size_t k = 0, groups = 1, channels = 0;  // channels of one group
+  float constant = 1;                      // the last entry
   int64_t kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1;
   int64_t dilation_h = 1, dilation_w = 1, pad_top = 0, pad_left = 0;
   int64_t in_h = 1, in_w = 1, out_h = 1, out_w = 1;
@@ -29,6 +30,7 @@ Patches PatchesOf(const Graph& graph, const Node& node) {
     p.k = p.channels = static_cast<size_t>(in.back());
     for (size_t d = 0; d + 1 < in.size(); ++d) p.in_w *= in[d];
     p.out_w = p.in_w;
+    p.constant = node.op == "MatMul" ? 0.0F : 1.0F;
     return p;
   }
   const std::vector<int64_t>& out = *graph.Info(node.outputs[0])->dims;
@@ -57,7 +59,8 @@ Patches PatchesOf(const Graph& graph, const Node& node) {
   return p;
 }
 
-// The patch of one group at one output position, [kernel_h][kernel_w][channels], then 1.
+// The patch of one group at one output position, [kernel_h][kernel_w][channels], then the
+// constant.
 void ReadPatch(const Patches& p, std::span<const float> image, int64_t position, size_t group,
                float* patch) {
   const int64_t top = position / p.out_w * p.stride_h - p.pad_top;
@@ -74,7 +77,7 @@ void ReadPatch(const Patches& p, std::span<const float> image, int64_t position,
       std::copy_n(image.data() + at, p.channels, patch);
     }
   }
-  *patch = 1;
+  *patch = p.constant;
 }
 
 void AddProducts(const std::vector<float>& patch, float* sums) {

@@ -15,7 +15,7 @@
 namespace lutra::converter {
 
 /// One symmetric matrix for each group of a convolution. Entry k is the constant 1, which stands
-/// for the bias.
+/// for the bias; for a MatMul, which has none, 0.
 struct InputMoments {
   size_t k = 0, groups = 1;
   std::vector<float> sums;  ///< [group][k + 1][k + 1], the upper triangle

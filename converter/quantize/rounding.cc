@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <span>
 
 namespace lutra::converter {
 namespace {
 
-// Part of the mean diagonal that is added to it: the moments are those of a sample, and inputs that
-// never occur in it must not be trusted to stay away.
+// Part of the inputs' mean energy that is added to each one's: the moments are those of a sample,
+// and inputs that never occur in it must not be trusted to stay away.
 constexpr double kDamping = 0.01;
+// Where no input ever differs from 0.
+constexpr double kSmallestDamping = 1e-20;
 
 using Square = std::vector<double>;  // [size][size]
 
@@ -23,28 +26,37 @@ std::vector<size_t> OrderOf(const float* sums, size_t size) {
   return order;
 }
 
-Square Ordered(const float* sums, const std::vector<size_t>& order) {
-  const size_t size = order.size();
-  Square square(size * size);
-  double mean = 0;
+struct Moments {
+  Square square;
+  double damping;
+};
+
+// The constant needs no damping, being known; without it the bias takes the whole mean error.
+Moments Ordered(const float* sums, const std::vector<size_t>& order) {
+  const size_t size = order.size(), k = size - 1;
+  Moments moments{Square(size * size), 0};
   for (size_t i = 0; i < size; ++i) {
     for (size_t j = 0; j < size; ++j) {
       const auto [low, high] = std::minmax(order[i], order[j]);
-      square[i * size + j] = static_cast<double>(sums[low * size + high]);
+      moments.square[i * size + j] = static_cast<double>(sums[low * size + high]);
     }
-    mean += square[i * size + i] / static_cast<double>(size);
   }
-  for (size_t i = 0; i < size; ++i) square[i * size + i] += std::max(kDamping * mean, 1e-20);
-  return square;
+  double mean = 0;
+  for (size_t i = 0; i < k; ++i) mean += moments.square[i * size + i] / static_cast<double>(k);
+  moments.damping = std::max(kDamping * mean, kSmallestDamping);
+  for (size_t i = 0; i < k; ++i) moments.square[i * size + i] += moments.damping;
+  return moments;
 }
 
-// R upper triangular with square = R R^T (Cholesky from the last row up), in place.
-void FactorFromBelow(Square& square, size_t size) {
+// R upper triangular with square = R R^T (Cholesky from the last row up), in place. An input's
+// exact squared pivot is never below the damping; sums in float may say otherwise.
+void FactorFromBelow(Moments& moments, size_t size) {
+  Square& square = moments.square;
   for (size_t j = size; j-- > 0;) {
     double* column_row = square.data() + j * size;
     double pivot = column_row[j];
     for (size_t m = j + 1; m < size; ++m) pivot -= column_row[m] * column_row[m];
-    pivot = std::sqrt(std::max(pivot, 1e-30));
+    pivot = std::sqrt(std::max(pivot, j + 1 < size ? moments.damping : kSmallestDamping));
     column_row[j] = pivot;
     for (size_t i = 0; i < j; ++i) {
       double* row = square.data() + i * size;
@@ -103,12 +115,15 @@ void OptimizeRounding(const InputMoments& moments, WeightMatrix& matrix, Quantiz
                       bool asymmetric) {
   const int highest = (1 << (weights.bits - 1)) - 1;
   const int lowest = asymmetric && weights.bits < 8 ? -highest - 1 : -highest;
-  const size_t per_group = matrix.n / moments.groups;
+  const size_t per_group = matrix.n / moments.groups, size = moments.size();
   for (size_t g = 0; g < moments.groups; ++g) {
-    const std::vector<size_t> order = OrderOf(moments.Group(g), moments.size());
-    Square square = Ordered(moments.Group(g), order);
-    FactorFromBelow(square, moments.size());
-    const Square factor = InvertUpper(square, moments.size());
+    const std::span<const float> sums(moments.Group(g), size * size);
+    // Activations beyond 1e19 overflow here: then the nearest integers stay.
+    if (!std::ranges::all_of(sums, [](float sum) { return std::isfinite(sum); })) continue;
+    const std::vector<size_t> order = OrderOf(sums.data(), size);
+    Moments ordered = Ordered(sums.data(), order);
+    FactorFromBelow(ordered, size);
+    const Square factor = InvertUpper(ordered.square, size);
     for (size_t n = g * per_group; n < (g + 1) * per_group; ++n) {
       const int zero_point = weights.zero_point.empty() ? 0 : weights.zero_point[n];
       const Grid grid{static_cast<double>(weights.scale[n]), zero_point, lowest, highest};

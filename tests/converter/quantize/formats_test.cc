@@ -59,11 +59,11 @@ TEST_CASE("a fused Relu makes the range start at 0 and its zero point -128") {
   CHECK(e.Params("y").zero_point == -128);
 }
 
-TEST_CASE("Sigmoid has fixed parameters, and a Concat with other values keeps its own") {
+TEST_CASE("Softmax has fixed parameters, and a Concat with other values keeps its own") {
   Example e;
   e.graph.inputs = {"x"};
   e.graph.outputs = {"c"};
-  e.Add(MakeNode("Sigmoid", {"x"}, {"s"}));
+  e.Add(MakeNode("Softmax", {"x"}, {"s"}));
   e.Add(MakeNode("Add", {"x", "x"}, {"b"}));
   e.Add(MakeNode("Concat", {"s", "b"}, {"c"}));
   e.ranges = {{"x", {-4, 4}}, {"s", {0, 1}}, {"b", {-8, 8}}, {"c", {-8, 8}}};
