@@ -55,6 +55,7 @@ struct Dot {
   using Left = uint8_t;
   using Acc = VI32;
   using Weights = VI32;
+  using Stored = int8_t;  ///< weights in memory
   static constexpr size_t kUnit = 4;
   static constexpr int32_t kLeftOffset = 128;  ///< added to the left operand when it is packed
 #if defined(LUTRA_DOT_AVX512VNNI)
@@ -87,6 +88,7 @@ struct Dot {
   using Acc = VI32;
   using DI16 = hn::Repartition<int16_t, DI32>;
   using Weights = hn::Vec<DI16>;
+  using Stored = int8_t;
   static constexpr size_t kUnit = 2;
   static constexpr int32_t kLeftOffset = 0;
 #if HWY_CAP_GE512
@@ -109,12 +111,20 @@ struct Dot {
   static HWY_INLINE VI32 Sum(Acc acc) { return acc; }
 };
 
+/// The same on weights that are s16 in memory, for winograd-inl.h.
+struct WideDot : Dot {
+  using Stored = int16_t;
+  static HWY_INLINE Weights Load(const int16_t* weights) { return hn::LoadU(DI16(), weights); }
+};
+#define LUTRA_HAS_WINOGRAD
+
 #elif defined(LUTRA_DOT_NEON_DOTPROD)
 
 struct Dot {
   using Left = int8_t;
   using Acc = VI32;
   using Weights = int8x16_t;
+  using Stored = int8_t;
   static constexpr size_t kUnit = 4;
   static constexpr int32_t kLeftOffset = 0;
   static constexpr size_t kTileRows = 6, kTileVectors = 4;  // 24 + 4 + 1 of 32 registers
@@ -136,6 +146,7 @@ struct Dot {
     int32x4_t low, high;
   };
   using Weights = int8x16_t;
+  using Stored = int8_t;
   static constexpr size_t kUnit = 4;
   static constexpr int32_t kLeftOffset = 0;
   static constexpr size_t kTileRows = 4, kTileVectors = 3;  // 24 + 3 + 1 + 2 of 32 registers

@@ -11,7 +11,7 @@ namespace lutra::kernels::LUTRA_ROW {
 namespace hn = hwy::HWY_NAMESPACE;
 
 /// Half of the smallest L1 in use (32 KB): the rest is for left rows passing through.
-constexpr size_t kBlockSteps = 16384 / (Dot::kTileVectors * kVectorBytes);
+constexpr size_t kBlockSteps = 16384 / (Dot::kTileVectors * kVectorElements);
 
 /// Rows of a task. The packed rows should lie in L2 (at most kPanelBytes; half a megabyte is usual)
 /// and the output that they become in L1 (about kOutputBytes), for each tile of channels writes
@@ -101,11 +101,11 @@ void RunInt(const GemmProblem& p, const GemmOperands& o, size_t index, void* mem
     const size_t vectors = CeilDiv(channels, kLanes);
     for (size_t step = 0; step < packed.steps; step += kBlockSteps) {
       const size_t steps = std::min(kBlockSteps, packed.steps - step);
-      const int8_t* weights = packed.Tile(n) + step * vectors * kVectorBytes;
+      const int8_t* weights = packed.Tile(n) + step * vectors * kVectorElements;
       for (size_t row = 0; row < rows; row += kTileRows) {
         const size_t tile_rows = std::min(kTileRows, rows - row);
         int32_t* sums = scratch.sums + row * vectors * sums_step;
-        kTiles.tile[(tile_rows - 1) * Dot::kTileVectors + vectors - 1](
+        kTiles<Dot>.tile[(tile_rows - 1) * Dot::kTileVectors + vectors - 1](
             scratch.panel + row * stride + step * Dot::kUnit, stride, weights, steps, step != 0,
             sums);
         if (step + steps == packed.steps) {

@@ -16,14 +16,16 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr size_t kTileRows = Dot::kTileRows;
 constexpr size_t kTileChannels = Dot::kTileVectors * kLanes;
-constexpr size_t kVectorBytes = kLanes * Dot::kUnit;  ///< of weights, one step
+constexpr size_t kVectorElements = kLanes * Dot::kUnit;  ///< weights of one step
 
 struct PackedInt {
-  PackedInt(const void* packed, size_t n, size_t k_in)
-      : padded_n(RoundUp(n, kLanes)), steps(CeilDiv(k_in, Dot::kUnit)) {
+  PackedInt(const void* packed, size_t n, size_t k)
+      : PackedInt(packed, n, CeilDiv(k, Dot::kUnit), CeilDiv(k, Dot::kUnit) * Dot::kUnit) {}
+  PackedInt(const void* packed, size_t n, size_t step_count, size_t channel_bytes)
+      : padded_n(RoundUp(n, kLanes)), steps(step_count) {
     auto* bytes = static_cast<char*>(const_cast<void*>(packed));
     weights = reinterpret_cast<int8_t*>(bytes);
-    init = reinterpret_cast<int32_t*>(bytes + RoundUp(padded_n * steps * Dot::kUnit, 64));
+    init = reinterpret_cast<int32_t*>(bytes + RoundUp(padded_n * channel_bytes, 64));
     row_zero_factor = init + padded_n;
     zero_point = row_zero_factor + padded_n;
     scale = reinterpret_cast<float*>(zero_point + padded_n);
@@ -47,21 +49,8 @@ struct PackedInt {
 
 size_t PackedIntBytes(size_t n, size_t k) { return PackedInt(nullptr, n, k).Bytes(); }
 
-void PackIntChannel(const IntWeights& w, const PackedInt& packed, size_t n) {
-  const size_t tile_begin = n / kTileChannels * kTileChannels;
-  const size_t tile_vectors = std::min(Dot::kTileVectors, (packed.padded_n - tile_begin) / kLanes);
-  int8_t* to =
-      packed.weights + tile_begin * packed.steps * Dot::kUnit + (n - tile_begin) * Dot::kUnit;
-  uint32_t sum = 0;
-  for (size_t step = 0; step < packed.steps; ++step, to += tile_vectors * kVectorBytes) {
-    for (size_t unit = 0; unit < Dot::kUnit; ++unit) {
-      const size_t k = step * Dot::kUnit + unit;
-      const int8_t value =
-          n < w.n && k < w.k ? w.values[n * w.stride_n + k * w.stride_k] : int8_t{0};
-      to[unit] = value;
-      sum += static_cast<uint32_t>(value);
-    }
-  }
+/// What depends on a channel's weights through their `sum` alone.
+void PackChannelTerms(const IntWeights& w, const PackedInt& packed, size_t n, uint32_t sum) {
   const bool real = n < w.n;
   const int32_t zero_point = real && w.zero_points != nullptr ? w.zero_points[n] : 0;
   const uint32_t factor = sum - static_cast<uint32_t>(w.k) * static_cast<uint32_t>(zero_point);
@@ -72,6 +61,24 @@ void PackIntChannel(const IntWeights& w, const PackedInt& packed, size_t n) {
   packed.zero_point[n] = zero_point;
   packed.scale[n] = real && w.scale != nullptr ? w.scale[n] : 1.0F;
   packed.float_bias[n] = real && w.float_bias != nullptr ? w.float_bias[n] : 0.0F;
+}
+
+void PackIntChannel(const IntWeights& w, const PackedInt& packed, size_t n) {
+  const size_t tile_begin = n / kTileChannels * kTileChannels;
+  const size_t tile_vectors = std::min(Dot::kTileVectors, (packed.padded_n - tile_begin) / kLanes);
+  int8_t* to =
+      packed.weights + tile_begin * packed.steps * Dot::kUnit + (n - tile_begin) * Dot::kUnit;
+  uint32_t sum = 0;
+  for (size_t step = 0; step < packed.steps; ++step, to += tile_vectors * kVectorElements) {
+    for (size_t unit = 0; unit < Dot::kUnit; ++unit) {
+      const size_t k = step * Dot::kUnit + unit;
+      const int8_t value =
+          n < w.n && k < w.k ? w.values[n * w.stride_n + k * w.stride_k] : int8_t{0};
+      to[unit] = value;
+      sum += static_cast<uint32_t>(value);
+    }
+  }
+  PackChannelTerms(w, packed, n, sum);
 }
 
 void PackInt(const IntWeights& w, void* packed) {

@@ -1,4 +1,4 @@
-// The register tile of the integer GEMM: kRows x kVectors accumulators, over the primitives of
+// The register tile of the integer GEMM: kRows x kVectors accumulators, over the primitives D of
 // dot-inl.h. Accumulators are indexed by constants only (fold expressions over index
 // sequences), for g++ 12 keeps arrays that a loop indexes in memory.
 HWY_BEFORE_NAMESPACE();
@@ -14,15 +14,15 @@ HWY_INLINE void TileRowStep(Dot::Acc* HWY_RESTRICT acc, VI32 left, const Dot::We
   ((acc[kVector] = Dot::Step(acc[kVector], left, weights[kVector])), ...);
 }
 
-template <size_t... kRow, size_t... kVector>
+template <class D, size_t... kRow, size_t... kVector>
 HWY_INLINE void TileStep(Dot::Acc* HWY_RESTRICT acc, const Dot::Left* left, size_t left_stride,
-                         const int8_t* weights, std::index_sequence<kRow...>,
+                         const typename D::Stored* weights, std::index_sequence<kRow...>,
                          std::index_sequence<kVector...> vectors) {
   if constexpr (sizeof...(kRow) <= 2) {
     // Bound by reading the weights once: what the hardware's prefetcher leaves is a fifth.
-    __builtin_prefetch(weights + kPrefetchBytes);
+    __builtin_prefetch(weights + kPrefetchBytes / sizeof(typename D::Stored));
   }
-  const Dot::Weights w[] = {Dot::Load(weights + kVector * kVectorBytes)...};
+  const Dot::Weights w[] = {D::Load(weights + kVector * kVectorElements)...};
   (TileRowStep(acc + kRow * sizeof...(kVector), BroadcastLeft(left + kRow * left_stride), w,
                vectors),
    ...);
@@ -51,19 +51,19 @@ HWY_INLINE void TileStore(const Dot::Acc* acc, int32_t* sums, std::index_sequenc
 }
 
 /// sums[kRows][kVectors * kLanes] = or += over `steps` > 0 of left * weights.
-template <size_t kRows, size_t kVectors>
+template <class D, size_t kRows, size_t kVectors>
 void TileProduct(const Dot::Left* HWY_RESTRICT left, size_t left_stride,
-                 const int8_t* HWY_RESTRICT weights, size_t steps, bool add,
+                 const typename D::Stored* HWY_RESTRICT weights, size_t steps, bool add,
                  int32_t* HWY_RESTRICT sums) {
   constexpr std::make_index_sequence<kRows * kVectors> all;
   Dot::Acc acc[kRows * kVectors];
   TileClear(acc, all);
   do {
-    TileStep(acc, left, left_stride, weights, std::make_index_sequence<kRows>(),
-             std::make_index_sequence<kVectors>());
+    TileStep<D>(acc, left, left_stride, weights, std::make_index_sequence<kRows>(),
+                std::make_index_sequence<kVectors>());
     TileKeep(acc, all);
     left += Dot::kUnit;
-    weights += kVectors * kVectorBytes;
+    weights += kVectors * kVectorElements;
   } while (--steps != 0);
   if (add) {
     TileStore<true>(acc, sums, all);
@@ -72,20 +72,24 @@ void TileProduct(const Dot::Left* HWY_RESTRICT left, size_t left_stride,
   }
 }
 
-using TileFunction = void (*)(const Dot::Left*, size_t, const int8_t*, size_t, bool, int32_t*);
+template <class D>
+using TileFunction = void (*)(const Dot::Left*, size_t, const typename D::Stored*, size_t, bool,
+                              int32_t*);
 
+template <class D>
 struct TileTable {
-  TileFunction tile[kTileRows * Dot::kTileVectors];
+  TileFunction<D> tile[kTileRows * Dot::kTileVectors];
 };
 
-template <size_t... kIndex>
-constexpr TileTable MakeTileTable(std::index_sequence<kIndex...>) {
-  return {{&TileProduct<kIndex / Dot::kTileVectors + 1, kIndex % Dot::kTileVectors + 1>...}};
+template <class D, size_t... kIndex>
+constexpr TileTable<D> MakeTileTable(std::index_sequence<kIndex...>) {
+  return {{&TileProduct<D, kIndex / Dot::kTileVectors + 1, kIndex % Dot::kTileVectors + 1>...}};
 }
 
 /// By (rows - 1) * kTileVectors + vectors - 1.
-constexpr TileTable kTiles =
-    MakeTileTable(std::make_index_sequence<kTileRows * Dot::kTileVectors>());
+template <class D>
+constexpr TileTable<D> kTiles =
+    MakeTileTable<D>(std::make_index_sequence<kTileRows * Dot::kTileVectors>());
 
 }  // namespace lutra::kernels::LUTRA_ROW
 HWY_AFTER_NAMESPACE();

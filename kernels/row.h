@@ -15,6 +15,7 @@ struct Row {
   const char* name;     ///< as LUTRA_CPU names it: "avx512vnni", "neon_dotprod", "reference" ...
   bool (*available)();  ///< can this CPU (and its operating system) run it
   IntGemmKernels int_gemm;
+  IntGemmKernels int_winograd;  ///< 3x3 convolutions (winograd.h); null functions: no such way
   FloatGemmKernels float_gemm;
   IntDepthwiseKernels int_depthwise;
   FloatDepthwiseKernels float_depthwise;

@@ -10,6 +10,7 @@ const Row& ReferenceRow() {
   static const Row row = {"reference",
                           &HasBaseline,
                           ReferenceIntGemm(),
+                          IntGemmKernels(),
                           ReferenceFloatGemm(),
                           ReferenceIntDepthwise(),
                           ReferenceFloatDepthwise(),

@@ -30,6 +30,7 @@
 #include "kernels/gemm_tile-inl.h"
 #include "kernels/gemm_epilogue-inl.h"
 #include "kernels/gemm_int-inl.h"
+#include "kernels/winograd-inl.h"
 #include "kernels/gemm_float-inl.h"
 // clang-format on
 
@@ -39,6 +40,7 @@ const Row& LUTRA_ROW_FUNCTION() {
   static constexpr Row row = {LUTRA_ROW_NAME,
                               &LUTRA_ROW_AVAILABLE,
                               LUTRA_ROW::MakeIntGemm(),
+                              LUTRA_ROW::MakeIntWinograd(),
                               LUTRA_ROW::MakeFloatGemm(),
                               LUTRA_ROW::MakeIntDepthwise(),
                               LUTRA_ROW::MakeFloatDepthwise(),

@@ -1,8 +1,10 @@
-// Convolution, 2-D and (as height 1) 1-D. Three ways lead to the same numbers: depthwise kernels
+// Convolution, 2-D and (as height 1) 1-D. Four ways lead to the same numbers: depthwise kernels
 // when every group is one input channel, a dense matrix product when a pixel of the output sees
-// exactly one pixel of the input, and the product with implicit im2col for the rest.
+// exactly one pixel of the input, Winograd's products for 3x3 where the row has them, and the
+// product with implicit im2col for the rest.
 #include <algorithm>
 
+#include "kernels/winograd.h"
 #include "runtime/ops/families.h"
 #include "runtime/weights.h"
 
@@ -14,7 +16,7 @@ using schema::Compute;
 struct Prepared {
   const void* packed = nullptr;
   bool depthwise = false;
-  bool weight_zero_points = false;
+  bool winograd = false;
 };
 
 struct Plan {
@@ -22,38 +24,12 @@ struct Plan {
   uint16_t input = 0, output = 0;
   bool integer = true;
   bool depthwise = false;
+  bool winograd = false;
   size_t threads = 1;
   const void* packed = nullptr;
   kernels::GemmProblem gemm;
   kernels::DepthwiseProblem depthwise_problem;
 };
-
-Status Prepare(PrepareScope& scope, Prepared* prepared) {
-  const schema::Conv& conv = *scope.op.options_as_Conv();
-  const Tensor input = scope.Input(0);
-  const Tensor output = scope.Output(0);
-  const size_t groups = conv.groups();
-  const size_t channels = input.channels() / groups;
-  const size_t k = size_t{conv.kernel_h()} * conv.kernel_w() * channels;
-  const WeightSource source =
-      ReadWeights(scope.view, *conv.weights(), conv.compute(), output.channels(), k);
-  const bool integer = conv.compute() == Compute::integer;
-  prepared->depthwise = groups > 1 && channels == 1;
-  prepared->weight_zero_points = source.zero_points != nullptr;
-  const kernels::Row& row = scope.row;
-  PackTarget target;
-  if (prepared->depthwise) {
-    target = {integer ? row.int_depthwise.packed_bytes : row.float_depthwise.packed_bytes,
-              row.int_depthwise.pack, row.float_depthwise.pack, 1};
-  } else {
-    target = {integer ? row.int_gemm.packed_bytes : row.float_gemm.packed_bytes, row.int_gemm.pack,
-              row.float_gemm.pack, groups};
-  }
-  prepared->packed = PackWeights(source, target, integer ? input.zero_point : 0, scope.block);
-  scope.kernel = prepared->depthwise ? "depthwise" : "gemm";
-  scope.multiply_adds = uint64_t{output.elements} * k;
-  return Status();
-}
 
 kernels::Window MakeWindow(const schema::Conv& conv, const Tensor& input, const Tensor& output) {
   const ImageShape in = AsImage(input);
@@ -75,6 +51,40 @@ kernels::Window MakeWindow(const schema::Conv& conv, const Tensor& input, const 
   window.in_pixel_stride = input.pixel_stride;
   window.out_pixel_stride = output.pixel_stride;
   return window;
+}
+
+const kernels::IntGemmKernels& IntProduct(const kernels::Row& row, bool winograd) {
+  return winograd ? row.int_winograd : row.int_gemm;
+}
+
+Status Prepare(PrepareScope& scope, Prepared* prepared) {
+  const schema::Conv& conv = *scope.op.options_as_Conv();
+  const Tensor input = scope.Input(0);
+  const Tensor output = scope.Output(0);
+  const size_t groups = conv.groups();
+  const size_t channels = input.channels() / groups;
+  const size_t k = size_t{conv.kernel_h()} * conv.kernel_w() * channels;
+  const WeightSource source =
+      ReadWeights(scope.view, *conv.weights(), conv.compute(), output.channels(), k);
+  const bool integer = conv.compute() == Compute::integer;
+  prepared->depthwise = groups > 1 && channels == 1;
+  const kernels::Row& row = scope.row;
+  prepared->winograd = integer && !prepared->depthwise && source.zero_points == nullptr &&
+                       row.int_winograd.run != nullptr &&
+                       kernels::SuitsWinograd(MakeWindow(conv, input, output), channels);
+  PackTarget target;
+  if (prepared->depthwise) {
+    target = {integer ? row.int_depthwise.packed_bytes : row.float_depthwise.packed_bytes,
+              row.int_depthwise.pack, row.float_depthwise.pack, 1};
+  } else {
+    const kernels::IntGemmKernels& product = IntProduct(row, prepared->winograd);
+    target = {integer ? product.packed_bytes : row.float_gemm.packed_bytes, product.pack,
+              row.float_gemm.pack, groups};
+  }
+  prepared->packed = PackWeights(source, target, integer ? input.zero_point : 0, scope.block);
+  scope.kernel = prepared->depthwise ? "depthwise" : prepared->winograd ? "winograd" : "gemm";
+  scope.multiply_adds = uint64_t{output.elements} * k;
+  return Status();
 }
 
 bool SeesOnePixel(const schema::Conv& conv) {
@@ -120,7 +130,9 @@ void PlanGemm(PlanScope& scope, const schema::Conv& conv, Plan* plan) {
   problem.output = ToOutputQuant(output, conv.int_range());
   problem.clamp = ToFloatClamp(conv.float_range());
   plan->threads = scope.ThreadsForMultiplyAdds(uint64_t{output.elements} * problem.k);
-  (plan->integer ? scope.row.int_gemm.plan : scope.row.float_gemm.plan)(problem, plan->threads);
+  const auto make_plan =
+      plan->integer ? IntProduct(scope.row, plan->winograd).plan : scope.row.float_gemm.plan;
+  make_plan(problem, plan->threads);
   scope.thread_scratch_bytes = problem.scratch_bytes;
 }
 
@@ -131,6 +143,7 @@ Status MakePlan(PlanScope& scope, const Prepared& prepared, Plan* plan) {
   plan->output = scope.Output(0).index;
   plan->integer = conv.compute() == Compute::integer;
   plan->depthwise = prepared.depthwise;
+  plan->winograd = prepared.winograd;
   plan->packed = prepared.packed;
   if (prepared.depthwise) {
     PlanDepthwise(scope, conv, plan);
@@ -164,7 +177,8 @@ void Run(const Plan& plan, const Execution& execution) {
   operands.left = execution.Data<const void>(plan.input);
   operands.packed = plan.packed;
   operands.out = execution.Data<void>(plan.output);
-  const auto run = plan.integer ? plan.row->int_gemm.run : plan.row->float_gemm.run;
+  const auto run =
+      plan.integer ? IntProduct(*plan.row, plan.winograd).run : plan.row->float_gemm.run;
   execution.ParallelFor(plan.threads, plan.gemm.tasks, [&](size_t task, void* scratch) {
     run(plan.gemm, operands, task, scratch);
   });

@@ -86,9 +86,13 @@ FloatCase MakeFloatCase(const GemmProblem& problem, std::mt19937& random) {
 }
 
 std::vector<uint8_t> RunCase(const Row& row, const IntCase& c, size_t threads) {
+  return RunCase(row.int_gemm, c, threads);
+}
+
+std::vector<uint8_t> RunCase(const IntGemmKernels& kernels, const IntCase& c, size_t threads) {
   const GemmProblem& p = c.problem;
   const bool dynamic = p.epilogue == Epilogue::dynamic;
-  const size_t group_bytes = row.int_gemm.packed_bytes(p.n, p.k);
+  const size_t group_bytes = kernels.packed_bytes(p.n, p.k);
   const Aligned packed = Allocate(group_bytes * p.groups);
   for (size_t group = 0; group < p.groups; ++group) {
     IntWeights w;
@@ -101,14 +105,14 @@ std::vector<uint8_t> RunCase(const Row& row, const IntCase& c, size_t threads) {
     w.scale = c.scale.data() + group * p.n;
     w.float_bias = dynamic ? c.float_bias.data() + group * p.n : nullptr;
     w.left_zero_point = dynamic ? 0 : p.left_zero_point;
-    row.int_gemm.pack(w, static_cast<char*>(packed.get()) + group * group_bytes);
+    kernels.pack(w, static_cast<char*>(packed.get()) + group * group_bytes);
   }
   GemmOperands o;
   o.left = c.left.data();
   o.packed = packed.get();
   o.row_scale = c.row_scale.data();
   o.row_zero_point = c.row_zero_point.data();
-  return Run(row.int_gemm, p, o, threads, ElementBytes(p));
+  return Run(kernels, p, o, threads, ElementBytes(p));
 }
 
 std::vector<uint8_t> RunCase(const Row& row, const FloatCase& c, size_t threads) {

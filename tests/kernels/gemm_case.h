@@ -36,6 +36,7 @@ FloatCase MakeFloatCase(const GemmProblem& problem, std::mt19937& random);
 
 /// The whole output with its guards, as bytes.
 std::vector<uint8_t> RunCase(const Row& row, const IntCase& c, size_t threads = 1);
+std::vector<uint8_t> RunCase(const IntGemmKernels& kernels, const IntCase& c, size_t threads = 1);
 std::vector<uint8_t> RunCase(const Row& row, const FloatCase& c, size_t threads = 1);
 
 std::string Describe(const GemmProblem& p);
