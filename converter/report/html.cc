@@ -54,10 +54,11 @@ struct Bar {
   const char* color;
 };
 
-// Horizontal bars, one row per layer, every row with the same number of bars.
+// Horizontal bars, one row per layer, every row with the same number of bars; lines every `step`
+// units (0: none).
 class Chart {
  public:
-  explicit Chart(double largest) : largest_(std::max(largest, 1e-9)) {}
+  Chart(double largest, double step) : largest_(std::max(largest, 1e-9)), step_(step) {}
 
   void Add(const std::string& name, const std::vector<Bar>& bars, const std::string& label) {
     const int bar_height = kRow / static_cast<int>(bars.size() + 1);
@@ -81,7 +82,7 @@ class Chart {
 
   std::string Svg() const {
     return "<svg role=\"img\" width=\"" + std::to_string(kLeft + kWidth + 190) + "\" height=\"" +
-           std::to_string(y_ + 4) + "\">\n" + body_ + "</svg>\n";
+           std::to_string(y_ + kRow) + "\">\n" + Lines() + body_ + "</svg>\n";
   }
 
  private:
@@ -91,10 +92,25 @@ class Chart {
     return name.size() <= 36 ? name : "..." + name.substr(name.size() - 33);
   }
 
-  double largest_;
+  std::string Lines() const {
+    std::string lines;
+    const int count = step_ > 0 ? static_cast<int>(largest_ / step_) : 0;
+    for (int i = 1; i <= count; ++i) {
+      const double value = i * step_;
+      const std::string x = Fixed(kLeft + value / largest_ * kWidth, 1);
+      lines += "<line x1=\"" + x + "\" x2=\"" + x + "\" y1=\"0\" y2=\"" + std::to_string(y_) +
+               "\" stroke=\"#e2e8f0\"/><text x=\"" + x + "\" y=\"" + std::to_string(y_ + 13) +
+               "\" text-anchor=\"middle\">" + Fixed(value, 0) + "</text>\n";
+    }
+    return lines;
+  }
+
+  double largest_, step_;
   int y_ = 0;
   std::string body_;
 };
+
+constexpr double kGridDb = 10;
 
 std::string ErrorChart(const std::vector<LayerReport>& layers) {
   double largest = 0;
@@ -103,7 +119,7 @@ std::string ErrorChart(const std::vector<LayerReport>& layers) {
       if (!std::isnan(db)) largest = std::max(largest, db);
     }
   }
-  Chart chart(largest);
+  Chart chart(largest, kGridDb);
   for (const LayerReport& layer : layers) {
     if (std::isnan(layer.isolated_sqnr_db) && std::isnan(layer.cumulative_sqnr_db)) continue;
     const auto height = [](double db) { return std::isnan(db) ? 0 : db; };
@@ -120,7 +136,7 @@ std::string BytesChart(const std::vector<LayerReport>& layers) {
   for (const LayerReport& layer : layers) {
     largest = std::max({largest, layer.fp32_bytes, layer.bytes});
   }
-  Chart chart(static_cast<double>(largest));
+  Chart chart(static_cast<double>(largest), 0);
   for (const LayerReport& layer : layers) {
     if (layer.fp32_bytes == 0 && layer.bytes == 0) continue;
     chart.Add(layer.name,
@@ -155,11 +171,18 @@ std::string Summary(const ConvertReport& report) {
                      "</b>. " + std::to_string(report.operators) + " operators, " +
                      std::to_string(report.float_fallbacks) + " in float.";
   if (report.samples > 0) {
-    html += " On " + std::to_string(report.samples) + " samples the top-1 agreement with FP32 is " +
-            Fixed(100 * report.top1_agreement, 2) + " %, the output SQNR " +
-            Fixed(report.output_sqnr_db, 1) + " dB.";
+    html += " On " + std::to_string(report.samples) + " samples the output SQNR is " +
+            Fixed(report.output_sqnr_db, 1) + " dB";
+    if (!std::isnan(report.top1_agreement)) {
+      html += ", the top-1 agreement with FP32 " + Fixed(100 * report.top1_agreement, 2) + " %";
+    }
+    html += ".";
   }
-  return html + "</p>\n";
+  html += "</p>\n";
+  if (const std::string advice = Advice(report); !advice.empty()) {
+    html += "<p>" + Escape(advice) + "</p>\n";
+  }
+  return html;
 }
 
 }  // namespace

@@ -12,7 +12,11 @@ namespace lutra::converter {
 /// Layers with the largest isolated error first; identical and unmeasured ones last, in order.
 std::vector<LayerReport> RankedByError(std::vector<LayerReport> layers);
 
-/// The per-layer table, worst first, and the summary below it.
+/// Where the output SQNR is below 20 dB: one sentence that names the layers with the largest errors
+/// of their own, and what can be done. Else "".
+std::string Advice(const ConvertReport& report);
+
+/// The per-layer table, worst first, the summary below it, and the advice.
 std::string ConvertText(const ConvertReport& report);
 std::string CompareText(const CompareReport& report);
 

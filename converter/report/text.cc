@@ -9,6 +9,8 @@ namespace lutra::converter {
 namespace {
 
 constexpr size_t kWidestName = 44;
+constexpr double kGoodSqnrDb = 20;
+constexpr size_t kNamedLayers = 3;
 
 [[gnu::format(printf, 1, 2)]] std::string Format(const char* format, ...) {
   char line[1024];
@@ -37,6 +39,11 @@ size_t NameWidth(const std::vector<LayerReport>& layers) {
   return std::min(width, kWidestName);
 }
 
+// Rows that only bring a value into another format: their errors are those of the layers between.
+bool IsConversion(const LayerReport& layer) {
+  return layer.op == "Quantize" || layer.op == "Dequantize" || layer.op == "Requantize";
+}
+
 }  // namespace
 
 std::vector<LayerReport> RankedByError(std::vector<LayerReport> layers) {
@@ -46,6 +53,26 @@ std::vector<LayerReport> RankedByError(std::vector<LayerReport> layers) {
     return a_known && a.isolated_sqnr_db < b.isolated_sqnr_db;
   });
   return layers;
+}
+
+std::string Advice(const ConvertReport& report) {
+  if (!(report.output_sqnr_db < kGoodSqnrDb)) return "";
+  std::string worst, entries;
+  size_t named = 0;
+  for (const LayerReport& layer : RankedByError(report.layers)) {
+    if (std::isnan(layer.isolated_sqnr_db) || layer.scheme == "float32" || IsConversion(layer)) {
+      continue;
+    }
+    worst +=
+        (named == 0 ? "" : ", ") + layer.name + " (" + Decibels(layer.isolated_sqnr_db) + " dB)";
+    entries += (named == 0 ? "" : ", ") + std::string("{\"name\": \"") + layer.name +
+               "\", \"activations\": \"float\"}";
+    if (++named == kNamedLayers) break;
+  }
+  if (named == 0) return "";
+  return "The output SQNR is below 20 dB. The largest errors of their own: " + worst +
+         ". Keep these layers float with --recipe and {\"layers\": [" + entries +
+         "]}, or try another --calibrator.";
 }
 
 std::string ConvertText(const ConvertReport& report) {
@@ -73,10 +100,13 @@ std::string ConvertText(const ConvertReport& report) {
                      static_cast<double>(std::max<uint64_t>(report.output_bytes, 1)));
   text += Format("%zu operators, %zu in float\n", report.operators, report.float_fallbacks);
   if (report.samples > 0) {
-    text += Format("top-1 agreement with FP32 %s on %zu samples, output SQNR %s dB\n",
-                   Percent(report.top1_agreement).c_str(), report.samples,
-                   Decibels(report.output_sqnr_db).c_str());
+    const std::string sqnr = "output SQNR " + Decibels(report.output_sqnr_db) + " dB";
+    const std::string samples = " on " + std::to_string(report.samples) + " samples";
+    const std::string top1 = "top-1 agreement with FP32 " + Percent(report.top1_agreement);
+    text += std::isnan(report.top1_agreement) ? sqnr + samples : top1 + samples + ", " + sqnr;
+    text += "\n";
   }
+  if (const std::string advice = Advice(report); !advice.empty()) text += advice + "\n";
   return text;
 }
 

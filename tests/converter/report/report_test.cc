@@ -1,0 +1,101 @@
+// What the three forms of a report say of a small made-up conversion.
+#include "converter/report/report.h"
+
+#include <doctest/doctest.h>
+
+#include <limits>
+#include <nlohmann/json.hpp>
+
+namespace lutra::converter {
+namespace {
+
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
+LayerReport Layer(const std::string& name, const std::string& op, double isolated,
+                  const std::string& scheme = "int8") {
+  LayerReport layer;
+  layer.name = name;
+  layer.op = op;
+  layer.isolated_sqnr_db = isolated;
+  layer.cumulative_sqnr_db = isolated - 5;
+  layer.fp32_bytes = 4000;
+  layer.bytes = 1000;
+  layer.scheme = scheme;
+  layer.kernel_row = "avx2";
+  return layer;
+}
+
+ConvertReport Made() {
+  ConvertReport report;
+  report.fp32_bytes = 16000;
+  report.output_bytes = 4000;
+  report.operators = 6;
+  report.samples = 7;
+  report.top1_agreement = kNone;
+  report.output_sqnr_db = 12.5;
+  report.layers = {Layer("good", "Conv", 40),        Layer("bad", "Conv", 14.25),
+                   Layer("moved", "Reshape", kNone), Layer("value", "Requantize", 3),
+                   Layer("worse<", "Gemm", 9.5),     Layer("float", "Softmax", 1, "float32"),
+                   Layer("third", "Add", 20)};
+  return report;
+}
+
+}  // namespace
+
+TEST_CASE("a poor output is explained by the layers whose own errors are largest") {
+  ConvertReport report = Made();
+  const std::string advice = Advice(report);
+  CHECK(advice ==
+        "The output SQNR is below 20 dB. The largest errors of their own: worse< (9.5 dB), bad "
+        "(14.2 dB), third (20.0 dB). Keep these layers float with --recipe and {\"layers\": "
+        "[{\"name\": \"worse<\", \"activations\": \"float\"}, {\"name\": \"bad\", "
+        "\"activations\": \"float\"}, {\"name\": \"third\", \"activations\": \"float\"}]}, or try "
+        "another --calibrator.");
+  CHECK(ConvertText(report).ends_with("output SQNR 12.5 dB on 7 samples\n" + advice + "\n"));
+  report.output_sqnr_db = 20;
+  CHECK(Advice(report).empty());
+  report.output_sqnr_db = kNone;
+  CHECK(Advice(report).empty());
+}
+
+TEST_CASE("the table ranks by isolated error, and a classifier has its agreement") {
+  ConvertReport report = Made();
+  report.output_sqnr_db = 25;
+  report.top1_agreement = 0.5;
+  const std::string text = ConvertText(report);
+  size_t last = 0;
+  for (const char* name : {"\nfloat", "\nvalue", "\nworse<", "\nbad", "\nthird", "\ngood"}) {
+    CAPTURE(name);
+    const size_t at = text.find(name);
+    REQUIRE(at != std::string::npos);
+    CHECK(at > last);
+    last = at;
+  }
+  CHECK(text.find("\nmoved") > last);
+  CHECK(text.ends_with("top-1 agreement with FP32 50.00 % on 7 samples, output SQNR 25.0 dB\n"));
+}
+
+TEST_CASE("JSON has null for what was not measured") {
+  const nlohmann::json json = ConvertJson(Made());
+  CHECK(json["top1_agreement"].is_null());
+  CHECK(json["output_sqnr_db"] == 12.5);
+  CHECK(json["layers"][0]["name"] == "float");
+  CHECK(json["layers"][6]["name"] == "moved");
+  CHECK(json["layers"][6]["sqnr_db"].is_null());
+}
+
+TEST_CASE("the page escapes names, and its bars are as long as its numbers") {
+  const std::string html = ConvertHtml(Made(), "a<b");
+  CHECK(html.find("<title>a&lt;b</title>") != std::string::npos);
+  CHECK(html.find("worse<") == std::string::npos);
+  CHECK(html.find("worse&lt; (9.5 dB)") != std::string::npos);
+  CHECK(html.find("top-1") == std::string::npos);
+  // 520 units are 40 dB in one chart, 4000 bytes in the other.
+  for (const char* width :
+       {"width=\"520.0\"", "width=\"455.0\"", "width=\"123.5\"", "width=\"130.0\""}) {
+    CAPTURE(width);
+    CHECK(html.find(width) != std::string::npos);
+  }
+}
+
+}  // namespace lutra::converter
