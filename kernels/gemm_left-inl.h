@@ -3,7 +3,8 @@
 // Row m of the panel holds its k elements in order (kernel_h, kernel_w, channel), converted to the
 // form the dot primitive wants. A patch is copied in the longest contiguous pieces the image has:
 // kernel_w * channels where neither dilation nor a pixel stride lies between; what lies outside the
-// image is filled with the padding value. There is no branch per element.
+// image is filled with the padding value. There is no branch per element. Pieces of one or two
+// vectors (images of few channels) are copied as whole vectors, each over the end of the last.
 HWY_BEFORE_NAMESPACE();
 namespace lutra::kernels::LUTRA_ROW {
 namespace hn = hwy::HWY_NAMESPACE;
@@ -12,7 +13,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 constexpr size_t kCopySlack = HWY_LANES(int8_t);
 
 /// Copies n elements of T to the panel as kernel operand L = T + offset. Reads nothing at or beyond
-/// `end`; may write up to kCopySlack elements past the n.
+/// `end`; may write up to kCopySlack elements past the n. CopyVector: s8 only, kVector elements.
 struct PlainCopy {  ///< float, and s8 as it is
   template <typename T>
   static HWY_INLINE void Copy(const T* from, size_t n, const T* /*end*/, T* to) {
@@ -21,6 +22,11 @@ struct PlainCopy {  ///< float, and s8 as it is
   template <typename T>
   static HWY_INLINE T Convert(T value) {
     return value;
+  }
+  static constexpr size_t kVector = HWY_LANES(int8_t);
+  static HWY_INLINE void CopyVector(const int8_t* from, int8_t* to) {
+    const hn::ScalableTag<int8_t> d;
+    hn::StoreU(hn::LoadU(d, from), d, to);
   }
 };
 
@@ -34,6 +40,12 @@ struct FlipCopy {  ///< s8 -> u8 with 128 added
       hn::StoreU(hn::Xor(v, sign), d, to + i);
     }
     for (; i < n; ++i) to[i] = Convert(from[i]);
+  }
+  static constexpr size_t kVector = HWY_LANES(uint8_t);
+  static HWY_INLINE void CopyVector(const int8_t* from, uint8_t* to) {
+    const hn::ScalableTag<uint8_t> d;
+    const auto v = hn::LoadU(d, reinterpret_cast<const uint8_t*>(from));
+    hn::StoreU(hn::Xor(v, hn::Set(d, uint8_t{0x80})), d, to);
   }
   static HWY_INLINE uint8_t Convert(int8_t value) {
     return static_cast<uint8_t>(static_cast<uint8_t>(value) ^ 0x80U);
@@ -51,6 +63,11 @@ struct WidenCopy {  ///< s8 -> s16
     for (; i < n; ++i) to[i] = from[i];
   }
   static HWY_INLINE int16_t Convert(int8_t value) { return value; }
+  static constexpr size_t kVector = HWY_LANES(int16_t);
+  static HWY_INLINE void CopyVector(const int8_t* from, int16_t* to) {
+    const hn::ScalableTag<int16_t> d;
+    hn::StoreU(hn::PromoteTo(d, hn::LoadU(hn::Rebind<int8_t, decltype(d)>(), from)), d, to);
+  }
 };
 
 /// One past the last element of the left operand that may be read.
@@ -101,6 +118,45 @@ HWY_INLINE void PackPatch(const Window& w, size_t channels, const T* image, cons
   }
 }
 
+/// Patches wholly inside the image whose rows of the window are short contiguous runs.
+template <typename Copier, typename T, typename L>
+class ShortRuns {
+ public:
+  ShortRuns(const Window& w, size_t channels, const T* end)
+      : w_(w),
+        run_(static_cast<size_t>(w.kernel_w) * channels),
+        row_step_(static_cast<size_t>(w.in_w) * w.in_pixel_stride),
+        end_(end),
+        possible_(sizeof(T) == 1 && w.dilation_h == 1 && w.dilation_w == 1 &&
+                  w.in_pixel_stride == channels && run_ <= 2 * Copier::kVector) {}
+
+  /// As PackPatch; false if the patch is none of these. Writes up to a vector too far.
+  HWY_INLINE bool Pack(const T* image, int32_t y0, int32_t x0, L* to) const {
+    if constexpr (sizeof(T) == 1) {
+      if (!possible_ || y0 < 0 || x0 < 0 || y0 + w_.kernel_h > w_.in_h ||
+          x0 + w_.kernel_w > w_.in_w) {
+        return false;
+      }
+      const T* from = image + static_cast<size_t>(y0) * row_step_ +
+                      static_cast<size_t>(x0) * w_.in_pixel_stride;
+      const size_t rows = static_cast<size_t>(w_.kernel_h);
+      if (from + (rows - 1) * row_step_ + 2 * Copier::kVector > end_) return false;
+      for (size_t row = 0; row < rows; ++row, from += row_step_, to += run_) {
+        Copier::CopyVector(from, to);
+        if (run_ > Copier::kVector) Copier::CopyVector(from + Copier::kVector, to + Copier::kVector);
+      }
+      return true;
+    }
+    return false;
+  }
+
+ private:
+  const Window w_;
+  const size_t run_, row_step_;
+  const T* const end_;
+  const bool possible_;
+};
+
 /// Packs rows [m_begin, m_end) of one group to `panel`, rows `stride` elements apart, and clears
 /// what a row has between k and k_padded. Rows are written in order, each up to kCopySlack
 /// elements too far.
@@ -133,9 +189,13 @@ void PackPatches(const GemmProblem& p, const T* left, const Task& task, size_t k
   const T* image = left + task.m_begin / out_pixels * image_size + task.group * p.channels;
   auto y = static_cast<int32_t>(task.m_begin % out_pixels / out_w);
   auto x = static_cast<int32_t>(task.m_begin % out_w);
+  const ShortRuns<Copier, T, L> short_runs(w, channels, end);
   for (size_t m = task.m_begin; m < task.m_end; ++m) {
-    PackPatch<Copier>(w, channels, image, end, y * w.stride_h - w.pad_top,
-                      x * w.stride_w - w.pad_left, Copier::Convert(padding), panel);
+    const int32_t y0 = y * w.stride_h - w.pad_top;
+    const int32_t x0 = x * w.stride_w - w.pad_left;
+    if (!short_runs.Pack(image, y0, x0, panel)) {
+      PackPatch<Copier>(w, channels, image, end, y0, x0, Copier::Convert(padding), panel);
+    }
     for (size_t k = row_elements; k < k_padded; ++k) panel[k] = L{0};
     panel += stride;
     if (++x == w.out_w) {

@@ -90,9 +90,9 @@ HWY_INLINE hn::Vec<D> FoldWindow(D d, const PoolWindow<T>& window, size_t channe
   return sum;
 }
 
-inline void MaxPoolInt(const PoolProblem& p, const int8_t* in, int8_t* out, size_t row_begin,
-                       size_t row_end) {
-  using D = hn::ScalableTag<int8_t>;
+template <class D>
+void MaxPoolBlocks(const PoolProblem& p, const int8_t* in, int8_t* out, size_t row_begin,
+                   size_t row_end) {
   using V = hn::Vec<D>;
   const D d;
   const V lo = hn::Set(d, static_cast<int8_t>(p.output.lo));
@@ -105,6 +105,18 @@ inline void MaxPoolInt(const PoolProblem& p, const int8_t* in, int8_t* out, size
     });
   };
   ForEachPoolWindow(p, in, out, row_begin, row_end, pixel);
+}
+
+/// By blocks of the largest size that the channels fill, or the smallest.
+inline void MaxPoolInt(const PoolProblem& p, const int8_t* in, int8_t* out, size_t row_begin,
+                       size_t row_end) {
+  using Full = hn::ScalableTag<int8_t>;
+  using Small = hn::CappedTag<int8_t, 16>;
+  if (p.channels >= hn::MaxLanes(Full())) {
+    MaxPoolBlocks<Full>(p, in, out, row_begin, row_end);
+  } else {
+    MaxPoolBlocks<Small>(p, in, out, row_begin, row_end);
+  }
 }
 
 inline void MaxPoolFloat(const PoolProblem& p, const float* in, float* out, size_t row_begin,
