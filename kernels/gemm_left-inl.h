@@ -143,7 +143,8 @@ class ShortRuns {
       if (from + (rows - 1) * row_step_ + 2 * Copier::kVector > end_) return false;
       for (size_t row = 0; row < rows; ++row, from += row_step_, to += run_) {
         Copier::CopyVector(from, to);
-        if (run_ > Copier::kVector) Copier::CopyVector(from + Copier::kVector, to + Copier::kVector);
+        if (run_ > Copier::kVector)
+          Copier::CopyVector(from + Copier::kVector, to + Copier::kVector);
       }
       return true;
     }
