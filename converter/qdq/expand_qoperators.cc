@@ -110,16 +110,22 @@ class Expander {
       inputs.push_back(DequantizeBias(node, signature));
     }
     const std::string& output = node.outputs[0];
-    Node& real = Add(std::string(signature.op), inputs, output);
-    real.attributes = node.attributes;
-    if (node.op == "QLinearSoftmax") real.attributes.erase("opset");
+    const std::string scale = node.Input(signature.scale);
+    const std::string zero_point = node.Input(signature.zero_point);
+    // An output of the graph keeps its name for what is dequantized in the end.
+    const bool is_output = graph_.IsOutput(output) && !scale.empty();
+    const std::string real = is_output ? graph_.FreshName(output + "_float") : output;
     graph_.values.erase(output);
-    if (node.Input(signature.scale).empty()) return;  // QGemm may leave its result in float
+    graph_.values[real] = {};
+    Node& computed = Add(std::string(signature.op), inputs, real);
+    computed.attributes = node.attributes;
+    if (node.op == "QLinearSoftmax") computed.attributes.erase("opset");
+    if (scale.empty()) return;  // QGemm may leave its result in float
     const std::string quantized = graph_.FreshName(output + "_quantized");
     graph_.values[quantized] = {};
     quantized_[output] = quantized;
-    Add("QuantizeLinear", {output, node.Input(signature.scale), node.Input(signature.zero_point)},
-        quantized);
+    Add("QuantizeLinear", {real, scale, zero_point}, quantized);
+    if (is_output) Add("DequantizeLinear", {quantized, scale, zero_point}, output);
   }
 
   Graph& graph_;

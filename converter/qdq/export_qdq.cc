@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "converter/error.h"
+#include "converter/graph/half.h"
+#include "converter/qdq/composites.h"
+#include "converter/qdq/linear_order.h"
 #include "converter/qdq/proto.h"
 #include "converter/quantize/layer_name.h"
 #include "converter/quantize/operators.h"
@@ -19,8 +23,16 @@ constexpr int32_t kToUnsigned = 128;
 class Exporter {
  public:
   Exporter(const Graph& fused, const Graph& optimized, const Quantization& quantization)
-      : graph_(fused), quantization_(quantization), out_(*model_.mutable_graph()) {
-    for (const Node& node : optimized.nodes) label_of_[LayerName(optimized, node)] = node.Label();
+      : graph_(fused),
+        quantization_(quantization),
+        out_(*model_.mutable_graph()),
+        order_(LinearOrder(fused)) {
+    for (const Node& node : optimized.nodes) {
+      label_of_[{node.op, node.Label()}] = node.Label();
+      label_of_.emplace(std::pair(node.op, LayerName(optimized, node)), node.Label());
+    }
+    for (const auto& [name, info] : fused.values) taken_.insert(name);
+    for (const auto& [name, tensor] : fused.initializers) taken_.insert(name);
   }
 
   std::string Run() {
@@ -34,6 +46,10 @@ class Exporter {
     for (const std::string& input : graph_.inputs) {
       AddValueInfo(*out_.add_input(), input, Dims(input));
       float_name_[input] = input;
+      // Quantized where it comes in, for all its readers, as soon as one computes in integers.
+      const bool quantized = std::ranges::any_of(
+          graph_.Consumers(input), [&](size_t i) { return IsInteger(graph_.nodes[i]); });
+      if (quantized && Params(input) != nullptr) made_by_integer_.insert(input);
     }
     std::string problems;
     for (const Node& node : graph_.nodes) {
@@ -41,6 +57,7 @@ class Exporter {
         Export(node);
       } catch (const Error& error) {
         problems += (problems.empty() ? "" : "; ") + std::string(error.what());
+        for (const std::string& output : node.outputs) float_name_.emplace(output, output);
       }
     }
     if (!problems.empty()) throw Error("--emit-qdq: " + problems);
@@ -76,37 +93,51 @@ class Exporter {
     return found == params_.end() ? nullptr : &found->second;
   }
 
+  // Of the same node in the optimized graph; null when that does without it.
+  const std::string* LabelOf(const Node& node) const {
+    const auto found = label_of_.find({node.op, node.Label()});
+    return found == label_of_.end() ? nullptr : &found->second;
+  }
+
   bool IsInteger(const Node& node) const {
-    const auto label = label_of_.find(node.Label());
-    if (label != label_of_.end()) return quantization_.integer_nodes.contains(label->second);
+    if (const std::string* label = LabelOf(node)) {
+      return quantization_.integer_nodes.contains(*label);
+    }
     return IntegerFormOf(graph_, node).form == IntegerForm::passive && Params(node.inputs[0]);
   }
 
-  // Scale and zero point initializers of a value, shared by its Quantize and Dequantize.
-  std::vector<std::string> ParameterNames(const std::string& value, const QuantParams& params) {
-    const std::string scale = value + "_scale", zero_point = value + "_zero_point";
-    if (written_params_.insert(value).second) {
-      AddScalar(out_, scale, params.scale);
-      AddIntegers<uint8_t>(out_, zero_point, DataType::uint8, {},
-                           {static_cast<uint8_t>(params.zero_point + kToUnsigned)});
+  // A name that neither the network nor anything written so far has.
+  std::string Fresh(const std::string& stem) {
+    std::string name = stem;
+    for (size_t number = 1; !taken_.insert(name).second; ++number) {
+      name = stem + "_" + std::to_string(number);
     }
-    return {scale, zero_point};
+    return name;
+  }
+
+  // Scale and zero point initializers of a value.
+  std::vector<std::string> AddParameters(const std::string& value, const QuantParams& params) {
+    const auto zero_point = static_cast<uint8_t>(params.zero_point + kToUnsigned);
+    return {AddScalar(out_, Fresh(value + "_scale"), params.scale),
+            AddIntegers<uint8_t>(out_, Fresh(value + "_zero_point"), DataType::uint8, {},
+                                 {zero_point})};
   }
 
   // The float name under which a node reads the value: through Quantize and Dequantize when an
   // integer node reads it or made it, straight for others.
   std::string Read(const std::string& value, bool integer) {
     if (value.empty()) return "";
-    if (const auto done = dequantized_.find(value); done != dequantized_.end()) return done->second;
-    const QuantParams* params = Params(value);
     if (graph_.Constant(value) != nullptr) return integer ? ReadConstant(value) : Constant(value);
-    const bool made_by_integer = made_by_integer_.contains(value);
-    if (params == nullptr || (!integer && !made_by_integer)) return float_name_.at(value);
-    const std::vector<std::string> names = ParameterNames(value, *params);
-    const std::string quantized = value + "_quantized";
+    const QuantParams* params = Params(value);
+    if (params == nullptr || (!integer && !made_by_integer_.contains(value))) {
+      return float_name_.at(value);
+    }
+    if (const auto done = dequantized_.find(value); done != dequantized_.end()) return done->second;
+    const std::vector<std::string> names = AddParameters(value, *params);
+    const std::string quantized = Fresh(value + "_quantized");
     AddNode(out_, "QuantizeLinear", {float_name_.at(value), names[0], names[1]}, quantized);
     const bool takes_name = float_name_.at(value) != value;
-    const std::string real = takes_name ? value : value + "_dequantized";
+    const std::string real = takes_name ? value : Fresh(value + "_dequantized");
     AddNode(out_, "DequantizeLinear", {quantized, names[0], names[1]}, real);
     return dequantized_[value] = real;
   }
@@ -120,122 +151,183 @@ class Exporter {
   std::string ReadConstant(const std::string& value) {
     const Tensor& constant = *graph_.Constant(value);
     if (!IsFloating(constant.type())) return Constant(value);
-    const std::vector<float> reals = constant.ToFloats();
+    if (const auto done = dequantized_.find(value); done != dequantized_.end()) return done->second;
+    return dequantized_[value] = AddConstant(value, constant.dims(), constant.ToFloats());
+  }
+
+  std::string AddConstant(const std::string& stem, const std::vector<int64_t>& dims,
+                          const std::vector<float>& reals) {
     const QuantParams params = ParamsOf(RangeOf(reals));
     std::vector<uint8_t> integers;
     for (const float x : reals) {
       integers.push_back(
           static_cast<uint8_t>(QuantizeValue(static_cast<double>(x), params) + kToUnsigned));
     }
-    const std::vector<std::string> names = ParameterNames(value, params);
-    AddIntegers(out_, value + "_quantized", DataType::uint8, constant.dims(), integers);
-    AddNode(out_, "DequantizeLinear", {value + "_quantized", names[0], names[1]}, value);
-    return dequantized_[value] = value;
+    const std::vector<std::string> names = AddParameters(stem, params);
+    const std::string quantized =
+        AddIntegers(out_, Fresh(stem + "_quantized"), DataType::uint8, dims, integers);
+    const std::string real = Fresh(stem + "_dequantized");
+    AddNode(out_, "DequantizeLinear", {quantized, names[0], names[1]}, real);
+    return real;
   }
 
   void Export(const Node& node) {
     const bool integer = IsInteger(node);
-    std::vector<std::string> inputs;
-    const bool weights =
-        integer && HasWeights(graph_, node) && WhyNoWeightMatrix(graph_, node).empty();
+    const bool weights = HasWeights(graph_, node) && WhyNoWeightMatrix(graph_, node).empty() &&
+                         (integer || WeightsOf(node) != nullptr || HasHalfWeights(node));
     const std::vector<std::string> activations = ActivationInputs(graph_, node);
-    const bool arithmetic = IntegerFormOf(graph_, node).form == IntegerForm::compute;
+    const bool arithmetic = integer && IntegerFormOf(graph_, node).form == IntegerForm::compute;
+    const bool operands = arithmetic && (node.op == "Add" || node.op == "Sub" || node.op == "Mul" ||
+                                         node.op == "MatMul");
+    std::vector<std::string> inputs;
     for (size_t i = 0; i < node.inputs.size() && !(weights && i > 0); ++i) {
       const std::string& input = node.inputs[i];
-      const bool operand = std::ranges::find(activations, input) != activations.end() ||
-                           (arithmetic && (node.op == "Add" || node.op == "Sub" ||
-                                           node.op == "Mul" || node.op == "MatMul"));
-      inputs.push_back(Read(input, integer && operand));
+      const bool activation = std::ranges::find(activations, input) != activations.end();
+      inputs.push_back(Read(input, integer && (activation || operands)));
     }
-    if (weights) AddWeights(node, inputs);
+    Node written = node;
+    if (arithmetic && node.op == "Div") {
+      // Executed as a product with the reciprocals.
+      const Tensor& divisor = *graph_.Constant(node.inputs[1]);
+      std::vector<float> factors = divisor.ToFloats();
+      for (float& factor : factors) factor = 1 / factor;
+      inputs[1] = AddConstant(node.Label() + "_factor", divisor.dims(), factors);
+      written.op = "Mul";
+    }
+    std::string bias;
+    if (weights) {
+      inputs.push_back(AddWeights(node));
+      bias = AddBias(node, integer);
+      if (!bias.empty() && node.op != "MatMul") inputs.push_back(std::exchange(bias, ""));
+    }
     for (const std::string& output : node.outputs) {
       if (!output.empty() && integer && Params(output)) made_by_integer_.insert(output);
     }
-    Compute(node, std::move(inputs), integer);
+    Compute(written, std::move(inputs), bias, integer);
   }
 
-  void AddWeights(const Node& node, std::vector<std::string>& inputs) {
-    const std::string& label = label_of_.at(node.Label());
-    const QuantizedWeights& quantized = quantization_.weights.at(label);
-    const bool asymmetric =
-        std::ranges::any_of(quantized.zero_point, [](int8_t z) { return z != 0; });
-    if (asymmetric) {
-      throw Error("node '" + node.Label() + "': asymmetric weights have no form in QDQ; convert " +
-                  "it with symmetric ones");
-    }
-    const Tensor& weights = *graph_.Constant(node.inputs[1]);
-    const WeightMatrix matrix = ReadWeightMatrix(graph_, node);
+  const QuantizedWeights* WeightsOf(const Node& node) const {
+    const std::string* label = LabelOf(node);
+    if (label == nullptr) return nullptr;
+    const auto found = quantization_.weights.find(*label);
+    return found == quantization_.weights.end() ? nullptr : &found->second;
+  }
+
+  bool HasHalfWeights(const Node& node) const {
+    const std::string* label = LabelOf(node);
+    return label != nullptr && quantization_.schemes.at(*label).weights == WeightType::fp16;
+  }
+
+  // Name of the operand: integers and a Dequantize along the output channels, or fp16's values.
+  std::string AddWeights(const Node& node) {
+    const std::vector<int64_t>& dims = graph_.Constant(node.inputs[1])->dims();
     const std::vector<size_t> order = WeightMatrixOrder(graph_, node);
+    const std::string stem = node.Label() + "_weight";
+    const QuantizedWeights* quantized = WeightsOf(node);
+    if (quantized == nullptr) {
+      const WeightMatrix matrix = ReadWeightMatrix(graph_, node);
+      std::vector<float> halves(order.size());
+      for (size_t i = 0; i < order.size(); ++i) {
+        halves[order[i]] = ToFloat(ToFloat16(static_cast<double>(matrix.values[i])));
+      }
+      return AddTensor(out_, Fresh(stem), Tensor::Of(dims, std::move(halves)));
+    }
+    CheckWeights(node, *quantized);
+    // The layout pass may have put the elements of a flattened tensor, and with them the weights'
+    // columns, into another order.
+    const auto moved = order_.find(*LabelOf(node));
     std::vector<int8_t> integers(order.size());
     for (size_t i = 0; i < order.size(); ++i) {
-      const float q = matrix.values[i] / quantized.scale[i / matrix.k];
-      integers[order[i]] = static_cast<int8_t>(std::nearbyint(std::clamp(q, -128.0F, 127.0F)));
+      const size_t row = i / quantized->k, column = i % quantized->k;
+      const size_t from = moved == order_.end() ? column : moved->second[column];
+      integers[order[row * quantized->k + from]] = quantized->values[i];
     }
-    const auto n = static_cast<int64_t>(matrix.n);
     const int64_t axis = node.op == "Conv" || node.Int("transB", 0) != 0 ? 0 : 1;
-    const std::string stem = node.Label() + "_weight";
-    const auto dequantize = [&](const std::string& name, int64_t along) {
-      onnx::NodeProto& proto =
-          AddNode(out_, "DequantizeLinear",
-                  {name + "_quantized", name + "_scale", name + "_zero_point"}, name);
-      AddAttribute(proto, "axis", along);
-      inputs.push_back(name);
-    };
-    AddIntegers(out_, stem + "_quantized", DataType::int8, weights.dims(), integers);
-    AddTensor(out_, stem + "_scale", Tensor::Of({n}, quantized.scale));
-    AddIntegers(out_, stem + "_zero_point", DataType::int8, {n}, std::vector<int8_t>(matrix.n, 0));
-    dequantize(stem, axis);
-    const std::vector<int32_t>& bias = quantization_.bias.at(label);
-    if (!matrix.has_bias && std::ranges::count(bias, 0) == n) return;
-    if (node.op == "MatMul") throw Error("node '" + node.Label() + "': a MatMul with bias");
-    const std::string bias_stem = node.Label() + "_bias";
-    std::vector<float> scales;
-    for (const float scale : quantized.scale) {
-      scales.push_back(scale * Params(node.inputs[0])->scale);
+    return AddDequantized(stem, DataType::int8, dims, integers, quantized->scale, axis);
+  }
+
+  void CheckWeights(const Node& node, const QuantizedWeights& quantized) const {
+    if (std::ranges::any_of(quantized.zero_point, [](int8_t z) { return z != 0; })) {
+      throw Error("node '" + node.Label() + "': asymmetric weights are not exported; convert it " +
+                  "with symmetric ones");
     }
-    AddIntegers(out_, bias_stem + "_quantized", DataType::int32, {n}, bias);
-    AddTensor(out_, bias_stem + "_scale", Tensor::Of({n}, scales));
-    AddIntegers(out_, bias_stem + "_zero_point", DataType::int32, {n},
-                std::vector<int32_t>(matrix.n, 0));
-    dequantize(bias_stem, 0);
+    const std::string& label = *LabelOf(node);
+    const LayerScheme& scheme = quantization_.schemes.at(label);
+    if (!quantization_.integer_nodes.contains(label) && node.op != "Conv" &&
+        scheme.activations == ActivationType::dynamic) {
+      throw Error("node '" + node.Label() + "': dynamic activations (a scale for each row) have " +
+                  "no form in QDQ; convert it with --activations int8");
+    }
+  }
+
+  // Name of the bias as the node adds it, "" for none.
+  std::string AddBias(const Node& node, bool integer) {
+    const std::string stem = node.Label() + "_bias";
+    if (!integer) {
+      const WeightMatrix matrix = ReadWeightMatrix(graph_, node);
+      if (!matrix.has_bias) return "";
+      const auto n = static_cast<int64_t>(matrix.n);
+      return AddTensor(out_, Fresh(stem), Tensor::Of({n}, matrix.bias));
+    }
+    const std::vector<int32_t>& bias = quantization_.bias.at(*LabelOf(node));
+    const auto n = static_cast<int64_t>(bias.size());
+    if (node.Input(2).empty() && std::ranges::count(bias, 0) == n) return "";
+    std::vector<float> scales = WeightsOf(node)->scale;
+    for (float& scale : scales) scale *= Params(node.inputs[0])->scale;
+    return AddDequantized(stem, DataType::int32, {n}, bias, scales, 0);
+  }
+
+  template <typename T>
+  std::string AddDequantized(const std::string& stem, DataType type,
+                             const std::vector<int64_t>& dims, const std::vector<T>& integers,
+                             const std::vector<float>& scales, int64_t axis) {
+    const auto n = static_cast<int64_t>(scales.size());
+    const std::vector<std::string> inputs = {
+        AddIntegers(out_, Fresh(stem + "_quantized"), type, dims, integers),
+        AddTensor(out_, Fresh(stem + "_scale"), Tensor::Of({n}, scales)),
+        AddIntegers(out_, Fresh(stem + "_zero_point"), type, {n}, std::vector<T>(scales.size()))};
+    const std::string real = Fresh(stem);
+    AddAttribute(AddNode(out_, "DequantizeLinear", inputs, real), "axis", axis);
+    return real;
   }
 
   // Where the node's own result goes: behind it come a clamp and a Quantize.
-  std::string RawName(const std::string& value, bool clamped, bool quantized) const {
-    if (clamped) return value + "_unclamped";
+  std::string RawName(const std::string& value, bool more, bool quantized) {
+    if (more) return Fresh(value + "_raw");
     // The name of an output of the graph is for what comes out in the end.
-    return quantized && graph_.IsOutput(value) ? value + "_float" : value;
+    return quantized && graph_.IsOutput(value) ? Fresh(value + "_float") : value;
   }
 
-  void Compute(const Node& node, std::vector<std::string> inputs, bool integer) {
+  // `bias`: to be added behind the node, or "".
+  void Compute(const Node& node, std::vector<std::string> inputs, const std::string& bias,
+               bool integer) {
     const std::string& output = node.outputs[0];
     const bool quantized = integer && Params(output) != nullptr;
-    const std::string raw = RawName(output, node.clamp.has_value(), quantized);
-    if (node.op == "Silu") {
-      AddNode(out_, "Sigmoid", inputs, output + "_gate");
-      AddNode(out_, "Mul", {inputs[0], output + "_gate"}, raw);
-    } else if (node.op == "HardSwish") {
-      auto& gate = AddNode(out_, "HardSigmoid", inputs, output + "_gate");
-      AddAttribute(gate, "alpha", 1.0F / 6);
-      AddAttribute(gate, "beta", 0.5F);
-      AddNode(out_, "Mul", {inputs[0], output + "_gate"}, raw);
+    std::string raw = RawName(output, node.clamp.has_value() || !bias.empty(), quantized);
+    if (IsComposite(node)) {
+      const auto fresh = [this](const std::string& stem) { return Fresh(stem); };
+      AddComposite(node, inputs[0], raw, fresh, out_);
     } else {
       CheckExpressible(node);
       onnx::NodeProto& proto = AddNode(out_, node.op, inputs, raw);
       for (size_t i = 1; i < node.outputs.size(); ++i) {
         const bool also = integer && Params(node.outputs[i]) != nullptr;
-        proto.add_output(RawName(node.outputs[i], false, also));
-        float_name_[node.outputs[i]] = RawName(node.outputs[i], false, also);
+        const std::string name = RawName(node.outputs[i], false, also);
+        proto.add_output(name);
+        float_name_[node.outputs[i]] = name;
       }
       AddAttributes(node, proto);
+    }
+    if (!bias.empty()) {
+      const std::string sum = RawName(output, node.clamp.has_value(), quantized);
+      AddNode(out_, "Add", {std::exchange(raw, sum), bias}, sum);
     }
     float_name_[output] = raw;
     if (node.clamp) AddClamp(node, raw, quantized);
   }
 
   static void CheckExpressible(const Node& node) {
-    static const std::set<std::string_view> kLater = {"Gelu", "Mish", "LayerNormalization",
-                                                      "GroupNormalization"};
+    static const std::set<std::string_view> kLater = {"LayerNormalization", "GroupNormalization"};
     if (!node.domain.empty() || kLater.contains(node.op)) {
       throw Error("node '" + node.Label() + "' (" + node.op + ") has no form in opset 13");
     }
@@ -248,7 +340,9 @@ class Exporter {
     static const std::set<std::string_view> kLater = {"num_outputs", "antialias",
                                                       "keep_aspect_ratio_policy",
                                                       "noop_with_empty_axes", "allowzero"};
-    const bool folded = HasWeights(graph_, node) && node.op == "Gemm";
+    // Gemm's factors are in the integers.
+    const bool folded = node.op == "Gemm" && HasWeights(graph_, node) &&
+                        (WeightsOf(node) != nullptr || HasHalfWeights(node));
     for (const auto& [name, value] : node.attributes) {
       if (kLater.contains(name) || (folded && (name == "alpha" || name == "beta"))) continue;
       AddAttribute(proto, name, value);
@@ -268,7 +362,7 @@ class Exporter {
       AddNode(out_, "Relu", {raw}, name);
     } else {
       const auto limit = [&](const char* which, float value) {
-        return std::isinf(value) ? "" : AddScalar(out_, output + which, value);
+        return std::isinf(value) ? "" : AddScalar(out_, Fresh(output + which), value);
       };
       const std::string low = limit("_min", node.clamp->lo);
       const std::string high = limit("_max", node.clamp->hi);
@@ -284,10 +378,12 @@ class Exporter {
   const Quantization& quantization_;
   onnx::ModelProto model_;
   onnx::GraphProto& out_;
-  std::map<std::string, std::string> label_of_;  // layer name -> label in the optimized graph
+  const std::map<std::string, std::vector<size_t>> order_;
+  // Operator and label or layer name -> label in the optimized graph.
+  std::map<std::pair<std::string, std::string>, std::string> label_of_;
   std::map<std::string, QuantParams> params_;
   std::map<std::string, std::string> float_name_, dequantized_;
-  std::set<std::string> written_params_, written_constants_, made_by_integer_;
+  std::set<std::string> written_constants_, made_by_integer_, taken_;
 };
 
 }  // namespace

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
+#include <set>
 
 #include "converter/error.h"
 #include "converter/passes/passes.h"
+#include "converter/qdq/constants.h"
 #include "converter/qdq/expand_qoperators.h"
 #include "converter/quantize/formats.h"
 #include "converter/quantize/operators.h"
@@ -15,18 +16,6 @@
 namespace lutra::converter {
 namespace {
 
-constexpr const char* kRecord = "lutra_weights";  // node attribute: name in Records
-
-// A constant that was integers: what they were.
-struct Record {
-  std::vector<float> scale;
-  std::vector<int32_t> zero_point;  // of int8 values
-  int64_t axis = 0;
-  std::vector<int32_t> integers;  // of int32 (biases) only, in the tensor's order
-};
-
-using Records = std::map<std::string, Record>;
-
 [[noreturn]] void Fail(const Node& node, const std::string& why) {
   throw Error("node '" + node.Label() + "' (" + node.op + "): " + why);
 }
@@ -34,83 +23,10 @@ using Records = std::map<std::string, Record>;
 bool IsQuantize(const Node& node) { return node.op == "QuantizeLinear"; }
 bool IsDequantize(const Node& node) { return node.op == "DequantizeLinear"; }
 
-std::vector<float> Scales(const Graph& graph, const Node& node) {
-  const Tensor* scale = graph.Constant(node.Input(1));
-  if (scale == nullptr || scale->elements() == 0) Fail(node, "its scale is no constant");
-  return scale->ToFloats();
-}
-
-// Zero points of int8 values: uint8 is shifted by 128.
-std::vector<int32_t> ZeroPoints(const Graph& graph, const Node& node, size_t count) {
-  const Tensor* zero_point = graph.Constant(node.Input(2));
-  if (zero_point == nullptr) {
-    if (!node.Input(2).empty()) Fail(node, "its zero point is no constant");
-    // Without a zero point QuantizeLinear writes uint8; DequantizeLinear takes its input's type.
-    const ValueInfo* info = graph.Info(node.Input(0));
-    const Tensor* constant = graph.Constant(node.Input(0));
-    const DataType type = constant ? constant->type() : info ? info->type : DataType::undefined;
-    const bool is_unsigned = IsQuantize(node) || type == DataType::uint8;
-    return std::vector<int32_t>(count, is_unsigned ? -128 : 0);
-  }
-  if (zero_point->type() != DataType::uint8 && zero_point->type() != DataType::int8 &&
-      zero_point->type() != DataType::int32) {
-    Fail(node, "quantizes to " + std::string(DataTypeName(zero_point->type())) +
-                   "; int8 and uint8 are executed");
-  }
-  const int32_t shift = zero_point->type() == DataType::uint8 ? 128 : 0;
-  std::vector<int32_t> result;
-  for (const int64_t z : zero_point->ToInts()) result.push_back(static_cast<int32_t>(z) - shift);
-  if (result.size() == 1) result.resize(count, result[0]);
-  if (result.size() != count) Fail(node, "has other numbers of scales and zero points");
-  return result;
-}
-
 QuantParams ActivationParams(const Graph& graph, const Node& node) {
-  const std::vector<float> scales = Scales(graph, node);
+  const std::vector<float> scales = ScalesOf(graph, node);
   if (scales.size() != 1) Fail(node, "activations with a scale per channel are not executed");
-  if (!std::isnormal(scales[0]) || scales[0] <= 0) Fail(node, "its scale is not a positive number");
-  return {scales[0], ZeroPoints(graph, node, 1)[0]};
-}
-
-// DequantizeLinear of constants -> float initializers of the same name.
-Records TakeConstants(Graph& graph) {
-  Records records;
-  std::vector<Node> kept;
-  for (Node& node : graph.nodes) {
-    const Tensor* constant = IsDequantize(node) ? graph.Constant(node.Input(0)) : nullptr;
-    if (constant == nullptr) {
-      kept.push_back(std::move(node));
-      continue;
-    }
-    Record record;
-    record.scale = Scales(graph, node);
-    const bool is_unsigned = constant->type() == DataType::uint8;
-    record.zero_point = constant->type() == DataType::int32
-                            ? std::vector<int32_t>(record.scale.size(), 0)
-                            : ZeroPoints(graph, node, record.scale.size());
-    record.axis = node.Int("axis", 1);
-    if (record.axis < 0) record.axis += static_cast<int64_t>(constant->rank());
-    size_t inner = 1;
-    for (size_t d = static_cast<size_t>(record.axis) + 1; d < constant->rank(); ++d) {
-      inner *= static_cast<size_t>(constant->dims()[d]);
-    }
-    std::vector<float> real;
-    const std::vector<int64_t> integers = constant->ToInts();
-    for (size_t i = 0; i < integers.size(); ++i) {
-      const size_t channel = record.scale.size() == 1 ? 0 : i / inner % record.scale.size();
-      const int64_t q = integers[i] - (is_unsigned ? 128 : 0) - record.zero_point[channel];
-      real.push_back(static_cast<float>(q) * record.scale[channel]);
-      if (constant->type() == DataType::int32) {
-        record.integers.push_back(static_cast<int32_t>(integers[i]));
-      }
-    }
-    const std::vector<int64_t> dims = constant->dims();
-    graph.initializers[node.outputs[0]] = Tensor::Of(dims, std::move(real));
-    graph.values[node.outputs[0]] = {DataType::float32, dims};
-    records[node.outputs[0]] = std::move(record);
-  }
-  graph.nodes = std::move(kept);
-  return records;
+  return {scales[0], ZeroPointsOf(graph, node, 1)[0]};
 }
 
 // A node of its own for a second format or name; unlike Identity it outlives the passes.
@@ -120,6 +36,19 @@ Node MakeCopy(const std::string& from, const std::string& to) {
   copy.inputs = {from};
   copy.outputs = {to};
   return copy;
+}
+
+// A Pad of a quantized tensor holds its value as an integer.
+void MakePadReal(Graph& graph, Node& pad, const QuantParams& params) {
+  const Tensor* value = graph.Constant(pad.Input(2));
+  if (value == nullptr || IsFloating(value->type())) return;
+  const int64_t shift = value->type() == DataType::uint8 ? 128 : 0;
+  const int64_t steps = value->ToInts().at(0) - shift - params.zero_point;
+  const std::string name = graph.FreshName(pad.inputs[2] + "_real");
+  graph.initializers[name] =
+      Tensor::Of({}, std::vector<float>{params.scale * static_cast<float>(steps)});
+  graph.values[name] = {DataType::float32, std::vector<int64_t>{}};
+  pad.inputs[2] = name;
 }
 
 // Quantize and Dequantize around activations -> parameters of the float value they stand for.
@@ -132,6 +61,8 @@ std::map<std::string, QuantParams> TakePairs(Graph& graph) {
       if (const auto found = real.find(input); found != real.end()) input = found->second;
     }
     if (!IsQuantize(node) && !IsDequantize(node)) {
+      const auto found = params.find(node.Input(0));
+      if (node.op == "Pad" && found != params.end()) MakePadReal(graph, node, found->second);
       kept.push_back(std::move(node));
       continue;
     }
@@ -177,21 +108,27 @@ std::map<std::string, QuantParams> TakePairs(Graph& graph) {
   return params;
 }
 
-// Values moved by the layout pass or by nodes that quantized tensors pass through unchanged.
-void Spread(const Graph& graph, std::map<std::string, QuantParams>& params) {
+// Values that quantized tensors are moved to or from share their parameters. Against the direction
+// of data this holds only for what nobody else reads, and for the forms in another layout (`given`
+// are the names that were there before these were made).
+void Spread(const Graph& graph, const std::set<std::string>& given,
+            std::map<std::string, QuantParams>& params) {
   for (bool changed = true; changed;) {
     changed = false;
     for (const Node& node : graph.nodes) {
       const bool moves =
           node.op == "Identity" || IntegerFormOf(graph, node).form == IntegerForm::passive;
       if (!moves || node.op == "Concat") continue;
-      const auto in = params.find(node.inputs[0]);
+      const std::string& input = node.inputs[0];
+      const auto in = params.find(input);
+      const bool alone = graph.Consumers(input).size() == 1 && !graph.IsOutput(input);
       for (const std::string& output : node.outputs) {
         const auto out = params.find(output);
         if (in != params.end() && out == params.end()) {
           changed = params.emplace(output, in->second).second || changed;
-        } else if (in == params.end() && out != params.end()) {
-          changed = params.emplace(node.inputs[0], out->second).second || changed;
+        } else if (in == params.end() && out != params.end() && node.outputs.size() == 1 &&
+                   (alone || !given.contains(input))) {
+          changed = params.emplace(input, out->second).second || changed;
           break;
         }
       }
@@ -199,37 +136,10 @@ void Spread(const Graph& graph, std::map<std::string, QuantParams>& params) {
   }
 }
 
-// The integers behind a node's weights, in the order of WeightMatrix; none when the float weights
-// are no longer multiples of the recorded scale.
-std::optional<QuantizedWeights> IntegersOf(const Graph& graph, const Node& node,
-                                           const Record& record) {
-  const WeightMatrix matrix = ReadWeightMatrix(graph, node);
-  const float alpha = node.op == "Gemm" ? node.Float("alpha", 1.0F) : 1.0F;
-  QuantizedWeights result{.n = matrix.n,
-                          .k = matrix.k,
-                          .bits = 8,
-                          .values = {},
-                          .scale = record.scale,
-                          .zero_point = {}};
-  if (record.scale.size() == 1) result.scale.resize(matrix.n, record.scale[0]);
-  if (result.scale.size() != matrix.n) return std::nullopt;
-  for (float& scale : result.scale) scale *= alpha;
-  const bool asymmetric = std::ranges::any_of(record.zero_point, [](int32_t z) { return z != 0; });
-  const auto zero_point = [&](size_t n) {
-    return record.zero_point[record.zero_point.size() == 1 ? 0 : n];
-  };
-  for (size_t n = 0; n < matrix.n; ++n) {
-    if (asymmetric) result.zero_point.push_back(static_cast<int8_t>(zero_point(n)));
-    for (size_t k = 0; k < matrix.k; ++k) {
-      const float exact = matrix.values[n * matrix.k + k] / result.scale[n];
-      const float q = std::nearbyint(exact) + static_cast<float>(zero_point(n));
-      if (std::fabs(exact - std::nearbyint(exact)) > 0.01F || q < -128 || q > 127) {
-        return std::nullopt;
-      }
-      result.values.push_back(static_cast<int8_t>(q));
-    }
-  }
-  return result;
+std::set<std::string> NamesIn(const Graph& graph) {
+  std::set<std::string> names;
+  for (const auto& [name, info] : graph.values) names.insert(name);
+  return names;
 }
 
 // Only nodes all of whose values have parameters compute in integers.
@@ -241,6 +151,8 @@ void KeepKnown(const Graph& graph, Quantization& quantization) {
     for (const std::string& value : values) {
       if (value.empty() || quantization.Params(value) != nullptr) continue;
       quantization.integer_nodes.erase(node.Label());
+      // What only moves floats is not worth a word.
+      if (IntegerFormOf(graph, node).form == IntegerForm::passive) break;
       quantization.float_reason[node.Label()] =
           "the imported network gives no scale for '" + value + "'";
       break;
@@ -248,26 +160,64 @@ void KeepKnown(const Graph& graph, Quantization& quantization) {
   }
 }
 
-void AdoptWeights(const Graph& graph, const Records& records, Quantization& quantization) {
+void StayFloat(const Node& node, const std::string& reason, Quantization& quantization) {
+  quantization.integer_nodes.erase(node.Label());
+  quantization.schemes[node.Label()].weights = WeightType::fp32;
+  quantization.float_reason[node.Label()] = reason;
+}
+
+void AdoptWeights(const Graph& graph, const ConstantRecords& records, Quantization& quantization) {
   for (const Node& node : graph.nodes) {
     if (!HasWeights(graph, node) || !WhyNoWeightMatrix(graph, node).empty()) continue;
     const std::string& label = node.Label();
-    const auto record = records.find(node.String(kRecord, ""));
-    if (record != records.end()) {
-      if (auto weights = IntegersOf(graph, node, record->second)) {
+    if (const ConstantRecord* record = OperandRecord(node, records)) {
+      if (auto weights = IntegersOf(graph, node, *record)) {
         quantization.weights[label] = std::move(*weights);
+      } else {
+        StayFloat(node, "its weights are no multiples of a scale per output channel", quantization);
       }
-    }
-    if (!quantization.IsInteger(node)) {
-      // Weights that were left in float stay so.
-      if (record == records.end()) quantization.schemes[label].weights = WeightType::fp32;
       continue;
     }
+    // One factor for a channel (batch normalization) loses nothing by a scale of its own.
+    if (quantization.IsInteger(node) && ReadWeightMatrix(graph, node).k > 1) {
+      StayFloat(node, "the imported network does not quantize its weights", quantization);
+    } else if (!quantization.IsInteger(node)) {
+      quantization.schemes[label].weights = WeightType::fp32;
+    }
+  }
+}
+
+// int32 biases are taken as they are where they are in the units of our accumulators.
+void AdoptBias(const Graph& graph, const ConstantRecords& records, Quantization& quantization) {
+  constexpr double kSameScale = 1e-5;
+  for (const Node& node : graph.nodes) {
     const auto bias = records.find(node.Input(2));
-    if (bias != records.end() && !bias->second.integers.empty() &&
-        quantization.weights.contains(label) &&
-        bias->second.integers.size() == quantization.weights.at(label).n) {
-      quantization.bias[label] = bias->second.integers;
+    const auto weights = quantization.weights.find(node.Label());
+    if (bias == records.end() || weights == quantization.weights.end()) continue;
+    if (!quantization.IsInteger(node) || node.Float("beta", 1.0F) != 1.0F) continue;
+    const ConstantRecord& record = bias->second;
+    const std::vector<float>& scales = weights->second.scale;
+    if (record.bias.size() != scales.size()) continue;
+    const double in = static_cast<double>(quantization.Params(node.inputs[0])->scale);
+    bool same = true;
+    for (size_t n = 0; n < scales.size(); ++n) {
+      const double unit = in * static_cast<double>(scales[n]);
+      const double given = static_cast<double>(record.scale[record.scale.size() == 1 ? 0 : n]);
+      same = same && std::fabs(given - unit) <= kSameScale * unit;
+    }
+    if (same) quantization.bias[node.Label()] = record.bias;
+  }
+}
+
+// Constant operands of arithmetic between tensors, with a scale for all.
+void AdoptOperands(const Graph& graph, const ConstantRecords& records, Quantization& quantization) {
+  for (const Node& node : graph.nodes) {
+    const ConstantRecord* record = OperandRecord(node, records);
+    if (record == nullptr || record->scale.size() != 1 || !quantization.IsInteger(node)) continue;
+    if (IntegerFormOf(graph, node).form != IntegerForm::compute) continue;
+    for (const std::string& input : node.inputs) {
+      if (graph.Constant(input) == nullptr) continue;
+      quantization.activations[input] = {record->scale[0], record->zero_point[0]};
     }
   }
 }
@@ -282,20 +232,25 @@ bool IsQuantized(const Graph& graph) {
 
 Quantization ImportQuantized(Graph& graph) {
   ExpandQOperators(graph);
-  const Records records = TakeConstants(graph);
+  // Weights may be stored as float32 in front of a QuantizeLinear, or be turned as integers.
+  InferShapes(graph);
+  FoldConstants(graph);
+  const ConstantRecords records = TakeConstants(graph);
   // The pairs that are left keep the passes from fusing across a rounding.
   FuseGraph(graph);
-  for (Node& node : graph.nodes) {
-    if (records.contains(node.Input(1))) node.attributes[kRecord] = node.inputs[1];
-  }
+  MarkOperands(graph, records);
   Quantization quantization;
   quantization.activations = TakePairs(graph);
+  const std::set<std::string> names = NamesIn(graph);
+  Spread(graph, names, quantization.activations);
   LayOutGraph(graph);
+  Spread(graph, names, quantization.activations);
   for (const Node& node : graph.nodes) quantization.schemes[node.Label()] = LayerScheme{};
-  Spread(graph, quantization.activations);
   ChooseFormats(graph, quantization);
   KeepKnown(graph, quantization);
   AdoptWeights(graph, records, quantization);
+  AdoptBias(graph, records, quantization);
+  AdoptOperands(graph, records, quantization);
   QuantizeAllWeights(graph, {}, quantization);
   return quantization;
 }

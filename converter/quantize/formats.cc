@@ -13,9 +13,12 @@ bool IsFloatingValue(const Graph& graph, const std::string& value) {
 }
 
 // By its scheme alone; "" with false: float is what was asked for.
-bool MayBeInteger(const Graph& graph, const Node& node, const LayerScheme& scheme,
+bool MayBeInteger(const Graph& graph, const Node& node, Quantization& quantization,
                   std::string* reason) {
-  if (!IsFloatingValue(graph, node.Label()) || IsFinalSoftmax(graph, node)) return false;
+  const LayerScheme& scheme = quantization.schemes[node.Label()];
+  if (!IsFloatingValue(graph, node.Label())) return false;
+  // An imported network may have quantized its scores itself.
+  if (IsFinalSoftmax(graph, node) && !quantization.Params(node.Label())) return false;
   if (scheme.activations != ActivationType::integer) return false;
   const OperatorForm form = IntegerFormOf(graph, node);
   if (form.form == IntegerForm::weights && scheme.weights != WeightType::linear) return false;
@@ -32,7 +35,7 @@ std::set<std::string> ChooseFormats(const Graph& graph, Quantization& quantizati
     if (!IsFloatingValue(graph, input)) continue;
     for (const size_t consumer : graph.Consumers(input)) {
       const Node& node = graph.nodes[consumer];
-      if (MayBeInteger(graph, node, quantization.schemes[node.Label()], &reason)) {
+      if (MayBeInteger(graph, node, quantization, &reason)) {
         native.insert(input);
       }
     }
@@ -41,7 +44,7 @@ std::set<std::string> ChooseFormats(const Graph& graph, Quantization& quantizati
   for (const Node& node : graph.nodes) {
     const std::vector<std::string> inputs = ActivationInputs(graph, node);
     reason.clear();
-    bool integer = MayBeInteger(graph, node, quantization.schemes[node.Label()], &reason);
+    bool integer = MayBeInteger(graph, node, quantization, &reason);
     if (integer && IntegerFormOf(graph, node).form == IntegerForm::passive) {
       integer = std::ranges::any_of(inputs, [&](const auto& in) { return native.contains(in); });
     }

@@ -1,0 +1,138 @@
+// --emit-qdq on the example: standard ONNX that says exactly what the model file computes. (ONNX
+// Runtime's verdict on it is in tests/qdq.)
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+
+#include "converter/convert.h"
+#include "converter/error.h"
+#include "converter/executor/float_executor.h"
+#include "converter/runtime_session.h"
+#include "quantized_network.h"
+#include "support/temp_folder.h"
+
+namespace lutra::converter::test {
+namespace {
+
+const std::string kExample = LUTRA_SOURCE_DIR "/examples/shapes/";
+
+std::vector<uint8_t> ReadBytes(const std::string& path) {
+  std::ifstream stream(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+struct Exported {
+  ::lutra::test::TempFolder folder;
+  ConvertOptions options;
+  std::unique_ptr<Dataset> data = OpenDataset(kExample + "calib.json");
+
+  Exported() {
+    options.model_path = kExample + "shapes.onnx";
+    options.output_path = folder / "shapes.lutra";
+    options.emit_qdq_path = folder / "shapes.qdq.onnx";
+  }
+};
+
+TEST_CASE("the exported network in the float executor gives the integers of the model file") {
+  const Exported exported;
+  Convert(exported.options, exported.data.get());
+  const std::vector<uint8_t> file = ReadBytes(exported.options.output_path);
+  RuntimeSession session(file, "shapes");
+  const Graph graph = ImportOnnx(*exported.options.emit_qdq_path, {});
+  FloatExecutor executor(graph);
+  const lutra_port port = session.Outputs()[0];
+  REQUIRE(port.native_type == LUTRA_INT8);
+  size_t count = 0, within_two = 0, same_class = 0;
+  const size_t samples = exported.data->size();
+  for (size_t i = 0; i < samples; ++i) {
+    const Tensor x = AsInput(exported.data->Get(i), *graph.Info(graph.inputs[0])->dims);
+    session.Run({x});
+    const std::vector<float> got = session.Output(0).ToFloats();
+    const std::vector<float> wanted =
+        executor.Run({{graph.inputs[0], x}}).at(graph.outputs[0]).ToFloats();
+    REQUIRE(got.size() == wanted.size());
+    for (size_t k = 0; k < got.size(); ++k) {
+      within_two += std::abs(got[k] - wanted[k]) <= 2.01F * port.scale ? 1 : 0;
+      ++count;
+    }
+    same_class += std::ranges::max_element(got) - got.begin() ==
+                          std::ranges::max_element(wanted) - wanted.begin()
+                      ? 1
+                      : 0;
+  }
+  CHECK(static_cast<double>(within_two) >= 0.99 * static_cast<double>(count));
+  CHECK(static_cast<double>(same_class) >= 0.99 * static_cast<double>(samples));
+}
+
+TEST_CASE("the exported network imported again gives the very bytes") {
+  Exported exported;
+  SUBCASE("int8") {}
+  SUBCASE("4-bit weights, per tensor") {
+    exported.options.scheme.bits = 4;
+    exported.options.scheme.granularity = Granularity::tensor;
+  }
+  Convert(exported.options, exported.data.get());
+  ConvertOptions again;
+  again.model_path = *exported.options.emit_qdq_path;
+  again.output_path = exported.folder / "again.lutra";
+  CHECK(Convert(again, nullptr).float_fallbacks == 0);
+  const std::vector<uint8_t> file = ReadBytes(exported.options.output_path);
+  const std::vector<uint8_t> file_again = ReadBytes(again.output_path);
+  RuntimeSession session(file, "shapes"), session_again(file_again, "again");
+  for (const size_t i : {0, 1, 17, 40}) {
+    const lutra_port port = session.Inputs()[0];
+    const Tensor x = AsInput(exported.data->Get(i),
+                             {port.shape, port.shape + static_cast<ptrdiff_t>(port.rank)});
+    session.Run({x});
+    session_again.Run({x});
+    CHECK(session.Output(0) == session_again.Output(0));
+  }
+}
+
+TEST_CASE("exporting is reproducible") {
+  const Exported a, b;
+  Convert(a.options, a.data.get());
+  Convert(b.options, b.data.get());
+  CHECK(ReadBytes(*a.options.emit_qdq_path) == ReadBytes(*b.options.emit_qdq_path));
+}
+
+std::string MessageOf(const Exported& exported) {
+  try {
+    Convert(exported.options, exported.data.get());
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST_CASE("what QDQ cannot say is refused by name, and no file is written") {
+  Exported exported;
+  std::string wanted;
+  SUBCASE("asymmetric weights") {
+    exported.options.scheme.asymmetric = true;
+    wanted = "asymmetric weights are not exported";
+  }
+  SUBCASE("dynamic activations") {
+    exported.options.scheme.activations = ActivationType::dynamic;
+    wanted = "dynamic activations";
+  }
+  const std::string message = MessageOf(exported);
+  CHECK(message.starts_with("--emit-qdq: node '"));
+  CHECK(message.find(wanted) != std::string::npos);
+  CHECK(ReadBytes(exported.options.output_path).empty());
+  CHECK(ReadBytes(*exported.options.emit_qdq_path).empty());
+}
+
+TEST_CASE("a network that is quantized already is not exported again") {
+  Exported exported;
+  Convert(exported.options, exported.data.get());
+  exported.options.model_path = *exported.options.emit_qdq_path;
+  exported.options.emit_qdq_path = exported.folder / "twice.onnx";
+  CHECK(MessageOf(exported).find("is quantized already; --emit-qdq is for float networks") !=
+        std::string::npos);
+}
+
+}  // namespace
+}  // namespace lutra::converter::test
