@@ -118,11 +118,15 @@ class Importer {
     }
     for (const auto& [name, shape] : options_.input_shapes) {
       if (std::ranges::find(graph_.inputs, name) == graph_.inputs.end()) {
-        std::string known;
-        for (const std::string& input : graph_.inputs) known += " '" + input + "'";
-        throw Error("--input-shape names the input '" + name + "', but the inputs are" + known);
+        RefuseUnknownInput(name);
       }
     }
+  }
+
+  [[noreturn]] void RefuseUnknownInput(const std::string& name) const {
+    std::string known;
+    for (const std::string& input : graph_.inputs) known.append(" '").append(input).append("'");
+    throw Error("--input-shape names the input '" + name + "', but the inputs are" + known);
   }
 
   ValueInfo ReadInput(const onnx::ValueInfoProto& proto) const {

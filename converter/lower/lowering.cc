@@ -285,10 +285,21 @@ std::optional<size_t> Lowering::InputTranspose(const std::string& input) const {
   return consumers[0];
 }
 
+bool Lowering::IsInputTensor(uint16_t tensor) const {
+  return std::ranges::any_of(writer_.model.inputs,
+                             [&](const auto& port) { return port->tensor == tensor; });
+}
+
 bool Lowering::PortTakesTranspose(const Node& transpose) const {
   const std::string& in = transpose.inputs[0];
   if (std::ranges::find(graph.inputs, in) != graph.inputs.end()) {
     return InputTranspose(in).has_value();
+  }
+  // An output needs an operator that writes it: not where it is the network's input in another
+  // order.
+  const auto storage = storage_.find(in);
+  if (storage == storage_.end() || IsInputTensor(storage->second->forms.front().tensor)) {
+    return false;
   }
   const std::string& out = transpose.outputs[0];
   return graph.IsOutput(out) && graph.Consumers(out).empty() && transpose.Has("perm") &&

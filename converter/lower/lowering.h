@@ -92,6 +92,7 @@ class Lowering {
   void SetInputType(schema::PortT& port, const QuantParams* params);
   void AddOutputs();
   void LowerNode(const Node& node);
+  bool IsInputTensor(uint16_t tensor) const;
   std::optional<size_t> InputTranspose(const std::string& input) const;
 
   const LowerOptions& options_;
