@@ -69,7 +69,7 @@ function stepOfFloats(values) {
 // Our outputs against theirs: for each output of the network the errors in steps.
 async function compare(entry, kind) {
   const session = await ort.InferenceSession.create(
-      entry.model, { intraOpNumThreads: 1, interOpNumThreads: 1, ...kPaths[kind] });
+      entry.model, { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3, ...kPaths[kind] });
   const input = entry.inputs[0];
   const samples = readFloats(input.file);
   const results = entry.outputs.map((port) => {
