@@ -179,19 +179,21 @@ class Exporter {
     const bool arithmetic = integer && IntegerFormOf(graph_, node).form == IntegerForm::compute;
     const bool operands = arithmetic && (node.op == "Add" || node.op == "Sub" || node.op == "Mul" ||
                                          node.op == "MatMul");
+    const bool divides = arithmetic && node.op == "Div";
+    const bool only_first = weights || divides || KeepsAxesInAttribute(node);
     std::vector<std::string> inputs;
-    for (size_t i = 0; i < node.inputs.size() && !(weights && i > 0); ++i) {
+    for (size_t i = 0; i < node.inputs.size() && !(only_first && i > 0); ++i) {
       const std::string& input = node.inputs[i];
       const bool activation = std::ranges::find(activations, input) != activations.end();
       inputs.push_back(Read(input, integer && (activation || operands)));
     }
     Node written = node;
-    if (arithmetic && node.op == "Div") {
+    if (divides) {
       // Executed as a product with the reciprocals.
       const Tensor& divisor = *graph_.Constant(node.inputs[1]);
       std::vector<float> factors = divisor.ToFloats();
       for (float& factor : factors) factor = 1 / factor;
-      inputs[1] = AddConstant(node.Label() + "_factor", divisor.dims(), factors);
+      inputs.push_back(AddConstant(node.Label() + "_factor", divisor.dims(), factors));
       written.op = "Mul";
     }
     std::string bias;
@@ -333,10 +335,15 @@ class Exporter {
     }
   }
 
-  // Attributes as opset 13 has them: reductions but ReduceSum keep their axes there.
+  // Reductions but ReduceSum do in opset 13.
+  static bool KeepsAxesInAttribute(const Node& node) {
+    static const std::set<std::string_view> kOps = {"ReduceMean", "ReduceMax", "ReduceMin",
+                                                    "ReduceProd", "ReduceL2"};
+    return kOps.contains(node.op);
+  }
+
+  // Attributes as opset 13 has them.
   void AddAttributes(const Node& node, onnx::NodeProto& proto) {
-    static const std::set<std::string_view> kAxesInAttribute = {
-        "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL2"};
     static const std::set<std::string_view> kLater = {"num_outputs", "antialias",
                                                       "keep_aspect_ratio_policy",
                                                       "noop_with_empty_axes", "allowzero"};
@@ -347,11 +354,10 @@ class Exporter {
       if (kLater.contains(name) || (folded && (name == "alpha" || name == "beta"))) continue;
       AddAttribute(proto, name, value);
     }
-    if (kAxesInAttribute.contains(node.op) && proto.input_size() > 1) {
+    if (KeepsAxesInAttribute(node) && !node.Input(1).empty()) {
       const Tensor* axes = graph_.Constant(node.inputs[1]);
       if (axes == nullptr) throw Error("node '" + node.Label() + "': its axes are computed");
       AddAttribute(proto, "axes", axes->ToInts());
-      proto.mutable_input()->RemoveLast();
     }
   }
 

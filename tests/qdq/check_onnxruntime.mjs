@@ -8,8 +8,9 @@
 // "integer" is ONNX Runtime's quantized kernels, with the session option that forbids the
 // saturating products of AVX2; "float" runs Quantize, the float operator and Dequantize one by one.
 //
-// Operators, on identical integer input: within one step of the output's scale. Networks: 99 % of
-// the outputs within two steps, 99 % the same top-1. The step of a float output is 1/255 of its
+// Operators, on identical integer input: within one step of the output's scale, on both paths.
+// Networks: 99 % of the outputs within two steps, 99 % the same top-1, on the integer path; the float
+// path, whose float32 sums round, is printed beside it. The step of a float output is 1/255 of its
 // range. Imported again, every network must give the very bytes. Exits with 1 when a limit is missed.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -69,7 +70,8 @@ function stepOfFloats(values) {
 // Our outputs against theirs: for each output of the network the errors in steps.
 async function compare(entry, kind) {
   const session = await ort.InferenceSession.create(
-      entry.model, { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3, ...kPaths[kind] });
+      entry.model,
+      { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3, ...kPaths[kind] });
   const input = entry.inputs[0];
   const samples = readFloats(input.file);
   const results = entry.outputs.map((port) => {
@@ -165,8 +167,9 @@ async function checkNetworks() {
       const results = await compare(entry, kind);
       const sum = (field) => results.reduce((total, result) => total + result[field], 0);
       const within2 = sum('within2') / sum('count'), same = results[0].same / entry.samples;
-      if (!(within2 >= 0.99)) misses.push(`${network.name}: ${percent(within2, 1)} % (${kind})`);
-      if (network.classifier && !(same >= 0.99)) {
+      const exact = kind === 'integer';
+      if (exact && !(within2 >= 0.99)) misses.push(`${network.name}: ${percent(within2, 1)} % (${kind})`);
+      if (exact && network.classifier && !(same >= 0.99)) {
         misses.push(`${network.name}: top-1 ${percent(same, 1)} % the same (${kind})`);
       }
       row(network.name, entry.samples, kind,
