@@ -168,7 +168,9 @@ async function checkNetworks() {
       const sum = (field) => results.reduce((total, result) => total + result[field], 0);
       const within2 = sum('within2') / sum('count'), same = results[0].same / entry.samples;
       const exact = kind === 'integer';
-      if (exact && !(within2 >= 0.99)) misses.push(`${network.name}: ${percent(within2, 1)} % (${kind})`);
+      if (exact && !(within2 >= 0.99)) {
+        misses.push(`${network.name}: ${percent(within2, 1)} % within two steps (${kind})`);
+      }
       if (exact && network.classifier && !(same >= 0.99)) {
         misses.push(`${network.name}: top-1 ${percent(same, 1)} % the same (${kind})`);
       }
