@@ -27,7 +27,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 constexpr size_t kPoints = 16;
 
 /// Tiles of a task: the transformed image should lie in L2 beside the weights that pass by.
-constexpr size_t kWinogradBytes = 256 * 1024;
+constexpr size_t kWinogradBytes = 320 * 1024;
 constexpr size_t kMostTiles = 96;
 
 // ------------------------------ weights
