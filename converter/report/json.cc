@@ -38,6 +38,7 @@ json ConvertJson(const ConvertReport& report) {
           {"samples", report.samples},
           {"top1_agreement", Number(report.top1_agreement)},
           {"output_sqnr_db", Number(report.output_sqnr_db)},
+          {"advice", Advice(report)},
           {"layers", std::move(layers)}};
 }
 

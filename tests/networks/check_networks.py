@@ -1,24 +1,34 @@
 #!/usr/bin/env python3
 """Converts the shared networks with the default flags and checks what Lutra promises about them.
 
-  check_networks.py classifiers|detectors [--shared DIR] [--lutra PROGRAM] [NAME...]
+  check_networks.py classifiers|detectors|identity [--shared DIR] [--lutra PROGRAM] [NAME...]
 
 classifiers: the float executor reproduces the known top-1; int8 loses at most one point (or two
 images); the file stays within its size bound; no operator stays in float but a final softmax.
 detectors: they convert, and every output keeps an SQNR of 20 dB, or the report names the layer.
+identity: three networks, one of them also with dynamic activations, and the example give the same
+bytes on every row of this machine with one and two threads, and with --device, a command that runs
+another build's `lutra` ("qemu-aarch64-static build/arm64/bin/lutra"), on its rows.
 
 Prints a Markdown table and exits with 1 when a limit is missed, with 77 when there are no networks.
 """
 
 import argparse
+import hashlib
 import json
+import os
 import pathlib
+import random
+import shlex
+import struct
 import subprocess
 import sys
 import tempfile
 
 SKIPPED = 77
 LATER = {"alexnet_cifar10_fp16"}  # the network of the compression example, measured there
+HERE = pathlib.Path(__file__).resolve().parents[2]
+ROWS = ["reference", "avx2", "avx512", "avx512vnni", "avxvnni", "neon", "neon_dotprod"]
 SMALL_SETS = {"imagenet_mobilenetv1_025_224", "imagenet_squeezenet_fp16"}  # another resampling
 
 
@@ -40,7 +50,8 @@ def header(*cells):
 
 class Networks:
   def __init__(self, options, folder):
-    self.lutra, self.shared, self.folder = options.lutra, options.shared, pathlib.Path(folder)
+    self.lutra, self.device, self.shared = options.lutra, options.device, options.shared
+    self.folder = pathlib.Path(folder)
     self.misses = []
 
   def limit(self, name, holds, text):
@@ -99,26 +110,87 @@ class Networks:
       layers = [layer for layer in converted["layers"] if layer["sqnr_db"] is not None]
       worst = min(layers, key=lambda layer: layer["sqnr_db"])
       floats = sum(1 for layer in converted["layers"] if layer["float_reason"])
-      self.limit(onnx.stem, converted["output_sqnr_db"] >= 20,
-                 f"output SQNR {converted['output_sqnr_db']:.1f} dB")
+      self.limit(onnx.stem, converted["output_sqnr_db"] >= 20 or worst["name"] in converted["advice"],
+                 f"output SQNR {converted['output_sqnr_db']:.1f} dB and no word about it")
       row(onnx.stem, f"{converted['output_sqnr_db']:.1f}", converted["fp32_bytes"],
           converted["output_bytes"], floats, f"{worst['name']} {worst['sqnr_db']:.1f} dB")
 
 
+  def identity(self, entries):
+    example = HERE / "examples/shapes"
+    cases = [("shapes", example / "shapes.onnx", example / "calib.json", [1, 1, 24, 24], "int8")]
+    known = {pathlib.Path(entry["file"]).stem: entry for entry in entries}
+    for name, activations in [("lenet300100", "int8"), ("lenet300100", "dynamic"),
+                              ("cifar10_resnet20", "int8"), ("kws_mlperf_dscnn", "int8")]:
+      if name in known:
+        cases.append((name, self.shared / "models" / known[name]["file"],
+                      self.shared / f"data/specs/{name}.calib.json", known[name]["input"],
+                      activations))
+    header("network", "activations", "rows that ran, with 1 and 2 threads", "not available",
+           "SHA-256 of the output begins with")
+    for case in cases:
+      self.same_bytes(*case)
+
+  def same_bytes(self, name, onnx, data, shape, activations):
+    model, sample = self.folder / "model.lutra", self.folder / "input.npy"
+    run([self.lutra, "convert", onnx, "-o", model, "--data", data, "--activations", activations,
+         "--json"])
+    write_npy(sample, [8] + shape[1:])
+    digests, ran, missing = set(), [], []
+    for device, program in [("", [str(self.lutra)]), (" (device)", shlex.split(self.device))]:
+      for row_name in ROWS if program else []:
+        for threads in (1, 2):
+          status, said = self.digest(program, row_name, threads, model, sample)
+          if status == 0:
+            digests.add(said)
+          else:
+            self.limit(name, status == 1 and "not available" in said,
+                       f"{row_name}: exit status {status}, {said}")
+        (ran if status == 0 else missing).append(row_name + device)
+    self.limit(name, len(digests) == 1, f"{len(digests)} different outputs")
+    row(name, activations, ", ".join(ran), ", ".join(missing), ", ".join(sorted(digests)))
+
+  def digest(self, program, row_name, threads, model, sample):
+    output = self.folder / "output.npy"
+    output.unlink(missing_ok=True)
+    done = subprocess.run(
+        program + ["run", str(model), "--input", str(sample), "--output", str(output),
+                   "--threads", str(threads)],
+        env={**os.environ, "LUTRA_CPU": row_name}, capture_output=True, text=True)
+    if done.returncode != 0:
+      return done.returncode, done.stderr.strip()
+    return 0, hashlib.sha256(output.read_bytes()).hexdigest()[:16]
+
+
+def write_npy(path, shape):
+  values = random.Random(7)
+  count = 1
+  for dim in shape:
+    count *= dim
+  head = str({"descr": "<f4", "fortran_order": False, "shape": tuple(shape)})
+  head += " " * ((-(len(head) + 11)) % 64) + "\n"
+  path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() +
+                   struct.pack(f"<{count}f", *(values.uniform(-2, 2) for _ in range(count))))
+
+
 def main():
-  here = pathlib.Path(__file__).resolve().parents[2]
   parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-  parser.add_argument("what", choices=["classifiers", "detectors"])
+  parser.add_argument("what", choices=["classifiers", "detectors", "identity"])
   parser.add_argument("names", nargs="*")
-  parser.add_argument("--shared", type=pathlib.Path, default=here.parent / "shared")
-  parser.add_argument("--lutra", type=pathlib.Path, default=here / "build/release/bin/lutra")
-  options = parser.parse_args()
+  parser.add_argument("--shared", type=pathlib.Path, default=HERE.parent / "shared")
+  parser.add_argument("--device", default="", help="command of another build's lutra, for identity")
+  parser.add_argument("--lutra", type=pathlib.Path, default=HERE / "build/release/bin/lutra")
+  options = parser.parse_intermixed_args()
   index = options.shared / "models/models.json"
-  if not index.exists():
-    print(f"skipped: {index} is absent")
-    return SKIPPED
-  entries = [entry for entry in json.loads(index.read_text())[options.what]
-             if not options.names or pathlib.Path(entry["file"]).stem in options.names]
+  kind = "detectors" if options.what == "detectors" else "classifiers"
+  if index.exists():
+    entries = [entry for entry in json.loads(index.read_text())[kind]
+               if not options.names or pathlib.Path(entry["file"]).stem in options.names]
+  else:
+    print(f"the shared networks are absent: {index}")
+    if options.what != "identity":
+      return SKIPPED
+    entries = []
   with tempfile.TemporaryDirectory() as folder:
     networks = Networks(options, folder)
     getattr(networks, options.what)(entries)
