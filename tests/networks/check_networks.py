@@ -182,6 +182,9 @@ def main():
   parser.add_argument("--lutra", type=pathlib.Path, default=HERE / "build/release/bin/lutra")
   options = parser.parse_intermixed_args()
   index = options.shared / "models/models.json"
+  if not options.lutra.exists():
+    print(f"skipped: {options.lutra} is absent")
+    return SKIPPED
   kind = "detectors" if options.what == "detectors" else "classifiers"
   if index.exists():
     entries = [entry for entry in json.loads(index.read_text())[kind]
