@@ -4,25 +4,10 @@
 #include <cmath>
 #include <cstdio>
 
+#include "schema/utf8.h"
+
 namespace lutra::validate {
 namespace {
-
-/// Length of the well-formed UTF-8 sequence at p (RFC 3629), 0 if there is none.
-size_t SequenceLength(const uint8_t* p, size_t left) {
-  const uint8_t lead = p[0];
-  if (lead < 0x80) return lead >= 0x20 && lead != 0x7F ? 1 : 0;
-  const size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  if (lead < 0xC2 || lead > 0xF4 || left < length) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((p[i] & 0xC0) != 0x80) return 0;
-  }
-  // Overlong forms, surrogates, and what lies past U+10FFFF.
-  if ((lead == 0xE0 && p[1] < 0xA0) || (lead == 0xED && p[1] > 0x9F) ||
-      (lead == 0xF0 && p[1] < 0x90) || (lead == 0xF4 && p[1] > 0x8F)) {
-    return 0;
-  }
-  return length;
-}
 
 const char* TypeName(schema::TensorType type) {
   return type == schema::TensorType::int8 ? "int8" : "float32";
@@ -75,12 +60,8 @@ Status CheckName(const flatbuffers::String* name, const Subject& subject) {
     return subject.Fail(Code::limit, "a name of %u bytes, at most %zu are supported", name->size(),
                         kMaxNameBytes);
   }
-  for (size_t i = 0; i < name->size();) {
-    const size_t length = SequenceLength(name->Data() + i, name->size() - i);
-    if (length == 0) {
-      return subject.Fail(Code::malformed, "the name is not printable UTF-8");
-    }
-    i += length;
+  if (!IsPrintableUtf8({name->c_str(), name->size()})) {
+    return subject.Fail(Code::malformed, "the name is not printable UTF-8");
   }
   return Status();
 }

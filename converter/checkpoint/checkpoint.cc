@@ -1,0 +1,93 @@
+// Chooses the reader by the file's first bytes. ONNX has no magic number and comes last: whatever
+// nothing else claims and protobuf can parse.
+#include "converter/checkpoint/checkpoint.h"
+
+#include <onnx/onnx_pb.h>
+
+#include <climits>
+#include <cstring>
+#include <set>
+
+#include "converter/checkpoint/pickle.h"
+#include "converter/checkpoint/safetensors.h"
+#include "converter/checkpoint/torch.h"
+#include "converter/error.h"
+#include "converter/import/onnx_tensor.h"
+#include "runtime/tools/file.h"
+#include "schema/limits.h"
+#include "schema/utf8.h"
+
+namespace lutra::converter {
+namespace {
+
+Checkpoint ReadInitializers(std::span<const uint8_t> bytes, const std::string& path) {
+  constexpr const char* kUnknown =
+      "is no checkpoint that Lutra reads (PyTorch, safetensors or ONNX)";
+  onnx::ModelProto model;
+  if (bytes.size() > INT_MAX ||
+      !model.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) || !model.has_graph()) {
+    throw Error(kUnknown);
+  }
+  Checkpoint checkpoint;
+  checkpoint.format = "ONNX";
+  const ExternalData external(path);
+  for (const onnx::TensorProto& proto : model.graph().initializer()) {
+    if (proto.data_type() == onnx::TensorProto::STRING) {
+      checkpoint.skipped.push_back({Printable(proto.name()), "a tensor of text"});
+      continue;
+    }
+    try {
+      checkpoint.tensors.push_back({proto.name(), ReadTensor(proto, external)});
+    } catch (const Error& error) {
+      throw Error("initializer '" + Printable(proto.name()) + "' " + error.what());
+    }
+  }
+  return checkpoint;
+}
+
+Checkpoint ReadKnown(std::span<const uint8_t> bytes, const std::string& path) {
+  if (bytes.size() >= 8 && std::memcmp(bytes.data() + 4, "LUT", 3) == 0) {
+    throw Error("is a .lutra file already; lutra decompress restores weights");
+  }
+  if (IsTorchZip(bytes)) return ReadTorchZip(bytes);
+  if (IsTorchLegacy(bytes) || IsPickle(bytes)) return ReadTorchLegacy(bytes);
+  if (IsSafetensors(bytes)) return ReadSafetensors(bytes);
+  return ReadInitializers(bytes, path);
+}
+
+void CheckNames(const Checkpoint& checkpoint) {
+  std::set<std::string_view> names;
+  for (const NamedTensor& tensor : checkpoint.tensors) {
+    const std::string& name = tensor.name;
+    if (name.empty()) throw Error("holds a tensor without a name");
+    if (name.size() > kMaxNameBytes || !IsPrintableUtf8(name)) {
+      throw Error("the name '" + Printable(name) +
+                  "' is longer than 1024 bytes or not printable UTF-8");
+    }
+    if (!names.insert(name).second) {
+      throw Error("holds two tensors of the name '" + Printable(name) + "'");
+    }
+  }
+}
+
+}  // namespace
+
+Checkpoint ReadCheckpointBytes(std::span<const uint8_t> bytes, const std::string& path) {
+  try {
+    Checkpoint checkpoint = ReadKnown(bytes, path);
+    if (checkpoint.tensors.empty()) throw Error("holds no tensors");
+    CheckNames(checkpoint);
+    return checkpoint;
+  } catch (const Error& error) {
+    throw Error(path + ": " + error.what());
+  }
+}
+
+Checkpoint ReadCheckpoint(const std::string& path) {
+  std::vector<uint8_t> bytes;
+  std::string error;
+  if (!tools::ReadFile(path, &bytes, &error)) throw Error(error);
+  return ReadCheckpointBytes(bytes, path);
+}
+
+}  // namespace lutra::converter

@@ -1,0 +1,23 @@
+// The safetensors format (github.com/huggingface/safetensors): the length of a JSON header as
+// uint64, the header {"NAME": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, ...},
+// and the bytes of all tensors without gaps, little endian and row-major.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "converter/checkpoint/checkpoint.h"
+
+namespace lutra::converter {
+
+bool IsSafetensors(std::span<const uint8_t> bytes);
+
+/// Throws Error. Tensors come in the header's order; "__metadata__" is listed as skipped.
+Checkpoint ReadSafetensors(std::span<const uint8_t> bytes);
+
+/// Header entries in the given order; the bytes of wide types come before those of narrow ones, so
+/// that every tensor is aligned to its elements. Names must be UTF-8.
+std::vector<uint8_t> WriteSafetensors(std::span<const NamedTensor> tensors);
+
+}  // namespace lutra::converter

@@ -1,0 +1,330 @@
+// Everything in the pickle is a claim: sizes, strides and offsets are checked against the storage
+// before a byte is copied.
+#include "converter/checkpoint/torch_tensors.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <set>
+
+#include "converter/error.h"
+
+namespace lutra::converter {
+namespace {
+
+constexpr size_t kMaxTorchRank = 16;
+constexpr size_t kMaxDepth = 64;
+constexpr size_t kMaxSteps = kMaxPickleInstructions;
+constexpr size_t kMaxPathBytes = 1024;  // of a name; also what the archive allows
+// Tied weights and expanded tensors legitimately stand for more bytes than the file holds.
+constexpr uint64_t kMaxExpansion = 8;
+constexpr uint64_t kFreeBytes = uint64_t{64} << 20;
+
+struct NamedType {
+  std::string_view name;
+  DataType type;
+};
+
+constexpr std::array kStorageTypes = {
+    NamedType{"FloatStorage", DataType::float32}, NamedType{"DoubleStorage", DataType::float64},
+    NamedType{"HalfStorage", DataType::float16},  NamedType{"BFloat16Storage", DataType::bfloat16},
+    NamedType{"ByteStorage", DataType::uint8},    NamedType{"CharStorage", DataType::int8},
+    NamedType{"ShortStorage", DataType::int16},   NamedType{"IntStorage", DataType::int32},
+    NamedType{"LongStorage", DataType::int64},    NamedType{"BoolStorage", DataType::boolean}};
+
+constexpr std::array kScalarTypes = {
+    NamedType{"float32", DataType::float32}, NamedType{"float64", DataType::float64},
+    NamedType{"float16", DataType::float16}, NamedType{"bfloat16", DataType::bfloat16},
+    NamedType{"uint8", DataType::uint8},     NamedType{"int8", DataType::int8},
+    NamedType{"uint16", DataType::uint16},   NamedType{"int16", DataType::int16},
+    NamedType{"uint32", DataType::uint32},   NamedType{"int32", DataType::int32},
+    NamedType{"uint64", DataType::uint64},   NamedType{"int64", DataType::int64},
+    NamedType{"bool", DataType::boolean}};
+
+template <size_t kCount>
+DataType TypeNamed(const std::array<NamedType, kCount>& types, const PickleNode& global) {
+  for (const NamedType& known : types) {
+    if (global.name == known.name) return known.type;
+  }
+  throw Error("a tensor of type " + GlobalName(global) + " is not supported");
+}
+
+uint64_t Count(const PickleTree& tree, PickleId id, const char* what) {
+  const PickleNode& node = tree[id];
+  if (node.kind != PickleKind::integer || node.integer < 0) {
+    throw Error(std::string(what) + " is no count");
+  }
+  return static_cast<uint64_t>(node.integer);
+}
+
+std::vector<int64_t> Counts(const PickleTree& tree, PickleId id, const char* what) {
+  const PickleNode& node = tree[id];
+  if (node.kind != PickleKind::tuple && node.kind != PickleKind::list) {
+    throw Error(std::string(what) + " are no list");
+  }
+  if (node.items.size() > kMaxTorchRank) throw Error("more than 16 dimensions");
+  std::vector<int64_t> counts;
+  for (const PickleId item : node.items) {
+    counts.push_back(static_cast<int64_t>(Count(tree, item, what)));
+  }
+  return counts;
+}
+
+/// The last element a tensor touches, counted from its offset; the strides are at most 2^63.
+uint64_t Extent(std::span<const int64_t> dims, std::span<const int64_t> strides) {
+  unsigned __int128 last = 0;
+  for (size_t d = 0; d < dims.size(); ++d) {
+    last += static_cast<unsigned __int128>(dims[d] - 1) * static_cast<uint64_t>(strides[d]);
+  }
+  if (last >= uint64_t{1} << 62) throw Error("its strides leave the storage");
+  return static_cast<uint64_t>(last) + 1;
+}
+
+/// Copies `from`, whose dimension d moves by strides[d] elements, densely.
+void CopyStrided(const uint8_t* from, std::span<const int64_t> strides, Tensor& to) {
+  const std::vector<int64_t>& dims = to.dims();
+  const size_t element = ElementBytes(to.type());
+  std::byte* out = to.bytes().data();
+  std::vector<int64_t> index(dims.size());
+  uint64_t at = 0;
+  for (size_t done = 0; done < to.elements(); ++done) {
+    std::memcpy(out + done * element, from + at * element, element);
+    for (size_t d = dims.size(); d-- > 0;) {
+      at += static_cast<uint64_t>(strides[d]);
+      if (++index[d] < dims[d]) break;
+      at -= static_cast<uint64_t>(dims[d]) * static_cast<uint64_t>(strides[d]);
+      index[d] = 0;
+    }
+  }
+}
+
+bool IsDense(std::span<const int64_t> dims, std::span<const int64_t> strides) {
+  int64_t expected = 1;
+  for (size_t d = dims.size(); d-- > 0;) {
+    if (dims[d] != 1 && strides[d] != expected) return false;
+    expected *= dims[d];
+  }
+  return true;
+}
+
+class Collector {
+ public:
+  Collector(const PickleTree& tree, const StorageBytes& storage_bytes, size_t file_bytes)
+      : tree_(tree),
+        storage_bytes_(storage_bytes),
+        bytes_left_(file_bytes > (UINT64_MAX - kFreeBytes) / kMaxExpansion
+                        ? UINT64_MAX
+                        : kFreeBytes + kMaxExpansion * file_bytes) {}
+
+  Checkpoint Run() {
+    const PickleNode& root = tree_[tree_.root()];
+    const std::optional<size_t> entry = StateDict(root);
+    if (!entry) {
+      Collect("", tree_.root(), 0);
+      return std::move(result_);
+    }
+    for (size_t i = 0; i + 1 < root.items.size(); i += 2) {
+      if (i == *entry) {
+        Collect("", root.items[i + 1], 0);
+      } else {
+        Skip(KeyText(root.items[i]), root.items[i + 1]);
+      }
+    }
+    return std::move(result_);
+  }
+
+ private:
+  /// Index of the key in the root's items.
+  std::optional<size_t> StateDict(const PickleNode& root) {
+    if (root.kind != PickleKind::dict) return std::nullopt;
+    for (const char* name : {"state_dict", "model_state_dict", "model", "net", "weights"}) {
+      for (size_t i = 0; i + 1 < root.items.size(); i += 2) {
+        const bool here = tree_[root.items[i]].kind == PickleKind::text &&
+                          tree_[root.items[i]].text == name &&
+                          tree_[root.items[i + 1]].kind == PickleKind::dict;
+        if (here && CountTensors(root.items[i + 1], 0) > 0) return i;
+      }
+    }
+    return std::nullopt;
+  }
+
+  void Spend() {
+    if (++steps_ > kMaxSteps) throw Error("its dictionaries share parts too many times");
+  }
+
+  size_t CountTensors(PickleId id, size_t depth) {
+    Spend();
+    const PickleNode& node = tree_[id];
+    if (node.kind == PickleKind::tensor) return 1;
+    if (!IsContainer(node) || depth == kMaxDepth) return 0;
+    size_t count = 0;
+    for (const PickleId item : node.items) count += CountTensors(item, depth + 1);
+    return count;
+  }
+
+  static bool IsContainer(const PickleNode& node) {
+    return node.kind == PickleKind::dict || node.kind == PickleKind::list ||
+           node.kind == PickleKind::tuple;
+  }
+
+  std::string KeyText(PickleId id) const {
+    const PickleNode& key = tree_[id];
+    if (key.kind == PickleKind::integer) return std::to_string(key.integer);
+    if (key.kind != PickleKind::text) return "?";
+    return std::string(key.text);
+  }
+
+  std::string Describe(PickleId id) {
+    const PickleNode& node = tree_[id];
+    switch (node.kind) {
+      case PickleKind::none:
+        return "None";
+      case PickleKind::boolean:
+        return node.integer != 0 ? "True" : "False";
+      case PickleKind::integer:
+        return "integer " + std::to_string(node.integer);
+      case PickleKind::real:
+        return "number " + std::to_string(node.real);
+      case PickleKind::text:
+        return "text '" + Printable(node.text) + "'";
+      case PickleKind::global:
+        return "the name of " + GlobalName(node);
+      case PickleKind::dict:
+      case PickleKind::list:
+      case PickleKind::tuple: {
+        const size_t tensors = CountTensors(id, 0);
+        const size_t count = node.items.size() / (node.kind == PickleKind::dict ? 2 : 1);
+        return (node.kind == PickleKind::dict ? "dictionary of " : "list of ") +
+               std::to_string(count) +
+               (tensors == 0 ? "" : ", with " + std::to_string(tensors) + " tensors");
+      }
+      case PickleKind::tensor:
+        return "tensor";
+      default:
+        return "other data";
+    }
+  }
+
+  void Skip(const std::string& path, PickleId id) {
+    result_.skipped.push_back({Printable(path), Describe(id)});
+  }
+
+  void Collect(const std::string& path, PickleId id, size_t depth) {
+    Spend();
+    const PickleNode& node = tree_[id];
+    if (depth == kMaxDepth) throw Error("its dictionaries are nested too deeply");
+    if (path.size() > kMaxPathBytes) throw Error("a name of more than 1024 bytes");
+    if (node.kind == PickleKind::tensor) return Add(path.empty() ? "tensor" : path, node);
+    if (!IsContainer(node) || CountTensors(id, depth) == 0) {
+      if (!path.empty()) Skip(path, id);
+      return;
+    }
+    const std::string prefix = path.empty() ? "" : path + ".";
+    if (node.kind == PickleKind::dict) {
+      for (size_t i = 0; i + 1 < node.items.size(); i += 2) {
+        Collect(prefix + KeyText(node.items[i]), node.items[i + 1], depth + 1);
+      }
+    } else {
+      for (size_t i = 0; i < node.items.size(); ++i) {
+        Collect(prefix + std::to_string(i), node.items[i], depth + 1);
+      }
+    }
+  }
+
+  void Add(const std::string& name, const PickleNode& node) {
+    if (!names_.insert(name).second) {
+      throw Error("holds two tensors of the name '" + Printable(name) + "'");
+    }
+    try {
+      result_.tensors.push_back({name, Materialize(node)});
+    } catch (const Error& error) {
+      throw Error("tensor '" + Printable(name) + "': " + error.what());
+    }
+  }
+
+  Tensor Materialize(const PickleNode& node) {
+    const TorchStorage storage = DescribeStorage(tree_, tree_[node.items[0]]);
+    const uint64_t offset = Count(tree_, node.items[1], "its offset");
+    const std::vector<int64_t> dims = Counts(tree_, node.items[2], "its sizes");
+    const std::vector<int64_t> strides = Counts(tree_, node.items[3], "its strides");
+    if (dims.size() != strides.size()) throw Error("sizes and strides do not belong together");
+    const bool untyped = node.items.size() > 4;
+    const DataType type =
+        untyped ? TypeNamed(kScalarTypes, tree_[node.items[4]]) : storage.type.value_or(DataType());
+    if (untyped == storage.type.has_value()) throw Error("its storage has no element type");
+
+    const size_t element = ElementBytes(type);
+    const uint64_t bytes = ElementCount(dims) * element;
+    if (bytes > bytes_left_) throw Error("the tensors are far larger than the file");
+    bytes_left_ -= bytes;
+    if (bytes == 0) return Tensor(type, dims);
+
+    const uint64_t held = untyped ? storage.view_elements / element : storage.view_elements;
+    const uint64_t extent = Extent(dims, strides);
+    if (offset > held || extent > held - offset) {
+      throw Error("it reaches to element " + std::to_string(offset) + " + " +
+                  std::to_string(extent) + " of a storage of " + std::to_string(held));
+    }
+    const std::span<const uint8_t> all = storage_bytes_(storage);
+    const uint64_t unit = untyped ? 1 : element;
+    if (all.size() / unit < storage.elements) {
+      throw Error("its storage holds " + std::to_string(all.size()) + " bytes instead of " +
+                  std::to_string(storage.elements * unit));
+    }
+    Tensor tensor(type, dims);
+    const uint8_t* from = all.data() + storage.view_offset * unit + offset * element;
+    if (IsDense(dims, strides)) {
+      std::memcpy(tensor.bytes().data(), from, bytes);
+    } else {
+      CopyStrided(from, strides, tensor);
+    }
+    if (type == DataType::boolean) {
+      for (std::byte& value : tensor.bytes()) value = std::byte{value != std::byte{0}};
+    }
+    return tensor;
+  }
+
+  const PickleTree& tree_;
+  const StorageBytes& storage_bytes_;
+  uint64_t bytes_left_;
+  size_t steps_ = 0;
+  std::set<std::string> names_;
+  Checkpoint result_;
+};
+
+}  // namespace
+
+TorchStorage DescribeStorage(const PickleTree& tree, const PickleNode& storage) {
+  // type, key, location, elements, and in legacy files None or (key, offset, elements)
+  if (storage.items.size() < 4 || storage.items.size() > 5 ||
+      tree[storage.items[0]].kind != PickleKind::global ||
+      tree[storage.items[1]].kind != PickleKind::text) {
+    throw Error("its storage is described in a way that torch does not use");
+  }
+  TorchStorage described;
+  const PickleNode& type = tree[storage.items[0]];
+  if (type.name != "UntypedStorage") described.type = TypeNamed(kStorageTypes, type);
+  described.key = tree[storage.items[1]].text;
+  described.elements = described.view_elements = Count(tree, storage.items[3], "a storage's size");
+  if (described.elements > uint64_t{1} << 40) throw Error("a storage of more than 2^40 elements");
+  if (storage.items.size() == 5 && tree[storage.items[4]].kind != PickleKind::none) {
+    const PickleNode& view = tree[storage.items[4]];
+    if (view.kind != PickleKind::tuple || view.items.size() != 3) {
+      throw Error("its storage is described in a way that torch does not use");
+    }
+    described.view_offset = Count(tree, view.items[1], "a view's offset");
+    described.view_elements = Count(tree, view.items[2], "a view's size");
+    if (described.view_offset > described.elements ||
+        described.view_elements > described.elements - described.view_offset) {
+      throw Error("a view leaves its storage");
+    }
+  }
+  return described;
+}
+
+Checkpoint CollectTensors(const PickleTree& tree, const StorageBytes& storage_bytes,
+                          size_t file_bytes) {
+  return Collector(tree, storage_bytes, file_bytes).Run();
+}
+
+}  // namespace lutra::converter
