@@ -5,9 +5,14 @@
 namespace lutra {
 namespace {
 
+int8_t IntegerAt(const WeightSource& source, size_t row, size_t element) {
+  if (source.tables == nullptr) return UnpackLinear(source.values, source.bits, element);
+  return source.Table(row)[UnpackIndex(source.values, source.bits, element)];
+}
+
 void ExpandInt(const WeightSource& source, size_t first, size_t rows, int8_t* out) {
-  for (size_t i = 0; i < rows * source.k; ++i) {
-    out[i] = UnpackLinear(source.values, source.bits, first * source.k + i);
+  for (size_t row = first; row < first + rows; ++row) {
+    for (size_t i = 0; i < source.k; ++i) *out++ = IntegerAt(source, row, row * source.k + i);
   }
 }
 
@@ -22,7 +27,7 @@ void ExpandFloat(const WeightSource& source, size_t first, size_t rows, float* o
         value = HalfToFloat(half);
       } else {
         const int32_t zero_point = source.zero_points == nullptr ? 0 : source.zero_points[row];
-        const int32_t q = UnpackLinear(source.values, source.bits, element);
+        const int32_t q = IntegerAt(source, row, element);
         value = source.scale[row] * static_cast<float>(q - zero_point);
       }
       *out++ = value;
@@ -47,12 +52,15 @@ float HalfToFloat(uint16_t half) {
   return value;
 }
 
-int8_t UnpackLinear(const uint8_t* values, size_t bits, size_t index) {
-  if (bits == 8) return static_cast<int8_t>(values[index]);
+size_t UnpackIndex(const uint8_t* values, size_t bits, size_t index) {
   const size_t bit = index * bits;
   uint32_t window = values[bit / 8];
   if (bit % 8 + bits > 8) window |= uint32_t{values[bit / 8 + 1]} << 8;
-  const auto top = static_cast<uint8_t>((window >> (bit % 8)) << (8 - bits));
+  return (window >> (bit % 8)) & ((1U << bits) - 1);
+}
+
+int8_t UnpackLinear(const uint8_t* values, size_t bits, size_t index) {
+  const auto top = static_cast<uint8_t>(UnpackIndex(values, bits, index) << (8 - bits));
   return static_cast<int8_t>(static_cast<int8_t>(top) >> (8 - bits));
 }
 
@@ -67,15 +75,20 @@ WeightSource ReadWeights(const ModelView& view, const schema::Weights& weights,
   source.values = view.Blob(weights.values());
   const uint8_t* params = view.Blob(weights.params());
   const size_t column = n * sizeof(float);
-  const bool linear = weights.kind() == schema::WeightKind::linear;
+  const bool codebook = weights.kind() == schema::WeightKind::codebook;
+  const bool scaled = codebook || weights.kind() == schema::WeightKind::linear;
   if (compute == schema::Compute::integer) {
     source.int_bias = reinterpret_cast<const int32_t*>(params);
   } else {
     source.float_bias = reinterpret_cast<const float*>(params);
   }
-  if (linear) source.scale = reinterpret_cast<const float*>(params + column);
+  if (scaled) source.scale = reinterpret_cast<const float*>(params + column);
   if (weights.has_zero_points()) {
-    source.zero_points = reinterpret_cast<const int8_t*>(params + (linear ? 2 : 1) * column);
+    source.zero_points = reinterpret_cast<const int8_t*>(params + (scaled ? 2 : 1) * column);
+  }
+  if (codebook) {
+    source.tables = reinterpret_cast<const int8_t*>(view.Blob(weights.codebook()));
+    source.table_channels = weights.codebook_channels() == 0 ? n : weights.codebook_channels();
   }
   return source;
 }

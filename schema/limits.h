@@ -10,8 +10,9 @@ namespace lutra {
 
 /// The header's and Model's format_version.
 constexpr uint16_t kFormatVersion = 1;
-/// Feature level of this runtime, compared with Model.min_runtime_version.
-constexpr uint16_t kRuntimeVersion = 1;
+/// Feature level of this runtime, compared with Model.min_runtime_version: 2 reads weights of kind
+/// codebook.
+constexpr uint16_t kRuntimeVersion = 2;
 /// Formulas of docs/quantization.md, compared with Model.numerics_version.
 constexpr uint16_t kNumericsVersion = 1;
 
@@ -21,7 +22,7 @@ constexpr size_t kSegmentAlignment = 64;
 constexpr size_t kLargeBlobBytes = 4096;
 constexpr size_t kBlobAlignment = 8;
 constexpr size_t kArenaAlignment = 64;
-/// "none" for Tensor.inside and Port.pixel_table.
+/// "none" for Tensor.inside, Port.pixel_table and Weights.codebook.
 constexpr uint16_t kNoIndex = 65535;
 
 /// Header and FlatBuffer together.
@@ -39,6 +40,8 @@ constexpr uint64_t kMaxTensorBytes = (uint64_t{1} << 31) - 64;
 constexpr uint64_t kMaxArenaBytes = (uint64_t{1} << 32) - 64;
 /// Positions of one pooling window.
 constexpr uint32_t kMaxPoolWindow = 65536;
+/// Output channels that share a codebook are a multiple of this.
+constexpr uint32_t kCodebookChannels = 16;
 /// Elementary steps that checking a file may take, above all the sums over weights: operators may
 /// share a blob, so the file's size alone does not bound them.
 constexpr uint64_t kValidationSteps = uint64_t{1} << 27;

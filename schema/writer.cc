@@ -1,27 +1,31 @@
-// Writing is the reverse of container.cc. The FlatBuffers builder leaves [root offset][identifier]
-// in front of the tables; the rest of the header is inserted behind these eight bytes and the root
-// offset grows by as much. All other offsets are relative, and 56 keeps the alignment of 8.
 #include "schema/writer.h"
 
 #include <algorithm>
-#include <cstring>
 #include <stdexcept>
 
+#include "schema/frame_writer.h"
 #include "schema/limits.h"
 
 namespace lutra {
 namespace {
 
-constexpr size_t kRootBytes = 8;
-
 size_t RoundUp(size_t value, size_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
 
-template <typename T>
-void Put(std::span<uint8_t> file, size_t offset, T value) {
-  value = flatbuffers::EndianScalar(value);
-  std::memcpy(file.data() + offset, &value, sizeof value);
+bool HasCodebook(const std::unique_ptr<schema::WeightsT>& weights) {
+  return weights != nullptr && weights->kind == schema::WeightKind::codebook;
+}
+
+// The oldest runtime that knows all that the model uses.
+uint16_t RuntimeVersionFor(const schema::ModelT& model) {
+  const bool codebooks = std::ranges::any_of(model.operators, [](const auto& op) {
+    const auto* conv = op->options.AsConv();
+    const auto* linear = op->options.AsLinear();
+    return (conv != nullptr && HasCodebook(conv->weights)) ||
+           (linear != nullptr && HasCodebook(linear->weights));
+  });
+  return codebooks ? 2 : 1;
 }
 
 }  // namespace
@@ -61,38 +65,14 @@ std::vector<uint8_t> ModelWriter::Finish() {
   }
 
   if (model.format_version == 0) model.format_version = kFormatVersion;
-  if (model.min_runtime_version == 0) model.min_runtime_version = 1;
+  if (model.min_runtime_version == 0) model.min_runtime_version = RuntimeVersionFor(model);
   if (model.numerics_version == 0) model.numerics_version = kNumericsVersion;
 
   flatbuffers::FlatBufferBuilder builder;
   schema::FinishModelBuffer(builder, schema::Model::Pack(builder, &model));
   const std::span<const uint8_t> tables(builder.GetBufferPointer(), builder.GetSize());
 
-  const size_t metadata_bytes = tables.size() + kHeaderBytes - kRootBytes;
-  if (metadata_bytes > kMaxMetadataBytes) {
-    throw std::length_error("the model's graph is too large for a model file");
-  }
-  const size_t segment_base = RoundUp(metadata_bytes, kSegmentAlignment);
-  std::vector<uint8_t> file(segment_base);
-  std::copy_n(tables.begin(), kRootBytes, file.begin());
-  std::copy(tables.begin() + kRootBytes, tables.end(), file.begin() + kHeaderBytes);
-  file.insert(file.end(), segments.begin(), segments.end());
-
-  const auto root = flatbuffers::ReadScalar<uint32_t>(tables.data());
-  Put(file, 0, static_cast<uint32_t>(root + kHeaderBytes - kRootBytes));
-  Put(file, 8, static_cast<uint16_t>(kHeaderBytes));
-  Put(file, 10, kFormatVersion);
-  Put(file, 16, static_cast<uint32_t>(metadata_bytes));
-  Put(file, 20, static_cast<uint32_t>(segment_base));
-  Put(file, 24, static_cast<uint64_t>(file.size()));
-  RepairChecksum(file);
-  return file;
-}
-
-void RepairChecksum(std::span<uint8_t> file) {
-  if (file.size() >= kHeaderBytes) {
-    Put(file, kChecksumOffset, FileChecksum(file.data(), file.size()));
-  }
+  return WriteFrame(tables, segments, kFormatVersion);
 }
 
 }  // namespace lutra

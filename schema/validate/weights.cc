@@ -1,6 +1,7 @@
-// Weight operands: sizes of their two blobs, parameters fit for arithmetic, and the proof that no
-// final sum leaves int32. The proof is exact per output channel: with p the sum of the positive and
-// n of the negative parts of (w - zero_point), the sum over an int8 input of zero point z lies in
+// Weight operands: sizes of their blobs, parameters fit for arithmetic, codebooks that a kernel may
+// look up, and the proof that no final sum leaves int32. The proof is exact per output channel:
+// with p the sum of the positive and n of the negative parts of (w - zero_point), the sum over an
+// int8 input of zero point z lies in
 //   bias - p * (z + 128) - n * (127 - z)  ..  bias + p * (127 - z) + n * (z + 128);
 // padding reads z and adds nothing. Partial sums may wrap, the kernels compute modulo 2^32.
 #include <algorithm>
@@ -50,20 +51,18 @@ PartSums SumBytes(const uint8_t* values, uint64_t k, int32_t zero_point) {
   return sums;
 }
 
-/// Elements [first, first + k) of a stream of `bits`-bit integers.
-PartSums SumBits(const uint8_t* values, uint64_t first, uint64_t k, unsigned bits,
-                 int32_t zero_point) {
-  PartSums sums;
-  const unsigned spare = 32 - bits;
+/// Calls visit with elements [first, first + k) of a stream of `bits`-bit integers; bits above
+/// them are not cleared.
+template <typename Visit>
+void ForEachElement(const uint8_t* values, uint64_t first, uint64_t k, unsigned bits,
+                    const Visit& visit) {
   for (uint64_t i = first; i < first + k; ++i) {
     const uint64_t position = i * bits;
     const unsigned shift = position % 8;
     uint32_t word = values[position / 8];
     if (shift + bits > 8) word |= static_cast<uint32_t>(values[position / 8 + 1]) << 8;
-    const auto w = static_cast<int32_t>(word >> shift << spare) >> spare;
-    sums.Add(w - zero_point);
+    visit(word >> shift);
   }
-  return sums;
 }
 
 struct Operand {
@@ -73,16 +72,35 @@ struct Operand {
   int32_t input_zero_point;
   const uint8_t* values = nullptr;
   const uint8_t* params = nullptr;
+  const uint8_t* tables = nullptr;
 
-  bool linear() const { return weights.kind() == WeightKind::linear; }
+  bool codebook() const { return weights.kind() == WeightKind::codebook; }
+  bool integer() const { return codebook() || weights.kind() == WeightKind::linear; }
+  uint64_t ChannelsPerTable() const {
+    return weights.codebook_channels() == 0 ? n : weights.codebook_channels();
+  }
+  uint64_t TableEntries() const { return uint64_t{1} << weights.bits(); }
   /// Of the second array of the parameters, multiplier or scale.
   float Scale(uint64_t channel) const { return ElementAt<float>(params, n + channel); }
   int32_t ZeroPoint(uint64_t channel) const {
     return weights.has_zero_points() ? ElementAt<int8_t>(params, 8 * n + channel) : 0;
   }
   PartSums Sums(uint64_t channel) const {
-    if (weights.bits() == 8) return SumBytes(values + channel * k, k, ZeroPoint(channel));
-    return SumBits(values, channel * k, k, weights.bits(), ZeroPoint(channel));
+    const unsigned bits = weights.bits();
+    PartSums sums;
+    if (codebook()) {
+      const uint8_t* table = tables + channel / ChannelsPerTable() * TableEntries();
+      const uint32_t mask = static_cast<uint32_t>(TableEntries()) - 1;
+      ForEachElement(values, channel * k, k, bits,
+                     [&](uint32_t word) { sums.Add(static_cast<int8_t>(table[word & mask])); });
+      return sums;
+    }
+    if (bits == 8) return SumBytes(values + channel * k, k, ZeroPoint(channel));
+    const unsigned spare = 32 - bits;
+    ForEachElement(values, channel * k, k, bits, [&](uint32_t word) {
+      sums.Add((static_cast<int32_t>(word << spare) >> spare) - ZeroPoint(channel));
+    });
+    return sums;
   }
 };
 
@@ -91,7 +109,21 @@ Status CheckKind(const OperatorUse& use, const Operand& operand) {
   if (weights.kind() > WeightKind::MAX) {
     return use.Fail("unknown weight kind %u", static_cast<unsigned>(weights.kind()));
   }
-  if (operand.linear()) {
+  if (operand.codebook()) {
+    if (weights.bits() < 1 || weights.bits() > 8) {
+      return use.Fail("a codebook of %u bits, 1 to 8 are allowed", weights.bits());
+    }
+    if (weights.has_zero_points()) return use.Fail("a codebook with weight zero points");
+    if (weights.codebook_channels() % kCodebookChannels != 0) {
+      return use.Fail("%u channels share a codebook, no multiple of %u",
+                      weights.codebook_channels(), kCodebookChannels);
+    }
+    return Status();
+  }
+  if (weights.codebook() != kNoIndex || weights.codebook_channels() != 0) {
+    return use.Fail("a codebook on weights that are none");
+  }
+  if (operand.integer()) {
     if (weights.bits() >= 2 && weights.bits() <= 8) return Status();
     return use.Fail("weights of %u bits, 2 to 8 are allowed", weights.bits());
   }
@@ -109,6 +141,7 @@ uint64_t ValueBytes(const Operand& operand) {
     case WeightKind::fp32:
       return elements * 4;
     case WeightKind::linear:
+    case WeightKind::codebook:
       break;
   }
   return (elements * operand.weights.bits() + 7) / 8;
@@ -121,11 +154,29 @@ Status CheckParams(const OperatorUse& use, const Operand& operand) {
         !std::isfinite(ElementAt<float>(operand.params, i))) {
       return use.Fail("bias of channel %llu is not finite", channel);
     }
-    if (operand.linear() && !IsScale(operand.Scale(i))) {
+    if (operand.integer() && !IsScale(operand.Scale(i))) {
       return use.Fail("%s %g of channel %llu is not finite, normal and positive",
                       operand.compute == Compute::integer ? "multiplier" : "scale",
                       static_cast<double>(operand.Scale(i)), channel);
     }
+  }
+  return Status();
+}
+
+Status CheckTables(const OperatorUse& use, const Operand& operand, uint64_t tables) {
+  const uint64_t entries = operand.TableEntries();
+  for (uint64_t t = 0; t < tables; ++t) {
+    const auto table = static_cast<unsigned long long>(t);
+    bool zero = false;
+    for (uint64_t i = 0; i < entries; ++i) {
+      const int entry = static_cast<int8_t>(operand.tables[t * entries + i]);
+      const int before = i == 0 ? -127 : static_cast<int8_t>(operand.tables[t * entries + i - 1]);
+      if (entry < before) {
+        return use.Fail("entry %d of codebook %llu follows %d", entry, table, before);
+      }
+      zero = zero || entry == 0;
+    }
+    if (!zero) return use.Fail("codebook %llu has no 0", table);
   }
   return Status();
 }
@@ -190,14 +241,22 @@ Status CheckWeights(OperatorUse& use, const schema::Weights* weights, Compute co
   LUTRA_RETURN_IF_ERROR(CheckKind(use, operand));
   LUTRA_RETURN_IF_ERROR(use.WantBlob(weights->values(), ValueBytes(operand), "weights"));
   const uint64_t param_bytes =
-      n * (operand.linear() ? 8 : 4) + (weights->has_zero_points() ? n : 0);
+      n * (operand.integer() ? 8 : 4) + (weights->has_zero_points() ? n : 0);
   LUTRA_RETURN_IF_ERROR(use.WantBlob(weights->params(), param_bytes, "channel parameters"));
   operand.values = use.facts().view.Blob(weights->values());
   operand.params = use.facts().view.Blob(weights->params());
 
   LUTRA_RETURN_IF_ERROR(use.facts().Spend(n + n * k));
   LUTRA_RETURN_IF_ERROR(CheckParams(use, operand));
-  if (!operand.linear()) return CheckFloatValues(use, operand);
+  if (operand.codebook()) {
+    const uint64_t tables = (n + operand.ChannelsPerTable() - 1) / operand.ChannelsPerTable();
+    const uint64_t table_bytes = tables * operand.TableEntries();
+    LUTRA_RETURN_IF_ERROR(use.WantBlob(weights->codebook(), table_bytes, "codebooks"));
+    LUTRA_RETURN_IF_ERROR(use.facts().Spend(table_bytes));
+    operand.tables = use.facts().view.Blob(weights->codebook());
+    LUTRA_RETURN_IF_ERROR(CheckTables(use, operand, tables));
+  }
+  if (!operand.integer()) return CheckFloatValues(use, operand);
   return compute == Compute::float_ ? Status() : CheckSums(use, operand);
 }
 

@@ -11,6 +11,18 @@ std::vector<uint8_t> EditedConv(const std::function<void(ModelBuilder&, schema::
   return ConvModel([&](ModelBuilder& b) { edit(b, *b.model().operators[0]->options.AsConv()); });
 }
 
+/// The Conv with a codebook of 2 bits.
+std::vector<uint8_t> CodebookConv(
+    const std::vector<int8_t>& table, uint32_t channels,
+    const std::function<void(schema::WeightsT&)>& edit = [](schema::WeightsT&) {}) {
+  return EditedConv([&](ModelBuilder& b, schema::ConvT& conv) {
+    const std::vector<int8_t> indices(3 * 9 * 2, 1);
+    conv.weights = b.WithCodebook(b.IntWeights(indices, {1, 2, 3}, {0.5F, 0.25F, 1.0F}, {}, 2),
+                                  table, channels);
+    edit(*conv.weights);
+  });
+}
+
 schema::PoolT Pool(schema::PoolKind kind, uint16_t kernel, uint16_t stride, uint16_t pad) {
   schema::PoolT pool;
   pool.kind = kind;
@@ -166,6 +178,58 @@ std::vector<CorruptCase> ConvCases() {
          return EditedConv(
              [](auto&, auto& conv) { conv.weights->kind = schema::WeightKind::fp16; });
        }},
+      {"conv_codebook_on_linear_weights", Code::malformed,
+       "operator 0 (Conv): a codebook on weights that are none",
+       [] {
+         return EditedConv([](auto& b, auto& conv) {
+           conv.weights->codebook = b.BlobOf(std::vector<int8_t>(256, 0));
+         });
+       }},
+      {"conv_codebook_of_9_bits", Code::malformed,
+       "operator 0 (Conv): a codebook of 9 bits, 1 to 8 are allowed",
+       [] {
+         return CodebookConv({-1, 0, 1, 2}, 0, [](auto& weights) { weights.bits = 9; });
+       }},
+      {"conv_codebook_of_0_bits", Code::malformed,
+       "operator 0 (Conv): a codebook of 0 bits, 1 to 8 are allowed",
+       [] {
+         return CodebookConv({-1, 0, 1, 2}, 0, [](auto& weights) { weights.bits = 0; });
+       }},
+      {"conv_codebook_missing", Code::malformed,
+       "operator 0 (Conv): codebooks are in blob 65535 of 4",
+       [] {
+         return CodebookConv({-1, 0, 1, 2}, 0, [](auto& weights) { weights.codebook = 65535; });
+       }},
+      {"conv_codebook_with_zero_points", Code::malformed,
+       "operator 0 (Conv): a codebook with weight zero points",
+       [] {
+         return CodebookConv({-1, 0, 1, 2}, 0,
+                             [](auto& weights) { weights.has_zero_points = true; });
+       }},
+      {"conv_codebook_of_8_channels", Code::malformed,
+       "operator 0 (Conv): 8 channels share a codebook, no multiple of 16",
+       [] {
+         return CodebookConv({-1, 0, 1, 2}, 8);
+       }},
+      {"conv_codebook_too_short", Code::malformed,
+       "operator 0 (Conv): codebooks take 4 bytes, blob 3 has 3",
+       [] {
+         return CodebookConv({-1, 0, 1}, 16);
+       }},
+      {"conv_codebook_without_zero", Code::malformed, "operator 0 (Conv): codebook 0 has no 0",
+       [] {
+         return CodebookConv({-2, -1, 1, 2}, 0);
+       }},
+      {"conv_codebook_falls", Code::malformed,
+       "operator 0 (Conv): entry -1 of codebook 0 follows 0",
+       [] {
+         return CodebookConv({0, -1, 1, 2}, 0);
+       }},
+      {"conv_codebook_with_minus_128", Code::malformed,
+       "operator 0 (Conv): entry -128 of codebook 0 follows -127",
+       [] {
+         return CodebookConv({-128, 0, 1, 2}, 0);
+       }},
       {"conv_range_empty", Code::malformed, "operator 0 (Conv): range 5..4 is empty",
        [] {
          return EditedConv([](auto&, auto& conv) {
@@ -207,6 +271,17 @@ std::vector<CorruptCase> WeightCases() {
          return Int8Model(schema::LinearT{}, {1, 16}, {1, 1}, [](auto& b) {
            b.model().operators[0]->options.AsLinear()->weights = b.IntWeights(
                std::vector<int8_t>(16, 7), {INT32_MAX - 217424 + 1}, {1.0F}, {-100}, 4);
+         });
+       }},
+      // Entries, not indices, decide: 4 * 64 * 127 over the bias.
+      {"sum_overflows_in_a_codebook", Code::malformed,
+       "operator 0 (Linear): sums 2147418368..2147483648 of channel 0 do not fit int32",
+       [] {
+         return Int8Model(schema::LinearT{}, {1, 4}, {1, 1}, [](auto& b) {
+           b.model().operators[0]->options.AsLinear()->weights =
+               b.WithCodebook(b.IntWeights(std::vector<int8_t>(4, 1),
+                                           {INT32_MAX - 4 * 64 * 127 + 1}, {1.0F}, {}, 1),
+                              {0, 64});
          });
        }},
       {"float_weight_nan", Code::malformed, "operator 0 (Linear): weight 2 is not finite",

@@ -14,7 +14,8 @@ struct GoldenFile {
   uint32_t crc;  ///< CRC-32C of all its bytes: the files never change
 };
 
-constexpr GoldenFile kGoldenFiles[] = {{"integer", 0x173DFE2B}, {"mixed", 0x7A06AB90}};
+constexpr GoldenFile kGoldenFiles[] = {
+    {"integer", 0x173DFE2B}, {"mixed", 0x7A06AB90}, {"codebook", 0xA3901EC9}};
 
 inline std::vector<uint8_t> ReadGolden(const GoldenFile& golden) {
   std::ifstream in(std::string(LUTRA_SOURCE_DIR "/tests/golden/") + golden.name + ".lutra",

@@ -1,4 +1,4 @@
-// The two golden models as they were once built. The stored files are what counts: this source and
+// The golden models as they were once built. The stored files are what counts: this source and
 // make_golden only tell how they came to be.
 #pragma once
 
@@ -16,5 +16,8 @@ std::vector<uint8_t> IntegerModel(const std::vector<uint32_t>& output_crc);
 /// dynamic), float Binary and Pool, Requantize, Slice, a persistent tensor, a pixel table,
 /// constants.
 std::vector<uint8_t> MixedModel(const std::vector<uint32_t>& output_crc);
+/// Codebooks of every width, for all channels and for groups of them: Conv, grouped and depthwise
+/// Conv, Linear; integer, dynamic and float.
+std::vector<uint8_t> CodebookModel(const std::vector<uint32_t>& output_crc);
 
 }  // namespace lutra::test

@@ -44,5 +44,6 @@ int main(int argc, char** argv) {
   }
   const std::string folder = argv[1];
   return Write(folder + "/integer.lutra", lutra::test::IntegerModel, 2) |
-         Write(folder + "/mixed.lutra", lutra::test::MixedModel, 2);
+         Write(folder + "/mixed.lutra", lutra::test::MixedModel, 2) |
+         Write(folder + "/codebook.lutra", lutra::test::CodebookModel, 3);
 }

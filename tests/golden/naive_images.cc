@@ -29,7 +29,7 @@ struct Weights {
     std::memcpy(&value, view.Blob(source.params()) + index * sizeof(T), sizeof(T));
     return value;
   }
-  bool linear() const { return source.kind() == schema::WeightKind::linear; }
+  bool codebook() const { return source.kind() == schema::WeightKind::codebook; }
   float Scale(size_t channel) const { return Param<float>(n + channel); }
 
   int64_t Integer(size_t channel, size_t index) const {
@@ -38,9 +38,16 @@ struct Weights {
     for (size_t bit = 0; bit < source.bits(); ++bit) {
       const size_t position = index * source.bits() + bit;
       const int64_t weight = int64_t{1} << bit;
-      // Two's complement: the highest bit counts negative.
+      // Two's complement: the highest bit counts negative. Indices have no sign.
       const bool set = (bytes[position / 8] >> (position % 8) & 1) != 0;
-      if (set) value += bit + 1U == source.bits() ? -weight : weight;
+      const bool negative = !codebook() && bit + 1U == source.bits();
+      if (set) value += negative ? -weight : weight;
+    }
+    if (codebook()) {
+      const size_t sharing = source.codebook_channels();
+      const size_t table = sharing == 0 ? 0 : channel / sharing;
+      const uint8_t* entries = view.Blob(source.codebook()) + (table << source.bits());
+      return static_cast<int8_t>(entries[value]);
     }
     return value - (source.has_zero_points() ? Param<int8_t>(8 * n + channel) : 0);
   }

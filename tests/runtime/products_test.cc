@@ -1,6 +1,7 @@
 // Conv, Linear and MatMul against the plain formulas, on every row and thread count.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -98,15 +99,37 @@ void ForEachProduct(const ConvCase& c, int batch, const Begin& begin, const Term
 struct IntWeightCase {
   int bits;
   bool zero_points;
+  bool codebook = false;
 };
+
+/// 2^bits ascending entries with 0 among them.
+std::vector<int8_t> RandomTable(Random& random, int bits) {
+  std::vector<int8_t> table = random.Int8s(size_t{1} << bits, -127, 127);
+  table[0] = 0;
+  std::sort(table.begin(), table.end());
+  return table;
+}
 
 void CheckIntConv(const ConvCase& c, const IntWeightCase& w) {
   CAPTURE(c.name);
   CAPTURE(w.bits);
   Random random(7);
   const auto out_c = static_cast<size_t>(c.out_c);
-  const int top = (1 << (w.bits - 1)) - 1;
-  const std::vector<int8_t> weights = random.Int8s(out_c * c.k(), -top, top);
+  const int top = w.codebook ? 127 : (1 << (w.bits - 1)) - 1;
+  std::vector<int8_t> weights = random.Int8s(out_c * c.k(), -top, top);
+  std::vector<int8_t> stored = weights, tables;
+  if (w.codebook) {  // stored are indices, by 16 channels into tables of their own
+    for (size_t i = 0; i < weights.size(); ++i) {
+      const size_t table = i / c.k() / 16 << w.bits;
+      if (table == tables.size()) {
+        const std::vector<int8_t> next = RandomTable(random, w.bits);
+        tables.insert(tables.end(), next.begin(), next.end());
+      }
+      const int index = random.Int(0, (1 << w.bits) - 1);
+      stored[i] = static_cast<int8_t>(index);
+      weights[i] = tables[table + static_cast<size_t>(index)];
+    }
+  }
   std::vector<int32_t> bias(out_c);
   std::vector<float> multiplier(out_c);
   for (size_t o = 0; o < out_c; ++o) {
@@ -127,7 +150,8 @@ void CheckIntConv(const ConvCase& c, const IntWeightCase& w) {
   const auto y = b.Int8(ImageShape(c, c.out_h(), c.out_w(), c.out_c), {0.2F, zero_out});
   schema::ConvT conv = Options(c);
   conv.compute = schema::Compute::integer;
-  conv.weights = b.IntWeights(weights, bias, multiplier, zero_points, w.bits);
+  conv.weights = b.IntWeights(stored, bias, multiplier, zero_points, w.bits);
+  if (w.codebook) conv.weights = b.WithCodebook(std::move(conv.weights), tables, 16);
   conv.int_range = std::make_unique<schema::IntRange>(int8_t{-90}, int8_t{100});
   b.Add(std::move(conv), {x}, {y});
   b.Output("y", y);
@@ -154,6 +178,13 @@ TEST_CASE("integer Conv") {
 
 TEST_CASE("integer Conv with weight zero points and low-bit weights") {
   for (size_t i = 0; i < 9; ++i) CheckIntConv(kConvCases[i], {static_cast<int>(2 + i % 7), true});
+}
+
+// Indices into random ascending tables; kernels see what the tables say.
+TEST_CASE("integer Conv with codebooks of 1 to 8 bits") {
+  for (size_t i = 0; i < std::size(kConvCases); ++i) {
+    CheckIntConv(kConvCases[i], {static_cast<int>(1 + i % 8), false, true});
+  }
 }
 
 enum class FloatKind { fp32, fp16, linear8, linear3 };

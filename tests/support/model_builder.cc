@@ -140,6 +140,15 @@ std::unique_ptr<schema::WeightsT> ModelBuilder::ScaledWeights(
                 zero_points);
 }
 
+std::unique_ptr<schema::WeightsT> ModelBuilder::WithCodebook(
+    std::unique_ptr<schema::WeightsT> weights, const std::vector<int8_t>& tables,
+    uint32_t channels) {
+  weights->kind = schema::WeightKind::codebook;
+  weights->codebook = BlobOf(tables);
+  weights->codebook_channels = channels;
+  return weights;
+}
+
 std::unique_ptr<schema::WeightsT> ModelBuilder::FloatWeights(const std::vector<float>& values,
                                                              const std::vector<float>& bias) {
   return Finish(schema::WeightKind::fp32, 8, BlobOf(values), Joined(bias, std::vector<float>{}),

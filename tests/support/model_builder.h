@@ -81,6 +81,11 @@ class ModelBuilder {
                                                   const std::vector<float>& scale,
                                                   const std::vector<int8_t>& zero_points = {},
                                                   int bits = 8);
+  /// The weights of one of the two above, whose values become indices (taken modulo 2^bits) into
+  /// `tables` of 2^bits entries, one for every `channels` output channels (0: one for all).
+  std::unique_ptr<schema::WeightsT> WithCodebook(std::unique_ptr<schema::WeightsT> weights,
+                                                 const std::vector<int8_t>& tables,
+                                                 uint32_t channels = 0);
   /// Compute::float_.
   std::unique_ptr<schema::WeightsT> FloatWeights(const std::vector<float>& values,
                                                  const std::vector<float>& bias);
