@@ -43,6 +43,8 @@ constexpr size_t kMaxSymbols = size_t{1} << 31;
 /// a short stream cannot ask for much memory or time. Encoders pad with zero bytes up to it.
 constexpr size_t kFreeSymbols = 65536;
 constexpr size_t kMaxSymbolsPerByte = 256;
+/// The fewest bytes of a coded stream for a (legal) layout.
+size_t FewestBytes(const SymbolLayout& layout);
 
 /// Whether `codec` and the layout's fields are legal.
 Status CheckLayout(Codec codec, const SymbolLayout& layout);

@@ -1,0 +1,61 @@
+#include "converter/coding/encode.h"
+
+#include <algorithm>
+#include <string>
+
+#include "converter/coding/bit_writer.h"
+#include "converter/coding/encode_streams.h"
+#include "converter/error.h"
+
+namespace lutra::converter {
+
+using coding::Codec;
+using coding::SymbolLayout;
+
+std::vector<uint8_t> EncodePacked(const SymbolLayout& layout, std::span<const uint16_t> symbols) {
+  std::vector<uint8_t> out;
+  BitWriter bits(&out);
+  if (layout.pruned) {
+    for (const uint16_t symbol : symbols) bits.Put(symbol != 0, 1);
+    bits.AlignToByte();
+    for (const uint16_t symbol : symbols) {
+      if (symbol != 0) bits.Put(symbol - 1U, layout.bits);
+    }
+  } else {
+    for (const uint16_t symbol : symbols) bits.Put(symbol, layout.bits);
+  }
+  bits.AlignToByte();
+  return out;
+}
+
+std::vector<uint8_t> Encode(Codec codec, const SymbolLayout& layout,
+                            std::span<const uint16_t> symbols) {
+  const Status status = coding::CheckLayout(codec, layout);
+  if (!status.ok()) throw Error(status.message());
+  if (symbols.size() != layout.rows * layout.columns) {
+    throw Error(std::to_string(symbols.size()) + " symbols for a tensor of " +
+                std::to_string(layout.rows * layout.columns));
+  }
+  for (const uint16_t symbol : symbols) {
+    if (!coding::IsSymbol(layout, symbol)) {
+      throw Error("symbol " + std::to_string(symbol) + " does not fit " +
+                  std::to_string(layout.bits) + " bits");
+    }
+  }
+  if (codec == Codec::none) return EncodePacked(layout, symbols);
+  std::vector<uint8_t> stream =
+      codec == Codec::huffman ? EncodeHuffman(layout, symbols) : EncodeBest(layout, symbols);
+  stream.resize(std::max(stream.size(), coding::FewestBytes(layout)));
+  return stream;
+}
+
+EncodedSymbols EncodeSmallest(const SymbolLayout& layout, std::span<const uint16_t> symbols) {
+  EncodedSymbols smallest = {Codec::none, Encode(Codec::none, layout, symbols)};
+  for (const Codec codec : {Codec::huffman, Codec::best}) {
+    std::vector<uint8_t> bytes = Encode(codec, layout, symbols);
+    if (bytes.size() < smallest.bytes.size()) smallest = {codec, std::move(bytes)};
+  }
+  return smallest;
+}
+
+}  // namespace lutra::converter

@@ -1,0 +1,150 @@
+// Streams of codec `best`; runtime/coding/best.h says what they are.
+#include <algorithm>
+#include <cmath>
+
+#include "converter/coding/encode_streams.h"
+#include "runtime/coding/best.h"
+
+namespace lutra::converter {
+namespace {
+
+using coding::BestHeader;
+using coding::SignedSize;
+using coding::SymbolKind;
+using coding::SymbolLayout;
+using Bytes = std::vector<uint8_t>;
+
+/// The counterpart of coding::ArithmeticDecoder.
+class ArithmeticEncoder {
+ public:
+  explicit ArithmeticEncoder(Bytes* out) : out_(out) {}
+
+  unsigned Code(unsigned bit, uint32_t chance) {
+    const uint32_t cut = coding::Cut(low_, high_, chance);
+    (bit != 0 ? high_ : low_) = cut + (1 - bit);
+    while (((low_ ^ high_) >> 24) == 0) {
+      out_->push_back(static_cast<uint8_t>(high_ >> 24));
+      low_ <<= 8;
+      high_ = (high_ << 8) | 0xFF;
+    }
+    return bit;
+  }
+
+  void Finish() {
+    uint32_t point = 0;
+    const unsigned bytes = coding::FinalBytes(low_, high_, &point);
+    for (unsigned i = 0; i < bytes; ++i) {
+      out_->push_back(static_cast<uint8_t>(point >> (24 - 8 * i)));
+    }
+  }
+
+ private:
+  Bytes* out_;
+  uint32_t low_ = 0, high_ = 0xFFFFFFFF;
+};
+
+/// Half of all symbols are below it.
+unsigned Median(const SymbolLayout& layout, std::span<const uint16_t> symbols) {
+  std::vector<size_t> counts(65536);
+  size_t total = 0;
+  for (const uint16_t symbol : symbols) {
+    if (layout.pruned && symbol == 0) continue;
+    ++counts[symbol];
+    ++total;
+  }
+  size_t below = 0;
+  unsigned median = 0;
+  while (median < 65535 && below + counts[median] <= total / 2) below += counts[median++];
+  return total == 0 ? 0 : median;
+}
+
+/// The distance at which sizes of a row are most alike, by the correlation over the tensor.
+unsigned FindPeriod(const SymbolLayout& layout, const std::vector<SignedSize>& values) {
+  // What a higher correlation must gain on the one found; a period dilutes statistics.
+  constexpr double kGain = 0.005;
+  constexpr size_t kMostLooked = size_t{1} << 20;
+  const size_t columns = layout.columns;
+  const size_t rows = std::min(layout.rows, std::max<size_t>(1, kMostLooked / columns));
+  double mean = 0;
+  for (size_t i = 0; i < rows * columns; ++i) mean += values[i].size;
+  mean /= static_cast<double>(rows * columns);
+  unsigned best = 1;
+  double highest = 0;
+  for (unsigned period = 2; period <= coding::kMaxPeriod && 2 * period <= columns; ++period) {
+    double product = 0, square = 0;
+    for (size_t row = 0; row < rows; ++row) {
+      for (size_t column = period; column < columns; ++column) {
+        const size_t at = row * columns + column;
+        const double here = values[at].size - mean;
+        product += here * (values[at - period].size - mean);
+        square += here * here;
+      }
+    }
+    if (square > 0 && product / square > highest + kGain) {
+      highest = product / square;
+      best = period;
+    }
+  }
+  return best;
+}
+
+BestHeader ChooseHeader(const SymbolLayout& layout, const std::vector<SignedSize>& values,
+                        unsigned center) {
+  BestHeader header;
+  header.center = center;
+  header.period = FindPeriod(layout, values);
+  for (const SignedSize& value : values) header.largest = std::max(header.largest, value.size);
+  const unsigned low_bits = coding::SizeCoder::LowBits(header.largest);
+  uint64_t sum = 0;
+  size_t zeros = 0;
+  for (const SignedSize& value : values) {
+    sum += value.size >> low_bits;
+    zeros += value.size >> low_bits == 0 ? 1 : 0;
+  }
+  header.zero_first = zeros > values.size() / 4;
+  const auto mean = static_cast<uint32_t>((sum << 8) / values.size());
+  header.level = coding::WeightModel::Level(coding::SizeCoder::Tree(layout, header), mean);
+  return header;
+}
+
+Bytes WriteHeader(const SymbolLayout& layout, const BestHeader& header) {
+  Bytes out = {static_cast<uint8_t>(header.period - 1 + (header.zero_first ? 64 : 0)),
+               static_cast<uint8_t>(header.level)};
+  const auto put = [&](unsigned field) {
+    out.push_back(static_cast<uint8_t>(field));
+    if (coding::BestFieldBytes(layout) == 2) out.push_back(static_cast<uint8_t>(field >> 8));
+  };
+  put(header.largest);
+  if (layout.kind == SymbolKind::index) put(header.center);
+  return out;
+}
+
+}  // namespace
+
+Bytes EncodeBest(const SymbolLayout& layout, std::span<const uint16_t> symbols) {
+  if (symbols.empty()) return {};
+  const unsigned center = layout.kind == SymbolKind::index ? Median(layout, symbols) : 0;
+  std::vector<SignedSize> values;
+  values.reserve(symbols.size());
+  for (const uint16_t symbol : symbols) {
+    values.push_back(coding::ToSignedSize(layout, center, symbol));
+  }
+  const BestHeader header = ChooseHeader(layout, values, center);
+  Bytes out = WriteHeader(layout, header);
+  ArithmeticEncoder encoder(&out);
+  struct alignas(64) Line {
+    uint8_t bytes[64];
+  };
+  std::vector<Line> scratch(
+      (coding::DecodeScratchBytes(coding::Codec::best, layout) + sizeof(Line) - 1) / sizeof(Line));
+  coding::SizeCoder sizes(layout, header, scratch.data());
+  const SignedSize* next = values.data();
+  for (size_t row = 0; row < layout.rows; ++row) {
+    sizes.BeginRow();
+    for (size_t column = 0; column < layout.columns; ++column) sizes.Code(encoder, *next++);
+  }
+  encoder.Finish();
+  return out;
+}
+
+}  // namespace lutra::converter

@@ -1,0 +1,75 @@
+#include "runtime/coding/best.h"
+
+namespace lutra::coding {
+namespace {
+
+unsigned ReadField(const SymbolLayout& layout, const uint8_t* at) {
+  return BestFieldBytes(layout) == 1 ? at[0] : at[0] + 256U * at[1];
+}
+
+/// No symbol of the layout has a larger size.
+unsigned LargestSize(const SymbolLayout& layout) {
+  switch (layout.kind) {
+    case SymbolKind::integer:
+      return 1U << (layout.bits - 1);
+    case SymbolKind::index:
+      return (1U << layout.bits) - (layout.pruned ? 0 : 1);
+    case SymbolKind::half:
+      break;
+  }
+  return 0x7FFF;
+}
+
+Status ReadHeader(const SymbolLayout& layout, const uint8_t* stream, size_t bytes,
+                  BestHeader* header) {
+  if (bytes < BestHeaderBytes(layout)) {
+    return Status::Error(Code::truncated, "coded weights end in their header");
+  }
+  header->period = 1 + (stream[0] & 63U);
+  header->zero_first = (stream[0] & 64U) != 0;
+  header->level = stream[1];
+  header->largest = ReadField(layout, stream + 2);
+  if (layout.kind == SymbolKind::index) {
+    header->center = ReadField(layout, stream + 2 + BestFieldBytes(layout));
+  }
+  if (stream[0] > 127 || header->level >= kLevels || header->largest > LargestSize(layout) ||
+      header->center > LargestSize(layout)) {
+    return Status::Error(Code::malformed, "the header of coded weights is damaged");
+  }
+  return {};
+}
+
+}  // namespace
+
+size_t BestScratchBytes(const SymbolLayout& layout) {
+  const auto width = static_cast<unsigned>(std::bit_width(LargestSize(layout)));
+  return WeightModel::ScratchBytes(layout.columns, std::min(width, kMostTreeBits));
+}
+
+Status DecodeBest(const SymbolLayout& layout, const uint8_t* stream, size_t bytes, void* scratch,
+                  uint16_t* symbols, size_t* used) {
+  *used = 0;
+  if (layout.rows == 0 || layout.columns == 0) return {};
+  BestHeader header;
+  LUTRA_RETURN_IF_ERROR(ReadHeader(layout, stream, bytes, &header));
+  const size_t header_bytes = BestHeaderBytes(layout);
+  ArithmeticDecoder decoder(stream + header_bytes, bytes - header_bytes);
+  SizeCoder sizes(layout, header, scratch);
+  for (size_t row = 0; row < layout.rows; ++row) {
+    sizes.BeginRow();
+    for (size_t column = 0; column < layout.columns; ++column) {
+      const SignedSize value = sizes.Code(decoder, {});
+      if (!FromSignedSize(layout, header.center, value, symbols++)) {
+        return Status::Error(Code::malformed, "coded weights hold a symbol outside their range");
+      }
+    }
+  }
+  const size_t coded = decoder.Finish();
+  if (coded == SIZE_MAX) {
+    return Status::Error(Code::malformed, "coded weights do not end as their encoder ends them");
+  }
+  *used = header_bytes + coded;
+  return {};
+}
+
+}  // namespace lutra::coding

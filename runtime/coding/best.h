@@ -1,0 +1,148 @@
+// Codec `best`: a header of a few bytes, then one arithmetic code (arithmetic.h) of all weights
+// under WeightModel. Symbols become signed sizes first: integers are; indices of a sorted codebook
+// count from the one in the middle, so that the size grows with the value's; halves are sign and
+// magnitude already. Of large sizes the leading 8 bits go through the model, those below are coded
+// by a counter each.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+#include "runtime/coding/codec.h"
+#include "runtime/coding/predictor.h"
+#include "runtime/coding/weight_model.h"
+
+namespace lutra::coding {
+
+constexpr unsigned kMostTreeBits = 8;
+
+/// What the encoder chose:
+///   byte 0   bits 0-5 period - 1, bit 6 zero_first
+///   byte 1   level
+///   then     largest size, one byte if the layout has at most 8 bits and is not pruned, else two
+///   then     indices only: center, as many bytes
+struct BestHeader {
+  unsigned period = 1;
+  bool zero_first = false;
+  unsigned level = 0;
+  unsigned largest = 0;
+  unsigned center = 0;
+};
+
+/// Bytes of `largest` and `center`.
+inline size_t BestFieldBytes(const SymbolLayout& layout) {
+  return layout.bits > 8 || layout.pruned ? 2 : 1;
+}
+inline size_t BestHeaderBytes(const SymbolLayout& layout) {
+  return 2 + BestFieldBytes(layout) * (layout.kind == SymbolKind::index ? 2 : 1);
+}
+
+struct SignedSize {
+  unsigned size;
+  bool negative;
+};
+
+inline SignedSize ToSignedSize(const SymbolLayout& layout, unsigned center, uint16_t symbol) {
+  if (layout.kind == SymbolKind::half) return {symbol & 0x7FFFU, symbol > 0x7FFF};
+  int value = static_cast<int16_t>(symbol);
+  if (layout.kind == SymbolKind::index) {
+    value = static_cast<int>(symbol) - static_cast<int>(center);
+    // 0 is the pruned zero; the index at the center takes 1.
+    if (layout.pruned) value = symbol == 0 ? 0 : value - (value <= 0 ? 1 : 0);
+  }
+  return {static_cast<unsigned>(value < 0 ? -value : value), value < 0};
+}
+
+/// The reverse; false if there is no such symbol.
+inline bool FromSignedSize(const SymbolLayout& layout, unsigned center, SignedSize value,
+                           uint16_t* symbol) {
+  if (layout.kind == SymbolKind::half) {
+    *symbol = static_cast<uint16_t>(value.size | (value.negative ? 0x8000U : 0));
+    return true;
+  }
+  int number = value.negative ? -static_cast<int>(value.size) : static_cast<int>(value.size);
+  if (layout.kind == SymbolKind::integer) {
+    if (number < -32768 || number > 32767) return false;
+  } else {
+    if (!layout.pruned) {
+      number += static_cast<int>(center);
+    } else if (number != 0) {
+      number += static_cast<int>(center) + (number < 0 ? 1 : 0);
+      if (number < 1) return false;
+    }
+    if (number < 0 || number > 65535) return false;
+  }
+  *symbol = static_cast<uint16_t>(number);
+  return IsSymbol(layout, *symbol);
+}
+
+/// Sizes of all weights of a tensor, through the model and below it; the same for both directions.
+class SizeCoder {
+ public:
+  SizeCoder(const SymbolLayout& layout, const BestHeader& header, void* scratch)
+      : signed_zero_(layout.kind == SymbolKind::half),
+        low_bits_(LowBits(header.largest)),
+        model_(Tree(layout, header), layout.columns, header.period, header.level, scratch) {
+    std::fill_n(&low_counters_[0][0], kLowContexts * kMostTreeBits, MakeCounter(1U << 15, 2));
+  }
+
+  static unsigned LowBits(unsigned largest) {
+    const auto width = static_cast<unsigned>(std::bit_width(largest));
+    return width > kMostTreeBits ? width - kMostTreeBits : 0;
+  }
+  static SizeTree Tree(const SymbolLayout& layout, const BestHeader& header) {
+    const unsigned leading = header.largest >> LowBits(header.largest);
+    return {.bits = std::max(1U, static_cast<unsigned>(std::bit_width(leading))),
+            .largest = leading,
+            .zero_first = header.zero_first,
+            .logarithmic = layout.kind == SymbolKind::half};
+  }
+
+  void BeginRow() { model_.BeginRow(); }
+
+  template <typename Coder>
+  SignedSize Code(Coder& coder, SignedSize value) {
+    const unsigned leading = model_.CodeSize(coder, value.size >> low_bits_);
+    unsigned size = leading;
+    Counter* const counters = low_counters_[std::min(leading, kLowContexts - 1)];
+    for (unsigned bit = low_bits_; bit-- > 0;) {
+      size = 2 * size + CodePlain(coder, value.size >> bit & 1, &counters[bit]);
+    }
+    unsigned negative = 0;
+    if (size != 0) {
+      negative = model_.CodeSign(coder, value.negative ? 1 : 0);
+    } else if (signed_zero_) {
+      negative = CodePlain(coder, value.negative ? 1 : 0, &zero_sign_);
+    }
+    model_.Next(leading, size == 0 ? 0 : negative != 0 ? -1 : 1);
+    return {size, negative != 0};
+  }
+
+ private:
+  static constexpr unsigned kLowContexts = 16;
+
+  template <typename Coder>
+  static unsigned CodePlain(Coder& coder, unsigned bit, Counter* counter) {
+    const uint32_t chance = std::clamp(*counter >> (32 - kChanceBits), kLeastChance,
+                                       (1U << kChanceBits) - kLeastChance);
+    bit = coder.Code(bit, chance);
+    UpdateCounter(counter, bit);
+    return bit;
+  }
+
+  bool signed_zero_;
+  unsigned low_bits_;
+  WeightModel model_;
+  Counter low_counters_[kLowContexts][kMostTreeBits];
+  Counter zero_sign_ = MakeCounter(1U << 15, 2);
+};
+
+size_t BestScratchBytes(const SymbolLayout& layout);
+
+/// Decodes and sets *used to the bytes of the stream proper.
+Status DecodeBest(const SymbolLayout& layout, const uint8_t* stream, size_t bytes, void* scratch,
+                  uint16_t* symbols, size_t* used);
+
+}  // namespace lutra::coding
