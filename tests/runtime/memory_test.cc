@@ -56,6 +56,10 @@ void* operator new(size_t bytes) {
   ++g_allocations;
   return malloc(bytes);
 }
+void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
+  ++g_allocations;
+  return malloc(bytes);
+}
 void operator delete(void* pointer) noexcept { free(pointer); }
 void operator delete(void* pointer, size_t) noexcept { free(pointer); }
 #endif
