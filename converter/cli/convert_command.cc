@@ -1,5 +1,6 @@
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <memory>
 
 #include "converter/cli/common.h"
@@ -30,20 +31,18 @@ struct ConvertCommand {
   ConvertOptions options;
   std::string weights = "int8", activations = "int8", granularity = "channel";
   std::string calibrator = "minmax", recipe, emit_qdq, html;
+  uint64_t codebook_channels = 0;
   bool json = false;
   DataFlags data;
   ShapeFlags shapes;
 
   void Run() {
     options.import = shapes.Import();
-    if (weights.starts_with("codebook")) {
-      throw CLI::ValidationError("--weights", weights + " cannot be converted by this version; " +
-                                                  "use int8, linear2 to linear8, fp16 or fp32");
-    }
-    Set("--weights", SetWeights, weights);
-    Set("--activations", SetActivations, activations);
-    Set("--granularity", SetGranularity, granularity);
-    Set("--calibrator", SetCalibrator, calibrator);
+    Set("--weights", [&] { SetWeights(options.scheme, weights); });
+    Set("--activations", [&] { SetActivations(options.scheme, activations); });
+    Set("--granularity", [&] { SetGranularity(options.scheme, granularity); });
+    Set("--calibrator", [&] { SetCalibrator(options.scheme, calibrator); });
+    Set("--codebook-channels", [&] { SetCodebookChannels(options.scheme, codebook_channels); });
     if (!recipe.empty()) options.recipe_path = recipe;
     if (!emit_qdq.empty()) options.emit_qdq_path = emit_qdq;
     const std::unique_ptr<Dataset> dataset = data.Open();
@@ -63,11 +62,10 @@ struct ConvertCommand {
   }
 
  private:
-  using Setter = void (*)(LayerScheme& scheme, std::string_view text);
   // A value that is none is misuse of the command line here, an error of the file in a recipe.
-  void Set(const char* flag, Setter setter, const std::string& text) {
+  void Set(const char* flag, const std::function<void()>& setter) {
     try {
-      setter(options.scheme, text);
+      setter();
     } catch (const Error& error) {
       throw CLI::ValidationError(flag, error.what());
     }
@@ -93,7 +91,8 @@ void AddConvertCommand(CLI::App& app) {
   sub->add_option("-o,--output", options.output_path, "the model to write")
       ->required()
       ->type_name("MODEL.lutra");
-  sub->add_option("--weights", command->weights, "int8, linear2 to linear8, fp16 or fp32")
+  sub->add_option("--weights", command->weights,
+                  "int8, linear2 to linear8, codebook1 to codebook8, fp16 or fp32")
       ->type_name("TYPE")
       ->capture_default_str();
   sub->add_option("--activations", command->activations,
@@ -102,6 +101,10 @@ void AddConvertCommand(CLI::App& app) {
       ->capture_default_str();
   sub->add_option("--granularity", command->granularity, "of weight scales: channel or tensor")
       ->type_name("WHICH")
+      ->capture_default_str();
+  sub->add_option("--codebook-channels", command->codebook_channels,
+                  "output channels that share a codebook, a multiple of 16; 0: the whole layer")
+      ->type_name("N")
       ->capture_default_str();
   sub->add_flag("--asymmetric", options.scheme.asymmetric, "weights with a zero point per channel");
   sub->add_option("--calibrator", command->calibrator, "minmax, percentile, mse or entropy")

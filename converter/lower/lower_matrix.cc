@@ -1,5 +1,6 @@
 // Conv, Gemm and MatMul with constant weights -> Conv and Linear; MatMul of activations.
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "converter/graph/half.h"
@@ -29,14 +30,40 @@ std::vector<float> RequantMultipliers(const Node& node, const QuantizedWeights& 
   return multipliers;
 }
 
+// Of every value the first index that holds it, as bit patterns.
+std::vector<int8_t> IndicesOf(const QuantizedWeights& weights) {
+  std::vector<int8_t> indices;
+  indices.reserve(weights.values.size());
+  for (size_t n = 0; n < weights.n; ++n) {
+    const std::span<const int8_t> table = weights.Table(n);
+    std::array<int8_t, 256> index_of{};
+    for (size_t i = table.size(); i-- > 0;) {
+      index_of[static_cast<size_t>(table[i] + 128)] = static_cast<int8_t>(i);
+    }
+    for (size_t k = 0; k < weights.k; ++k) {
+      const int value = weights.values[n * weights.k + k];
+      indices.push_back(index_of[static_cast<size_t>(value + 128)]);
+    }
+  }
+  return indices;
+}
+
 std::unique_ptr<schema::WeightsT> IntegerWeights(Lowering& lowering, const Node& node) {
   const Quantization& q = lowering.quantization;
   const QuantizedWeights& weights = q.weights.at(node.Label());
   auto result = std::make_unique<schema::WeightsT>();
-  result->kind = schema::WeightKind::linear;
   result->bits = static_cast<uint8_t>(weights.bits);
   result->has_zero_points = !weights.zero_point.empty();
-  result->values = lowering.AddBlob(PackBits(weights.values, weights.bits));
+  if (weights.tables.empty()) {
+    result->kind = schema::WeightKind::linear;
+    result->values = lowering.AddBlob(PackBits(weights.values, weights.bits));
+  } else {
+    result->kind = schema::WeightKind::codebook;
+    result->values = lowering.AddBlob(PackBits(IndicesOf(weights), weights.bits));
+    result->codebook = lowering.AddBlobOf(weights.tables);
+    const bool shared = weights.table_channels >= weights.n;
+    result->codebook_channels = shared ? 0 : static_cast<uint32_t>(weights.table_channels);
+  }
   std::vector<uint8_t> params;
   if (q.IsInteger(node)) {
     const QuantParams& in = *q.Params(node.inputs[0]);
@@ -72,7 +99,7 @@ void SetProduct(Lowering& lowering, const Node& node, OptionsT& options) {
   const bool integer = lowering.quantization.IsInteger(node);
   const LayerScheme& scheme = lowering.quantization.schemes.at(node.Label());
   const bool dynamic = scheme.activations == ActivationType::dynamic && node.op != "Conv" &&
-                       scheme.weights == WeightType::linear;
+                       scheme.HasIntegerWeights();
   options.compute = integer   ? schema::Compute::integer
                     : dynamic ? schema::Compute::dynamic
                               : schema::Compute::float_;

@@ -7,6 +7,7 @@
 #include "converter/quantize/layer_name.h"
 #include "converter/quantize/operators.h"
 #include "converter/quantize/range.h"
+#include "converter/quantize/recipe.h"
 #include "schema/limits.h"
 
 namespace lutra::converter {
@@ -199,10 +200,8 @@ void Lowering::EmitUnion(const Node& node, schema::OptionsUnion options,
   }
   if (HasWeights(graph, node)) {
     const LayerScheme& scheme = quantization.schemes.at(node.Label());
-    const bool linear = scheme.weights == WeightType::linear;
-    const std::string bits = scheme.bits == 8 ? "int8" : "linear" + std::to_string(scheme.bits);
-    report.scheme = linear ? bits : scheme.weights == WeightType::fp16 ? "fp16" : "float32";
-    if (linear && !quantization.IsInteger(node)) {
+    report.scheme = scheme.weights == WeightType::fp32 ? "float32" : WeightsText(scheme);
+    if (scheme.HasIntegerWeights() && !quantization.IsInteger(node)) {
       const bool dynamic = scheme.activations == ActivationType::dynamic && node.op != "Conv";
       report.scheme += dynamic ? " dynamic" : " float";
     }

@@ -90,6 +90,13 @@ void AddProducts(const std::vector<float>& patch, float* sums) {
   }
 }
 
+void AddSquares(const std::vector<float>& patch, float* squares, float* constants) {
+  for (size_t i = 0; i < patch.size(); ++i) {
+    squares[i] += patch[i] * patch[i];
+    constants[i] += patch[i] * patch.back();
+  }
+}
+
 struct Watched {
   std::string label;
   Patches patches;
@@ -108,7 +115,12 @@ void AddSample(const Watched& layer, const Tensor& tensor, size_t sample, size_t
     const size_t position = (i * positions / count + sample) % positions;
     for (size_t g = 0; g < p.groups; ++g) {
       ReadPatch(p, image, static_cast<int64_t>(position), g, patch.data());
-      AddProducts(patch, moments.sums.data() + g * moments.size() * moments.size());
+      const size_t size = moments.size();
+      if (moments.HasProducts()) {
+        AddProducts(patch, moments.sums.data() + g * size * size);
+      } else {
+        AddSquares(patch, moments.squares.data() + g * size, moments.constants.data() + g * size);
+      }
     }
   }
 }
@@ -123,9 +135,14 @@ std::map<std::string, InputMoments> CollectMoments(const Graph& graph,
   for (const Node& node : graph.nodes) {
     if (!labels.contains(node.Label())) continue;
     const Patches patches = PatchesOf(graph, node);
-    if (patches.k > kLongestOptimizedRow) continue;
-    InputMoments moments{patches.k, patches.groups, {}};
-    moments.sums.assign(moments.groups * moments.size() * moments.size(), 0.0F);
+    InputMoments moments{.k = patches.k, .groups = patches.groups};
+    const size_t vectors = moments.groups * moments.size();
+    if (patches.k <= kLongestOptimizedRow) {
+      moments.sums.assign(vectors * moments.size(), 0.0F);
+    } else {
+      moments.squares.assign(vectors, 0.0F);
+      moments.constants.assign(vectors, 0.0F);
+    }
     result[node.Label()] = std::move(moments);
     readers.emplace(node.inputs[0], Watched{node.Label(), patches});
   }

@@ -15,21 +15,33 @@
 namespace lutra::converter {
 
 /// One symmetric matrix for each group of a convolution. Entry k is the constant 1, which stands
-/// for the bias; for a MatMul, which has none, 0.
+/// for the bias; for a MatMul, which has none, 0. Of rows longer than kLongestOptimizedRow only the
+/// diagonal and the products with the constant are kept.
 struct InputMoments {
   size_t k = 0, groups = 1;
-  std::vector<float> sums;  ///< [group][k + 1][k + 1], the upper triangle
+  std::vector<float> sums = {};  ///< [group][k + 1][k + 1], the upper triangle; or empty, and then:
+  std::vector<float> squares = {};    ///< [group][k + 1], the diagonal
+  std::vector<float> constants = {};  ///< [group][k + 1], the last column
 
   size_t size() const { return k + 1; }
+  bool HasProducts() const { return !sums.empty(); }
   const float* Group(size_t g) const { return sums.data() + g * size() * size(); }
+  /// Sum of the squares of entry i.
+  float Square(size_t g, size_t i) const {
+    return HasProducts() ? Group(g)[i * size() + i] : squares[g * size() + i];
+  }
+  /// Sum of entry i; 0 for a MatMul.
+  float Sum(size_t g, size_t i) const {
+    return HasProducts() ? Group(g)[i * size() + k] : constants[g * size() + i];
+  }
 };
 
-/// Layers with longer rows are left to plain rounding: the work grows with the cube of k.
+/// Rounding of longer rows does not look at products: the work grows with the cube of k.
 constexpr size_t kLongestOptimizedRow = 1024;
 
 /// For the nodes with these labels (Conv, Gemm, MatMul with constant weights, channels last), over
 /// every sample; of an image only as many positions as a few thousand patches in all need, evenly
-/// spaced. Rows longer than kLongestOptimizedRow are left out.
+/// spaced.
 std::map<std::string, InputMoments> CollectMoments(const Graph& graph,
                                                    const std::set<std::string>& labels,
                                                    const Dataset& data, const Progress& progress);

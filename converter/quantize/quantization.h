@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,19 +20,25 @@ struct QuantParams {
   bool operator==(const QuantParams&) const = default;
 };
 
-enum class WeightType : uint8_t { linear, fp16, fp32 };
+enum class WeightType : uint8_t { linear, codebook, fp16, fp32 };
 enum class ActivationType : uint8_t { integer, dynamic, float_ };
 enum class Granularity : uint8_t { channel, tensor };
 enum class CalibratorKind : uint8_t { minmax, percentile, mse, entropy };
 
 struct LayerScheme {
   WeightType weights = WeightType::linear;
-  int bits = 8;  ///< 2..8, linear
+  int bits = 8;  ///< 2..8 (linear), 1..8 (codebook)
+  /// Output channels that share a codebook, a multiple of 16; 0: all of the layer.
+  uint32_t codebook_channels = 0;
   Granularity granularity = Granularity::channel;
   bool asymmetric = false;
   ActivationType activations = ActivationType::integer;
   CalibratorKind calibrator = CalibratorKind::minmax;
   bool operator==(const LayerScheme&) const = default;
+
+  bool HasIntegerWeights() const {
+    return weights == WeightType::linear || weights == WeightType::codebook;
+  }
 };
 
 /// Integer weights in the order of the graph's initializer transposed to [output channel][k],
@@ -42,6 +49,15 @@ struct QuantizedWeights {
   std::vector<int8_t> values;
   std::vector<float> scale;        ///< [n]
   std::vector<int8_t> zero_point;  ///< [n], or empty: all zero
+  /// Codebooks: 2^bits ascending entries (the last repeated where there are fewer) for every
+  /// table_channels channels; every value is an entry of its channel's. Empty for linear weights.
+  std::vector<int8_t> tables = {};
+  size_t table_channels = 0;
+
+  std::span<const int8_t> Table(size_t channel) const {
+    const size_t entries = size_t{1} << bits;
+    return std::span(tables).subspan(channel / table_channels * entries, entries);
+  }
 };
 
 struct Quantization {

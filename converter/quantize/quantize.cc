@@ -1,7 +1,9 @@
 #include "converter/quantize/quantize.h"
 
 #include "converter/error.h"
+#include "converter/quantize/codebook_quantizer.h"
 #include "converter/quantize/formats.h"
+#include "converter/quantize/layer_name.h"
 #include "converter/quantize/operators.h"
 #include "converter/quantize/range.h"
 #include "converter/quantize/rounding.h"
@@ -32,8 +34,35 @@ std::map<std::string, Range> ChooseRanges(const Graph& graph, const Quantization
 }
 
 bool HasIntegerWeights(const Graph& graph, const Node& node, const LayerScheme& scheme) {
-  return HasWeights(graph, node) && scheme.weights == WeightType::linear &&
+  return HasWeights(graph, node) && scheme.HasIntegerWeights() &&
          WhyNoWeightMatrix(graph, node).empty();
+}
+
+void CheckScheme(const Graph& graph, const Node& node, const LayerScheme& scheme) {
+  if (scheme.weights != WeightType::codebook || !scheme.asymmetric) return;
+  throw Error("layer '" + LayerName(graph, node) +
+              "': codebooks have no zero points; use them without asymmetric");
+}
+
+QuantizedWeights QuantizeOne(WeightMatrix& matrix, const LayerScheme& scheme, double input_scale,
+                             const InputMoments* moments) {
+  if (scheme.weights == WeightType::linear) {
+    QuantizedWeights weights = QuantizeWeights(matrix, scheme, input_scale);
+    if (moments != nullptr && moments->HasProducts()) {
+      OptimizeRounding(*moments, matrix, weights, scheme.asymmetric);
+    }
+    return weights;
+  }
+  const std::vector<float> importance =
+      moments == nullptr ? std::vector<float>() : ImportanceOf(*moments);
+  QuantizedWeights weights = QuantizeToCodebook(matrix, scheme, importance, input_scale);
+  if (moments == nullptr) return weights;
+  if (moments->HasProducts()) {
+    OptimizeRounding(*moments, matrix, weights, false);
+  } else {
+    CorrectBias(*moments, matrix, weights);
+  }
+  return weights;
 }
 
 // Integer nodes only: what the correction adds to a bias has no place in a float node's weights.
@@ -61,11 +90,10 @@ void QuantizeAllWeights(const Graph& graph, const std::map<std::string, InputMom
     const double input_scale =
         integer ? static_cast<double>(quantization.Params(node.inputs[0])->scale) : 0;
     if (!quantization.weights.contains(label)) {
-      QuantizedWeights& weights = quantization.weights[label];
-      weights = QuantizeWeights(matrix, scheme, input_scale);
-      if (const auto found = moments.find(label); found != moments.end()) {
-        OptimizeRounding(found->second, matrix, weights, scheme.asymmetric);
-      }
+      CheckScheme(graph, node, scheme);
+      const auto found = moments.find(label);
+      quantization.weights[label] = QuantizeOne(matrix, scheme, input_scale,
+                                                found == moments.end() ? nullptr : &found->second);
     }
     if (integer && !quantization.bias.contains(label)) {
       quantization.bias[label] =

@@ -16,12 +16,6 @@ using Json = nlohmann::ordered_json;
               std::string(allowed));
 }
 
-std::string WeightsText(const LayerScheme& scheme) {
-  if (scheme.weights == WeightType::fp16) return "fp16";
-  if (scheme.weights == WeightType::fp32) return "fp32";
-  return scheme.bits == 8 ? "int8" : "linear" + std::to_string(scheme.bits);
-}
-
 std::string ActivationsText(const LayerScheme& scheme) {
   constexpr const char* kTexts[] = {"int8", "dynamic", "float"};
   return kTexts[static_cast<size_t>(scheme.activations)];
@@ -34,6 +28,7 @@ Json ToJson(const LayerScheme& scheme) {
   json["granularity"] = scheme.granularity == Granularity::channel ? "channel" : "tensor";
   json["asymmetric"] = scheme.asymmetric;
   json["calibrator"] = std::string(CalibratorName(scheme.calibrator));
+  if (scheme.codebook_channels != 0) json["codebook_channels"] = scheme.codebook_channels;
   return json;
 }
 
@@ -74,10 +69,13 @@ void ReadScheme(const Json& json, const Path& path, std::initializer_list<std::s
       } else if (key == "asymmetric") {
         if (!value.is_boolean()) here.Fail("must be true or false");
         scheme.asymmetric = value.get<bool>();
+      } else if (key == "codebook_channels") {
+        if (!value.is_number_unsigned()) here.Fail("must be a whole number, 0 or more");
+        SetCodebookChannels(scheme, value.get<uint64_t>());
       } else if (std::find(other.begin(), other.end(), key) == other.end()) {
         here.Fail(
             "is no field of a recipe; known are weights, activations, granularity, "
-            "asymmetric, calibrator");
+            "asymmetric, calibrator, codebook_channels");
       }
     } catch (const Error& error) {
       const std::string what = error.what();
@@ -117,11 +115,26 @@ void SetWeights(LayerScheme& scheme, std::string_view text) {
     scheme.weights = text == "fp16" ? WeightType::fp16 : WeightType::fp32;
     return;
   }
-  const bool low =
-      text.size() == 7 && text.starts_with("linear") && text[6] >= '2' && text[6] <= '8';
-  if (text != "int8" && !low) Refuse("weights", text, "int8, linear2 to linear8, fp16 or fp32");
-  scheme.weights = WeightType::linear;
-  scheme.bits = low ? text[6] - '0' : 8;
+  const auto digit_after = [&](std::string_view name, char least) {
+    const bool fits = text.size() == name.size() + 1 && text.starts_with(name) &&
+                      text.back() >= least && text.back() <= '8';
+    return fits ? text.back() - '0' : 0;
+  };
+  const int linear = text == "int8" ? 8 : digit_after("linear", '2');
+  const int codebook = digit_after("codebook", '1');
+  if (linear == 0 && codebook == 0) {
+    Refuse("weights", text, "int8, linear2 to linear8, codebook1 to codebook8, fp16 or fp32");
+  }
+  scheme.weights = linear != 0 ? WeightType::linear : WeightType::codebook;
+  scheme.bits = linear + codebook;
+}
+
+void SetCodebookChannels(LayerScheme& scheme, uint64_t channels) {
+  if (channels % 16 != 0 || channels > 65536) {
+    throw Error(std::to_string(channels) +
+                " channels cannot share a codebook; use a multiple of 16, or 0 for all");
+  }
+  scheme.codebook_channels = static_cast<uint32_t>(channels);
 }
 
 void SetActivations(LayerScheme& scheme, std::string_view text) {
@@ -204,6 +217,20 @@ std::string WriteRecipe(const Graph& graph, const LayerScheme& defaults,
     recipe["layers"].push_back(std::move(layer));
   }
   return recipe.dump(2) + "\n";
+}
+
+std::string WeightsText(const LayerScheme& scheme) {
+  switch (scheme.weights) {
+    case WeightType::fp16:
+      return "fp16";
+    case WeightType::fp32:
+      return "fp32";
+    case WeightType::codebook:
+      return "codebook" + std::to_string(scheme.bits);
+    case WeightType::linear:
+      break;
+  }
+  return scheme.bits == 8 ? "int8" : "linear" + std::to_string(scheme.bits);
 }
 
 bool MatchesPattern(std::string_view text, std::string_view pattern) {

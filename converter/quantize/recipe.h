@@ -3,7 +3,8 @@
 //   { "default": { "weights": "int8", "activations": "int8", "granularity": "channel",
 //                  "asymmetric": false, "calibrator": "minmax" },
 //     "layers": [ { "name": "conv1_output", "activations": "float" },
-//                 { "pattern": "head_*", "weights": "linear4", "calibrator": "mse" } ] }
+//                 { "pattern": "head_*", "weights": "linear4", "calibrator": "mse" },
+//                 { "name": "fc1", "weights": "codebook4", "codebook_channels": 16 } ] }
 //
 // Every field of a scheme may be left out. "name" is the layer's exact name (its ONNX output),
 // "pattern" has * and ?. Later entries win over earlier ones.
@@ -17,10 +18,15 @@
 namespace lutra::converter {
 
 /// Values as the command line and recipes write them; each throws Error listing what is allowed.
-///   weights: int8, linear2 .. linear8, fp16, fp32      activations: int8, dynamic, float
+///   weights: int8, linear2 .. linear8, codebook1 .. codebook8, fp16, fp32
+///   activations: int8, dynamic, float
 ///   granularity: channel, tensor                       calibrator: minmax, percentile, mse,
 ///   entropy
 void SetWeights(LayerScheme& scheme, std::string_view text);
+/// What SetWeights reads.
+std::string WeightsText(const LayerScheme& scheme);
+/// Throws Error unless it is a multiple of 16 up to 65536, or 0.
+void SetCodebookChannels(LayerScheme& scheme, uint64_t channels);
 void SetActivations(LayerScheme& scheme, std::string_view text);
 void SetGranularity(LayerScheme& scheme, std::string_view text);
 void SetCalibrator(LayerScheme& scheme, std::string_view text);

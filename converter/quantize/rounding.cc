@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <optional>
 #include <span>
+
+#include "converter/cluster/integer_codebook.h"
 
 namespace lutra::converter {
 namespace {
@@ -87,7 +90,9 @@ Square InvertUpper(const Square& r, size_t size) {
 struct Grid {
   double scale;
   int zero_point, lowest, highest;
+  const NearestEntry* codebook;  // or null: all integers from lowest to highest
   int Round(double w) const {
+    if (codebook != nullptr) return (*codebook)(w / scale);
     const double q = std::nearbyint(w / scale) + zero_point;
     return static_cast<int>(
         std::clamp(q, static_cast<double>(lowest), static_cast<double>(highest)));
@@ -124,13 +129,55 @@ void OptimizeRounding(const InputMoments& moments, WeightMatrix& matrix, Quantiz
     Moments ordered = Ordered(sums.data(), order);
     FactorFromBelow(ordered, size);
     const Square factor = InvertUpper(ordered.square, size);
+    std::optional<NearestEntry> codebook;
     for (size_t n = g * per_group; n < (g + 1) * per_group; ++n) {
+      if (!weights.tables.empty() && (n == g * per_group || n % weights.table_channels == 0)) {
+        codebook.emplace(weights.Table(n));
+      }
       const int zero_point = weights.zero_point.empty() ? 0 : weights.zero_point[n];
-      const Grid grid{static_cast<double>(weights.scale[n]), zero_point, lowest, highest};
+      const Grid grid{static_cast<double>(weights.scale[n]), zero_point, lowest, highest,
+                      codebook ? &*codebook : nullptr};
       RoundRow(factor, order, grid, matrix.values.data() + n * matrix.k,
                weights.values.data() + n * matrix.k, &matrix.bias[n]);
     }
   }
+}
+
+void CorrectBias(const InputMoments& moments, WeightMatrix& matrix,
+                 const QuantizedWeights& weights) {
+  const size_t per_group = matrix.n / moments.groups, k = matrix.k;
+  for (size_t n = 0; n < matrix.n; ++n) {
+    const size_t g = n / per_group;
+    const double count = static_cast<double>(moments.Sum(g, k));
+    if (!(count > 0)) continue;
+    const int zero_point = weights.zero_point.empty() ? 0 : weights.zero_point[n];
+    double lost = 0;
+    for (size_t i = 0; i < k; ++i) {
+      const double real = static_cast<double>(matrix.values[n * k + i]);
+      const int q = weights.values[n * k + i] - zero_point;
+      lost += (real - static_cast<double>(weights.scale[n]) * q) *
+              static_cast<double>(moments.Sum(g, i));
+    }
+    if (std::isfinite(lost)) matrix.bias[n] += static_cast<float>(lost / count);
+  }
+}
+
+std::vector<float> ImportanceOf(const InputMoments& moments) {
+  std::vector<float> importance;
+  importance.reserve(moments.groups * moments.k);
+  for (size_t g = 0; g < moments.groups; ++g) {
+    double mean = 0;
+    for (size_t i = 0; i < moments.k; ++i) {
+      mean += static_cast<double>(moments.Square(g, i)) / static_cast<double>(moments.k);
+    }
+    // Relative to the mean. A group that never sees a value, or infinite ones, tells nothing.
+    const bool known = mean > 0 && std::isfinite(mean);
+    for (size_t i = 0; i < moments.k; ++i) {
+      const double square = static_cast<double>(moments.Square(g, i));
+      importance.push_back(known ? static_cast<float>(square / mean + kDamping) : 1.0F);
+    }
+  }
+  return importance;
 }
 
 }  // namespace lutra::converter

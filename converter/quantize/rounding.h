@@ -15,9 +15,19 @@
 
 namespace lutra::converter {
 
-/// Rounds matrix.values anew to the scales and zero points of `weights`, whose values are replaced,
-/// and corrects matrix.bias. `moments` belongs to the same layer.
+/// Rounds matrix.values anew to the scales and zero points (or codebooks) of `weights`, whose
+/// values are replaced, and corrects matrix.bias. `moments` belongs to the same layer and has
+/// products.
 void OptimizeRounding(const InputMoments& moments, WeightMatrix& matrix, QuantizedWeights& weights,
                       bool asymmetric);
+
+/// Adds to matrix.bias what the errors of the weights' values take away from the mean output: all
+/// that moments without products allow.
+void CorrectBias(const InputMoments& moments, WeightMatrix& matrix,
+                 const QuantizedWeights& weights);
+
+/// [group][k]: what an error of each weight counts for in the output, the mean square of its input
+/// (damped, as inputs that the samples lack may still come).
+std::vector<float> ImportanceOf(const InputMoments& moments);
 
 }  // namespace lutra::converter

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Converts the shared networks with the default flags and checks what Lutra promises about them.
 
-  check_networks.py classifiers|detectors|identity [--shared DIR] [--lutra PROGRAM] [NAME...]
+  check_networks.py classifiers|detectors|identity|weights [--shared DIR] [--lutra PROGRAM]
+                    [--weights TYPE,...] [NAME...]
 
 classifiers: the float executor reproduces the known top-1; int8 loses at most one point (or two
 images); the file stays within its size bound; no operator stays in float but a final softmax.
@@ -9,6 +10,9 @@ detectors: they convert, and every output keeps an SQNR of 20 dB, or the report 
 identity: three networks, one of them also with dynamic activations, and the example give the same
 bytes on every row of this machine with one and two threads, and with --device, a command that runs
 another build's `lutra` ("qemu-aarch64-static build/arm64/bin/lutra"), on its rows.
+
+weights: the top-1 of all classifiers with each of the --weights types; int8's limits hold for
+codebook8, codebook6 may lose half a point more, the others are reported.
 
 Prints a Markdown table and exits with 1 when a limit is missed, with 77 when there are no networks.
 """
@@ -52,15 +56,17 @@ class Networks:
   def __init__(self, options, folder):
     self.lutra, self.device, self.shared = options.lutra, options.device, options.shared
     self.folder = pathlib.Path(folder)
+    self.types = options.weights.split(",")
     self.misses = []
 
   def limit(self, name, holds, text):
     if not holds:
       self.misses.append(f"{name}: {text}")
 
-  def convert(self, onnx, data):
+  def convert(self, onnx, data, weights="int8"):
     output = self.folder / (onnx.stem + ".lutra")
-    return output, run([self.lutra, "convert", onnx, "-o", output, "--data", data, "--json"])
+    return output, run([self.lutra, "convert", onnx, "-o", output, "--data", data,
+                        "--weights", weights, "--json"])
 
   def classifier(self, entry):
     onnx = self.shared / "models" / entry["file"]
@@ -100,6 +106,36 @@ class Networks:
     if len(small) == len(SMALL_SETS):
       self.limit("both ImageNet networks", sum(small) / len(small) <= 0.01 + 1e-9,
                  "lose more than one point on average")
+
+  def weights(self, entries):
+    header("network", "FP32 top-1", *self.types)
+    drops = {kind: {} for kind in self.types}
+    for entry in entries:
+      onnx = self.shared / "models" / entry["file"]
+      specs = self.shared / "data/specs"
+      name, test = onnx.stem, specs / f"{onnx.stem}.eval.json"
+      if not self.readable(specs / f"{name}.calib.json"):
+        row(name, "its data is absent", *("" for _ in self.types))
+        continue
+      before = run([self.lutra, "eval", onnx, "--data", test, "--json"])
+      cells = []
+      for kind in self.types:
+        output, converted = self.convert(onnx, specs / f"{name}.calib.json", kind)
+        after = run([self.lutra, "eval", output, "--data", test, "--json"])
+        drop = drops[kind][name] = before["top1"] - after["top1"]
+        more = {"int8": 0, "codebook8": 0, "codebook6": 0.005}.get(kind)
+        if more is not None:
+          allowed = 0.02 if name in SMALL_SETS else max(0.01, 2 / before["count"])
+          self.limit(f"{name} {kind}", drop <= allowed + more + 1e-9,
+                     f"loses {100 * drop:.2f} points")
+        cells.append(f"{100 * after['top1']:.2f} ({100 * drop:+.2f}), {converted['output_bytes']} B")
+      row(name, f"{100 * before['top1']:.2f}", *cells)
+
+  @staticmethod
+  def readable(spec):
+    data = json.loads(spec.read_text())
+    return all((spec.parent / data[key]).exists()
+               for key in ("images", "path", "list", "folder") if isinstance(data.get(key), str))
 
   def detectors(self, entries):
     header("network", "output SQNR dB", "FP32 bytes", "file bytes", "float operators",
@@ -175,9 +211,11 @@ def write_npy(path, shape):
 
 def main():
   parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-  parser.add_argument("what", choices=["classifiers", "detectors", "identity"])
+  parser.add_argument("what", choices=["classifiers", "detectors", "identity", "weights"])
   parser.add_argument("names", nargs="*")
   parser.add_argument("--shared", type=pathlib.Path, default=HERE.parent / "shared")
+  parser.add_argument("--weights", default="int8,codebook8,codebook6,codebook4,codebook3,codebook2",
+                      help="types for weights, separated by commas")
   parser.add_argument("--device", default="", help="command of another build's lutra, for identity")
   parser.add_argument("--lutra", type=pathlib.Path, default=HERE / "build/release/bin/lutra")
   options = parser.parse_intermixed_args()

@@ -69,6 +69,11 @@ TEST_CASE("the exported network in the float executor gives the integers of the 
 TEST_CASE("the exported network imported again gives the very bytes") {
   Exported exported;
   SUBCASE("int8") {}
+  SUBCASE("codebooks: the integers that they stand for") {
+    exported.options.scheme.weights = WeightType::codebook;
+    exported.options.scheme.bits = 3;
+    exported.options.scheme.codebook_channels = 16;
+  }
   SUBCASE("4-bit weights, per tensor") {
     exported.options.scheme.bits = 4;
     exported.options.scheme.granularity = Granularity::tensor;

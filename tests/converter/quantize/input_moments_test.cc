@@ -178,13 +178,21 @@ TEST_CASE("of large images a few thousand patches are taken, other ones from eve
   CHECK(static_cast<double>(moments.sums[0]) / patches == doctest::Approx(1.09).epsilon(0.1));
 }
 
-TEST_CASE("layers that were not asked for, and rows that are too long, are left out") {
+TEST_CASE("layers that were not asked for are left out, of long rows only squares are kept") {
   const auto k = static_cast<int64_t>(kLongestOptimizedRow);
   const Graph longest = OneNode("Gemm", {1, k}, {1, 2}, {k, 2});
   CHECK(Collect(longest, Samples({1, k}, 1)).k == kLongestOptimizedRow);
   CHECK(CollectMoments(longest, {"z"}, Samples({1, k}, 1), {}).empty());
   const Graph longer = OneNode("Gemm", {1, k + 1}, {1, 2}, {k + 1, 2});
-  CHECK(CollectMoments(longer, {"y"}, Samples({1, k + 1}, 1), {}).empty());
+  const Samples data({1, k + 1}, 2);
+  const InputMoments moments = Collect(longer, data);
+  CHECK(!moments.HasProducts());
+  for (const size_t i : {size_t{0}, size_t{500}, kLongestOptimizedRow}) {
+    const float a = data.Get(0).input.as<float>()[i], b = data.Get(1).input.as<float>()[i];
+    CHECK(moments.Square(0, i) == doctest::Approx(a * a + b * b));
+    CHECK(moments.Sum(0, i) == doctest::Approx(a + b));
+  }
+  CHECK(moments.Sum(0, kLongestOptimizedRow + 1) == 2);
 }
 
 }  // namespace

@@ -63,7 +63,10 @@ TEST_CASE("faults are named by file and JSON path") {
         "r.json: $.default.weights: must be a string");
   CHECK(MessageOf(R"({"default": {"weights": "linear9"}})") ==
         "r.json: $.default.weights: weights 'linear9' is unknown; use int8, linear2 to linear8, "
-        "fp16 or fp32");
+        "codebook1 to codebook8, fp16 or fp32");
+  CHECK(MessageOf(R"({"default": {"codebook_channels": 24}})") ==
+        "r.json: $.default.codebook_channels: 24 channels cannot share a codebook; use a multiple "
+        "of 16, or 0 for all");
   CHECK(MessageOf(R"({"layers": [{"name": "conv1"}, {"weights": "int8"}]})") ==
         "r.json: $.layers[1]: needs either \"name\" or \"pattern\"");
   CHECK(MessageOf(R"({"layers": [{"name": "conv1", "asymmetric": 1}]})") ==
@@ -71,6 +74,22 @@ TEST_CASE("faults are named by file and JSON path") {
   CHECK(MessageOf(R"({"layers": [{"pattern": "fc*"}]})")
             .starts_with("r.json: $.layers[0].pattern: 'fc*' fits no layer"));
   CHECK(MessageOf(R"({"layers": {}})") == "r.json: $.layers: must be a list");
+}
+
+TEST_CASE("weights as they are written") {
+  for (const char* text :
+       {"int8", "linear2", "linear7", "codebook1", "codebook8", "fp16", "fp32"}) {
+    LayerScheme scheme;
+    SetWeights(scheme, text);
+    CHECK(WeightsText(scheme) == text);
+  }
+  LayerScheme scheme;
+  SetWeights(scheme, "codebook3");
+  CHECK(scheme.weights == WeightType::codebook);
+  CHECK(scheme.bits == 3);
+  for (const char* text : {"linear1", "codebook0", "codebook9", "codebook", "int4"}) {
+    CHECK_THROWS(SetWeights(scheme, text));
+  }
 }
 
 TEST_CASE("patterns") {

@@ -1,0 +1,26 @@
+// Executable codebooks: weight = scale[channel] * entry, entry one of at most 2^bits integers, 0
+// among them, that all channels (or each group of codebook_channels) share. Found in the space
+// where the kernels compute: values divided by the channel's scale, entries integers from the
+// start. Codebook and scales take turns, each the best for the other: the codebook by dynamic
+// programming (cluster/integer_codebook.h), a channel's scale by least squares. An error counts as
+// much as the output sees of it, which is the mean square of the input it multiplies.
+#pragma once
+
+#include <span>
+
+#include "converter/quantize/quantization.h"
+#include "converter/quantize/weight_matrix.h"
+
+namespace lutra::converter {
+
+/// Entries go to this and its negative. Up to 4 bits 64: two products of an entry with a byte then
+/// fit 16 bits together (2 * 64 * 255 < 2^15), as AVX2's vpmaddubsw wants, and 16 entries need no
+/// finer grid.
+int LargestEntry(int bits);
+
+/// Requires scheme.weights == codebook. `importance` is empty (all errors count alike) or has
+/// matrix.k values for each group of a convolution. input_scale as for QuantizeWeights.
+QuantizedWeights QuantizeToCodebook(const WeightMatrix& matrix, const LayerScheme& scheme,
+                                    std::span<const float> importance, double input_scale);
+
+}  // namespace lutra::converter

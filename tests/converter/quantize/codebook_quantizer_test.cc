@@ -1,0 +1,149 @@
+#include "converter/quantize/codebook_quantizer.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <set>
+
+#include "converter/quantize/weight_quantizer.h"
+
+namespace lutra::converter {
+namespace {
+
+// Channels of different sizes, as trained layers have them.
+WeightMatrix RandomMatrix(size_t n, size_t k, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal;
+  WeightMatrix matrix{.n = n,
+                      .k = k,
+                      .values = std::vector<float>(n * k),
+                      .bias = std::vector<float>(n, 0.5F),
+                      .has_bias = true};
+  for (size_t i = 0; i < n * k; ++i) {
+    matrix.values[i] = normal(random) * 0.02F * static_cast<float>(1 + i / k % 4);
+  }
+  return matrix;
+}
+
+LayerScheme SchemeOf(int bits, uint32_t channels = 0) {
+  LayerScheme scheme;
+  scheme.weights = WeightType::codebook;
+  scheme.bits = bits;
+  scheme.codebook_channels = channels;
+  return scheme;
+}
+
+double ErrorOf(const WeightMatrix& matrix, const QuantizedWeights& weights,
+               const std::vector<float>& importance = {}) {
+  const std::vector<float> back = Dequantize(weights);
+  double error = 0;
+  for (size_t i = 0; i < back.size(); ++i) {
+    const double d = static_cast<double>(back[i]) - static_cast<double>(matrix.values[i]);
+    error += d * d * (importance.empty() ? 1.0 : static_cast<double>(importance[i % matrix.k]));
+  }
+  return error;
+}
+
+void CheckForm(const QuantizedWeights& q, int bits, size_t tables) {
+  REQUIRE(q.tables.size() == tables << bits);
+  for (size_t n = 0; n < q.n; ++n) {
+    const auto table = q.Table(n);
+    CHECK(std::ranges::is_sorted(table));
+    CHECK(std::ranges::count(table, 0) >= 1);
+    CHECK(std::max(-table.front(), int{table.back()}) <= LargestEntry(bits));
+    const std::set<int8_t> entries(table.begin(), table.end());
+    for (size_t k = 0; k < q.k; ++k) REQUIRE(entries.contains(q.values[n * q.k + k]));
+    CHECK(q.scale[n] > 0);
+  }
+  CHECK(q.zero_point.empty());
+}
+
+TEST_CASE("values are entries of their channel's table, whatever the width") {
+  const WeightMatrix matrix = RandomMatrix(40, 27, 1);
+  for (int bits = 1; bits <= 8; ++bits) {
+    CAPTURE(bits);
+    CheckForm(QuantizeToCodebook(matrix, SchemeOf(bits), {}, 0), bits, 1);
+    CheckForm(QuantizeToCodebook(matrix, SchemeOf(bits, 16), {}, 0.01), bits, 3);
+  }
+}
+
+TEST_CASE("never worse than as many evenly spaced integers") {
+  const WeightMatrix matrix = RandomMatrix(32, 64, 2);
+  double before = std::numeric_limits<double>::infinity();
+  for (int bits = 2; bits <= 8; ++bits) {
+    CAPTURE(bits);
+    LayerScheme linear;
+    linear.bits = bits;
+    const double evenly = ErrorOf(matrix, QuantizeWeights(matrix, linear, 0));
+    const double error = ErrorOf(matrix, QuantizeToCodebook(matrix, SchemeOf(bits), {}, 0));
+    CHECK(error <= evenly * (1 + 1e-6));
+    if (bits <= 4) CHECK(error < 0.7 * evenly);
+    CHECK(error <= before * (1 + 1e-6));
+    before = error;
+  }
+}
+
+TEST_CASE("a codebook for each 16 channels fits them better") {
+  WeightMatrix matrix = RandomMatrix(32, 200, 3);
+  for (size_t i = 16 * 200; i < matrix.values.size(); ++i) {  // another shape: two-sided
+    matrix.values[i] = std::copysign(0.3F, matrix.values[i]) + 0.1F * matrix.values[i];
+  }
+  const double one = ErrorOf(matrix, QuantizeToCodebook(matrix, SchemeOf(2), {}, 0));
+  const double two = ErrorOf(matrix, QuantizeToCodebook(matrix, SchemeOf(2, 16), {}, 0));
+  CHECK(two < 0.95 * one);
+}
+
+TEST_CASE("weights that already are a codebook come back exactly") {
+  WeightMatrix matrix = RandomMatrix(16, 30, 4);
+  std::mt19937 random(5);
+  // Entries -64, 0, 16, 64 of channels whose scales are powers of two.
+  const float entries[] = {-64, 0, 16, 64};
+  for (size_t i = 0; i < matrix.values.size(); ++i) {
+    const float scale = std::ldexp(1.0F, -8 - static_cast<int>(i / 30 % 3));
+    matrix.values[i] = scale * entries[i % 30 < 4 ? i % 30 : random() % 4];
+  }
+  const QuantizedWeights q = QuantizeToCodebook(matrix, SchemeOf(2), {}, 0);
+  CHECK(Dequantize(q) == matrix.values);
+}
+
+TEST_CASE("errors go where they count least") {
+  const WeightMatrix matrix = RandomMatrix(16, 50, 6);
+  std::vector<float> importance(50, 0.01F);
+  std::fill_n(importance.begin(), 10, 10.0F);
+  const QuantizedWeights plain = QuantizeToCodebook(matrix, SchemeOf(2), {}, 0);
+  const QuantizedWeights weighted = QuantizeToCodebook(matrix, SchemeOf(2), importance, 0);
+  CHECK(ErrorOf(matrix, weighted, importance) < 0.95 * ErrorOf(matrix, plain, importance));
+  CHECK(ErrorOf(matrix, plain) < ErrorOf(matrix, weighted));
+}
+
+TEST_CASE("granularity tensor: one scale") {
+  LayerScheme scheme = SchemeOf(4);
+  scheme.granularity = Granularity::tensor;
+  const QuantizedWeights q = QuantizeToCodebook(RandomMatrix(20, 30, 7), scheme, {}, 0.1);
+  CHECK(std::set<float>(q.scale.begin(), q.scale.end()).size() == 1);
+  CheckForm(q, 4, 1);
+}
+
+TEST_CASE("channels of zeros, large biases and very long rows stay representable") {
+  WeightMatrix matrix = RandomMatrix(3, 60000, 8);
+  std::fill_n(matrix.values.begin(), 60000, 0.0F);
+  std::fill_n(matrix.values.begin() + 60000, 60000, 0.25F);
+  matrix.bias[1] = 4e6F;
+  const double input_scale = 0.001;
+  for (const int bits : {3, 8}) {
+    const QuantizedWeights q = QuantizeToCodebook(matrix, SchemeOf(bits), {}, input_scale);
+    for (size_t n = 0; n < 3; ++n) {
+      const double bias =
+          static_cast<double>(matrix.bias[n]) / (input_scale * static_cast<double>(q.scale[n]));
+      double sum = std::fabs(bias);
+      for (size_t k = 0; k < q.k; ++k) sum += 255.0 * std::abs(q.values[n * q.k + k]);
+      CHECK(sum < 2147483647.0);
+      CHECK(std::isnormal(q.scale[n]));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lutra::converter
