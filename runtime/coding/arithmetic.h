@@ -43,8 +43,11 @@ class ArithmeticDecoder {
   /// The next decision. The argument is the encoder's, which knows it.
   unsigned Code(unsigned /*bit*/, uint32_t chance) {
     const uint32_t cut = Cut(low_, high_, chance);
+    // Without a branch, for it would be a coin's toss.
     const unsigned bit = value_ <= cut ? 1 : 0;
-    (bit != 0 ? high_ : low_) = cut + (1 - bit);
+    const uint32_t one = 0 - bit;
+    high_ = (cut & one) | (high_ & ~one);
+    low_ = (low_ & one) | ((cut + 1) & ~one);
     while (((low_ ^ high_) >> 24) == 0) {
       low_ <<= 8;
       high_ = (high_ << 8) | 0xFF;

@@ -123,15 +123,6 @@ class SizeCoder {
  private:
   static constexpr unsigned kLowContexts = 16;
 
-  template <typename Coder>
-  static unsigned CodePlain(Coder& coder, unsigned bit, Counter* counter) {
-    const uint32_t chance = std::clamp(*counter >> (32 - kChanceBits), kLeastChance,
-                                       (1U << kChanceBits) - kLeastChance);
-    bit = coder.Code(bit, chance);
-    UpdateCounter(counter, bit);
-    return bit;
-  }
-
   bool signed_zero_;
   unsigned low_bits_;
   WeightModel model_;

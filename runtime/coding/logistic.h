@@ -80,6 +80,6 @@ inline uint32_t Squash(int logit) {
 }
 
 /// Logit of a probability in units of 2^-12.
-inline int Stretch(uint32_t chance12) { return internal::kStretch[chance12]; }
+inline int16_t Stretch(uint32_t chance12) { return internal::kStretch[chance12]; }
 
 }  // namespace lutra::coding

@@ -1,8 +1,8 @@
 // One binary decision predicted by several adaptive counters and fixed guesses at once, mixed in
 // the logistic domain by online-trained weights (Mahoney's PAQ6 and later). A counter adapts with
 // 1/n at first and with a floor later, so it is exact on what is stationary and follows what is
-// not. Two mixers choose their weights by different small contexts; the mean of their logits is the
-// prediction. Integers only.
+// not. A small context chooses the
+// mixer's weights; two mixers with different contexts predict better than one. Integers only.
 #pragma once
 
 #include <algorithm>
@@ -12,6 +12,7 @@
 
 #include "runtime/coding/arithmetic.h"
 #include "runtime/coding/logistic.h"
+#include "runtime/coding/vector8.h"
 
 namespace lutra::coding {
 
@@ -39,7 +40,7 @@ constexpr std::array<uint32_t, kCountLimit + 1> MakeCounterRates() {
 inline constexpr auto kCounterRates = MakeCounterRates();
 }  // namespace internal
 
-inline int CounterLogit(Counter counter) { return Stretch(counter >> 20); }
+inline int16_t CounterLogit(Counter counter) { return Stretch(counter >> 20); }
 
 inline void UpdateCounter(Counter* counter, unsigned bit) {
   const uint32_t count = *counter & kCountMask;
@@ -51,40 +52,58 @@ inline void UpdateCounter(Counter* counter, unsigned bit) {
              (count + (count < kCountLimit ? 1 : 0));
 }
 
+/// Inputs of a mixer, as logits, and its weights in units of 2^-14, within +-2.
 constexpr size_t kInputs = 8;
-/// Mixer weights are in units of 2^-16 and stay within +-kMostWeight.
-using MixerWeights = std::array<int32_t, kInputs>;
-constexpr int32_t kMostWeight = 8 << 16;
+struct alignas(16) MixerWeights {
+  int16_t weights[kInputs];
+};
+constexpr unsigned kWeightBits = 14;
 
-inline int MixLogits(const MixerWeights& weights, const int (&inputs)[kInputs]) {
-  int64_t sum = 0;
-  for (size_t i = 0; i < kInputs; ++i) sum += int64_t{weights[i]} * inputs[i];
-  return static_cast<int>(std::clamp<int64_t>(sum >> 16, int64_t{-kMaxLogit}, int64_t{kMaxLogit}));
+inline int MixLogits(const MixerWeights& mixer, Vector8 inputs) {
+  // |weight| <= 2^15, |logit| < 2^11: eight products fit in 30 bits.
+  return std::clamp(Dot(Load(mixer.weights), inputs) >> kWeightBits, -kMaxLogit, kMaxLogit);
 }
 
 /// One step of gradient descent on the coding cost.
-inline void TrainMixer(MixerWeights* weights, const int (&inputs)[kInputs], int32_t error) {
-  for (size_t i = 0; i < kInputs; ++i) {
-    // |input| < 2^11, |error| <= 2^16: the product has 28 bits.
-    const int32_t step = (inputs[i] * error + (1 << 14)) >> 15;
-    (*weights)[i] = std::clamp((*weights)[i] + step, -kMostWeight, kMostWeight);
-  }
+inline void TrainMixer(MixerWeights* mixer, Vector8 inputs, unsigned bit, uint32_t chance) {
+  // Of the largest error one unit is missing, so that it fits 16 bits.
+  const int32_t target = bit != 0 ? (1 << kChanceBits) - 1 : 0;
+  const auto error = static_cast<int16_t>((target - static_cast<int32_t>(chance)) >> 1);
+  AddScaled(mixer->weights, inputs, error);
 }
 
-/// Codes one decision with `counters` counters (their inputs come first; the others are set by the
-/// caller) and trains everything that took part.
+/// Codes one decision with `counters` counters, whose logits are the first inputs, and trains
+/// everything that took part.
 template <size_t counters, typename Coder>
 inline unsigned CodeMixed(Coder& coder, unsigned bit, Counter* const (&counter)[counters],
-                          int (&inputs)[kInputs], MixerWeights* first, MixerWeights* second) {
-  for (size_t i = 0; i < counters; ++i) inputs[i] = CounterLogit(*counter[i]);
-  const int a = MixLogits(*first, inputs), b = MixLogits(*second, inputs);
-  const uint32_t chance =
-      std::clamp(Squash((a + b) >> 1), kLeastChance, (1U << kChanceBits) - kLeastChance);
-  bit = coder.Code(bit, chance);
-  const int32_t target = bit != 0 ? 1 << kChanceBits : 0;
-  TrainMixer(first, inputs, target - static_cast<int32_t>(Squash(a)));
-  TrainMixer(second, inputs, target - static_cast<int32_t>(Squash(b)));
+                          Vector8 inputs, MixerWeights* mixer) {
+  const uint32_t mixed = Squash(MixLogits(*mixer, inputs));
+  bit = coder.Code(bit, std::clamp(mixed, kLeastChance, (1U << kChanceBits) - kLeastChance));
+  TrainMixer(mixer, inputs, bit, mixed);
   for (size_t i = 0; i < counters; ++i) UpdateCounter(counter[i], bit);
+  return bit;
+}
+
+/// The same with two mixers, whose logits are averaged: dearer and better.
+template <size_t counters, typename Coder>
+inline unsigned CodeMixed(Coder& coder, unsigned bit, Counter* const (&counter)[counters],
+                          Vector8 inputs, MixerWeights* first, MixerWeights* second) {
+  const int a = MixLogits(*first, inputs), b = MixLogits(*second, inputs);
+  const uint32_t mixed = Squash((a + b) >> 1);
+  bit = coder.Code(bit, std::clamp(mixed, kLeastChance, (1U << kChanceBits) - kLeastChance));
+  TrainMixer(first, inputs, bit, Squash(a));
+  TrainMixer(second, inputs, bit, Squash(b));
+  for (size_t i = 0; i < counters; ++i) UpdateCounter(counter[i], bit);
+  return bit;
+}
+
+/// Codes one decision with a single counter.
+template <typename Coder>
+inline unsigned CodePlain(Coder& coder, unsigned bit, Counter* counter) {
+  const uint32_t chance =
+      std::clamp(*counter >> (32 - kChanceBits), kLeastChance, (1U << kChanceBits) - kLeastChance);
+  bit = coder.Code(bit, chance);
+  UpdateCounter(counter, bit);
   return bit;
 }
 

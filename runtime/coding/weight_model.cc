@@ -8,13 +8,16 @@ namespace lutra::coding {
 namespace {
 
 /// How many weights each mean remembers.
-constexpr uint32_t kRowMemory = 48, kColumnMemory = 64, kPhaseMemory = 200, kAllMemory = 1000;
+constexpr uint32_t kRowMemory = 200, kColumnMemory = 64, kPhaseMemory = 200, kAllMemory = 1000;
 /// Weights that the mean of the rows before counts for at a row's beginning.
 constexpr uint32_t kRowHeadStart = 3;
-constexpr int32_t kFirstWeight = 65536 * 3 / 20, kFirstSignWeight = 65536 / 5;
-/// Decisions of a path: through the tree and the one before it.
-constexpr size_t kDepths = 9;
-constexpr size_t kTilts = 32, kTiltMixers = 1 + kTilts / 4;
+constexpr int16_t kFirstWeight = (1 << kWeightBits) * 3 / 20;
+constexpr int16_t kFirstSignWeight = (1 << kWeightBits) / 5;
+/// Decisions of a path through the tree.
+constexpr size_t kDepths = 8;
+constexpr size_t kSparseContexts[] = {kLevels, kMaxPeriod, 1};
+constexpr size_t kPatterns = 256, kPatternMixers = 9;
+constexpr size_t kTilts = 32, kTiltMixers = kTilts / 4;
 
 constexpr std::array<uint16_t, kAllMemory + 1> MakeMeanRates() {
   std::array<uint16_t, kAllMemory + 1> rates{};
@@ -54,8 +57,7 @@ WeightModel::WeightModel(const SizeTree& tree, size_t columns, unsigned period, 
 void WeightModel::Place(Bump& memory) {
   const size_t nodes = tree_.nodes();
   const size_t exact = std::min<size_t>(nodes, 1U << kExactBits);
-  const size_t contexts[kSizeCounters] = {kLevels, kLevels,       kLevels,
-                                          kLevels, exact * exact, kMaxPeriod};
+  const size_t contexts[kSizeCounters] = {kLevels, kLevels, kLevels, exact * exact};
   const size_t sign_contexts[kSignCounters] = {1, 27, 81, columns_, 3 * kMaxPeriod, 81, kTilts};
   for (size_t i = 0; i < kSizeCounters; ++i) {
     counters_[i] = memory.TakeArray<Counter>(contexts[i] * nodes);
@@ -63,7 +65,12 @@ void WeightModel::Place(Bump& memory) {
   for (size_t i = 0; i < kSignCounters; ++i) {
     sign_counters_[i] = memory.TakeArray<Counter>(sign_contexts[i]);
   }
-  by_node_ = memory.TakeArray<MixerWeights>(nodes);
+  for (size_t i = 0; i < kSparseCounters; ++i) {
+    sparse_counters_[i] = memory.TakeArray<Counter>(kSparseContexts[i] * nodes);
+  }
+  pattern_counters_ = memory.TakeArray<Counter>(kPatterns);
+  node_mixers_ = memory.TakeArray<MixerWeights>(nodes);
+  pattern_mixers_ = memory.TakeArray<MixerWeights>(kPatternMixers);
   by_scale_ = memory.TakeArray<MixerWeights>(kLevels * kDepths);
   sign_mixers_ = memory.TakeArray<MixerWeights>(kTiltMixers);
   shapes_ = memory.TakeArray<int16_t>(kLevels * nodes);
@@ -84,7 +91,7 @@ void WeightModel::Fill(unsigned level) {
       counters[node] = MakeCounter(chance, kGuessCount);
     }
   };
-  for (size_t i = 0; i < 4; ++i) {
+  for (size_t i = 0; i < kSizeCounters - 1; ++i) {
     for (unsigned l = 0; l < kLevels; ++l) guess(counters_[i] + l * nodes, l);
   }
   const unsigned exact_bits = std::min(tree_.bits, kExactBits);
@@ -93,21 +100,29 @@ void WeightModel::Fill(unsigned level) {
     for (unsigned b = 0; b < 1U << exact_bits; ++b) {
       // The middle of what the leading bits leave open, and not less than a third.
       const uint32_t mean = std::max(((a + b) << shift << 7) + (((1U << shift) - 1) << 7), 85U);
-      guess(counters_[4] + ((a << exact_bits) + b) * nodes, Level(tree_, mean));
+      guess(counters_[kSizeCounters - 1] + ((a << exact_bits) + b) * nodes, Level(tree_, mean));
     }
   }
-  for (size_t phase = 0; phase < kMaxPeriod; ++phase) guess(counters_[5] + phase * nodes, level);
 
   const size_t sign_contexts[kSignCounters] = {1, 27, 81, columns_, 3 * kMaxPeriod, 81, kTilts};
   for (size_t i = 0; i < kSignCounters; ++i) {
     std::fill_n(sign_counters_[i], sign_contexts[i], MakeCounter(1U << 15, 2));
   }
-  const auto even = [](int32_t weight) {
-    MixerWeights weights;
-    weights.fill(weight);
-    return weights;
+  const auto even = [](int16_t weight) {
+    MixerWeights mixer;
+    std::fill_n(mixer.weights, kInputs, weight);
+    return mixer;
   };
-  std::fill_n(by_node_, nodes, even(kFirstWeight));
+  if (tree_.zero_first) {
+    for (unsigned l = 0; l < kLevels; ++l) guess(sparse_counters_[0] + l * nodes, l);
+    for (size_t i = 1; i < kSparseCounters; ++i) {
+      for (size_t c = 0; c < kSparseContexts[i]; ++c) guess(sparse_counters_[i] + c * nodes, level);
+    }
+    std::fill_n(pattern_counters_, kPatterns,
+                MakeCounter(Squash(shapes_[level * nodes]), kGuessCount));
+    std::fill_n(node_mixers_, nodes, even(kFirstWeight));
+    std::fill_n(pattern_mixers_, kPatternMixers, even(kFirstWeight));
+  }
   std::fill_n(by_scale_, kLevels * kDepths, even(kFirstWeight));
   std::fill_n(sign_mixers_, kTiltMixers, even(kFirstSignWeight));
 
@@ -173,15 +188,15 @@ void WeightModel::FindContexts() {
   context_[0] = counters_[0] + (near_scale >> kScaleBits) * nodes;
   context_[1] = counters_[1] + (Scale(tree_, along) >> kScaleBits) * nodes;
   context_[2] = counters_[2] + (column >> kScaleBits) * nodes;
-  context_[3] = counters_[3] + (row >> kScaleBits) * nodes;
-  context_[4] = counters_[4] + ((left >> shift << exact_bits) + (up >> shift)) * nodes;
-  context_[5] = counters_[5] + phase_ * nodes;
+  context_[3] = counters_[3] + ((left >> shift << exact_bits) + (up >> shift)) * nodes;
+
+  sparse_context_[0] = sparse_counters_[0] + (row >> kScaleBits) * nodes;
+  sparse_context_[1] = sparse_counters_[1] + phase_ * nodes;
+  sparse_context_[2] = sparse_counters_[2];
 
   const unsigned from_middle = blend > 32 ? blend - 32 : 0;
-  const unsigned lower = from_middle >> kScaleBits;
-  guesses_[0] = shapes_ + lower * nodes;
-  guesses_[1] = shapes_ + std::min(lower + 1, kLevels - 1) * nodes;
-  guess_share_ = static_cast<int>(from_middle & ((1U << kScaleBits) - 1));
+  guesses_[0] = shapes_ + (from_middle >> kScaleBits) * nodes;
+  guesses_[1] = shapes_ + std::min((from_middle >> kScaleBits) + 1, kLevels - 1) * nodes;
   guesses_[2] = shapes_ + (product(phase) >> kScaleBits) * nodes;
   scale_mixers_ = by_scale_ + (separable >> kScaleBits) * kDepths;
 }
@@ -193,11 +208,13 @@ void WeightModel::Next(unsigned size, int sign) {
   const uint32_t value = size << 8;
   Move(&row_mean_, value, std::min<size_t>(column_ + 1 + kRowHeadStart, kRowMemory));
   Move(&column_means_[column_], value, std::min<size_t>(row_ + 1, kColumnMemory));
-  // Every phase has come up about this often.
-  const size_t turns = (row_ - 1) * columns_ / period_ + column_ / period_;
-  Move(&phase_means_[phase_], value, std::min<size_t>(turns + 3, kPhaseMemory));
-  Move(&all_mean_, value, std::min<size_t>((row_ - 1) * columns_ + column_ + 2, kAllMemory));
-  if (++phase_ == period_) phase_ = 0;
+  Move(&phase_means_[phase_], value, phase_memory_);
+  Move(&all_mean_, value, all_memory_);
+  all_memory_ += all_memory_ < kAllMemory ? 1 : 0;
+  if (++phase_ == period_) {
+    phase_ = 0;
+    phase_memory_ += phase_memory_ < kPhaseMemory ? 1 : 0;
+  }
   ++column_;
 }
 

@@ -6,6 +6,7 @@
 // guesses of scale are fitted to weights. Encoder and decoder run the same code.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -43,7 +44,7 @@ class WeightModel {
   void Next(unsigned size, int sign);
 
  private:
-  static constexpr size_t kSizeCounters = 6;
+  static constexpr size_t kSizeCounters = 4, kSparseCounters = 3;
   static constexpr size_t kSignCounters = 7;
   /// Neighbours are told apart by this many leading bits.
   static constexpr unsigned kExactBits = 4;
@@ -64,6 +65,10 @@ class WeightModel {
   static unsigned Scale(const SizeTree& tree, uint32_t mean);
   template <typename Coder>
   unsigned CodeNode(Coder& coder, unsigned bit, unsigned node, unsigned depth);
+  template <typename Coder>
+  unsigned CodeSparseNode(Coder& coder, unsigned bit, unsigned node, unsigned depth);
+  template <typename Coder>
+  unsigned CodeNonzero(Coder& coder, unsigned bit);
 
   SizeTree tree_;
   size_t columns_;
@@ -72,6 +77,7 @@ class WeightModel {
 
   // Means of sizes in units of 2^-8.
   uint32_t row_mean_ = 0, rows_mean_ = 0, all_mean_ = 0;
+  uint32_t phase_memory_ = 3, all_memory_ = 2;  ///< weights that these two remember by now
   uint32_t* column_means_ = nullptr;
   uint32_t* phase_means_ = nullptr;
 
@@ -79,32 +85,77 @@ class WeightModel {
   int16_t* shapes_ = nullptr;
   Counter* counters_[kSizeCounters] = {};
   Counter* sign_counters_[kSignCounters] = {};
-  MixerWeights* by_node_ = nullptr;
   MixerWeights* by_scale_ = nullptr;
+  // For tensors of many zeros, whose other sizes follow no common shape:
+  Counter* sparse_counters_[kSparseCounters] = {};
+  Counter* pattern_counters_ = nullptr;
+  MixerWeights* node_mixers_ = nullptr;
+  MixerWeights* pattern_mixers_ = nullptr;
   MixerWeights* sign_mixers_ = nullptr;
 
   // Of the next weight:
   Counter* context_[kSizeCounters] = {};
+  Counter* sparse_context_[kSparseCounters] = {};
   const int16_t* guesses_[3] = {};
-  int guess_share_ = 0;
   MixerWeights* scale_mixers_ = nullptr;
 };
 
 template <typename Coder>
 inline unsigned WeightModel::CodeNode(Coder& coder, unsigned bit, unsigned node, unsigned depth) {
+  if (tree_.zero_first) return CodeSparseNode(coder, bit, node, depth);
   Counter* counters[kSizeCounters];
   for (size_t i = 0; i < kSizeCounters; ++i) counters[i] = context_[i] + node;
-  int inputs[kInputs];
-  inputs[kSizeCounters] =
-      (guesses_[0][node] * (64 - guess_share_) + guesses_[1][node] * guess_share_) >> 6;
-  inputs[kSizeCounters + 1] = guesses_[2][node];
-  return CodeMixed(coder, bit, counters, inputs, by_node_ + node, scale_mixers_ + depth);
+  const Vector8 inputs =
+      Set(CounterLogit(*counters[0]), CounterLogit(*counters[1]), CounterLogit(*counters[2]),
+          CounterLogit(*counters[3]), guesses_[0][node], guesses_[1][node], guesses_[2][node], 256);
+  return CodeMixed(coder, bit, counters, inputs, scale_mixers_ + depth);
+}
+
+template <typename Coder>
+unsigned WeightModel::CodeSparseNode(Coder& coder, unsigned bit, unsigned node, unsigned depth) {
+  Counter* const counters[] = {
+      context_[0] + node,        context_[1] + node,        context_[2] + node,
+      context_[3] + node,        sparse_context_[0] + node, sparse_context_[1] + node,
+      sparse_context_[2] + node,
+  };
+  const Vector8 inputs =
+      Set(CounterLogit(*counters[0]), CounterLogit(*counters[1]), CounterLogit(*counters[2]),
+          CounterLogit(*counters[3]), CounterLogit(*counters[4]), CounterLogit(*counters[5]),
+          CounterLogit(*counters[6]), guesses_[0][node]);
+  return CodeMixed(coder, bit, counters, inputs, scale_mixers_ + depth, node_mixers_ + node);
+}
+
+template <typename Coder>
+unsigned WeightModel::CodeNonzero(Coder& coder, unsigned bit) {
+  const size_t at = kBefore + column_;
+  const uint16_t* here = rows_[0].sizes + at;
+  const uint16_t* above = rows_[1].sizes + at;
+  const auto nonzero = [](uint16_t size) { return size >= 16 ? 1U : 0U; };
+  const unsigned pattern = nonzero(here[-1]) | nonzero(here[-2]) << 1 | nonzero(above[0]) << 2 |
+                           nonzero(rows_[2].sizes[at]) << 3 | nonzero(*(here - period_)) << 4 |
+                           nonzero(*(here - 2 * period_)) << 5 | nonzero(above[-1]) << 6 |
+                           nonzero(above[1]) << 7;
+  Counter* const counters[] = {
+      context_[0],
+      context_[1],
+      context_[2],
+      context_[3],
+      sparse_context_[0],
+      sparse_context_[1],
+      pattern_counters_ + pattern,
+  };
+  const Vector8 inputs =
+      Set(CounterLogit(*counters[0]), CounterLogit(*counters[1]), CounterLogit(*counters[2]),
+          CounterLogit(*counters[3]), CounterLogit(*counters[4]), CounterLogit(*counters[5]),
+          CounterLogit(*counters[6]), guesses_[0][0]);
+  return CodeMixed(coder, bit, counters, inputs, node_mixers_,
+                   pattern_mixers_ + std::popcount(pattern));
 }
 
 template <typename Coder>
 unsigned WeightModel::CodeSize(Coder& coder, unsigned size) {
   FindContexts();
-  if (tree_.zero_first && CodeNode(coder, size != 0 ? 1 : 0, 0, tree_.bits) == 0) return 0;
+  if (tree_.zero_first && CodeNonzero(coder, size != 0 ? 1 : 0) == 0) return 0;
   unsigned node = 1;
   for (unsigned depth = tree_.bits; depth-- > 0;) {
     const unsigned upper = ((2 * node + 1) << depth) - (1U << tree_.bits);
@@ -147,9 +198,11 @@ unsigned WeightModel::CodeSign(Coder& coder, unsigned negative) {
       sign_counters_[5] + (left * 27 + left2 * 9 + back * 3 + back2),
       sign_counters_[6] + tilt,
   };
-  int inputs[kInputs];
-  inputs[kInputs - 1] = 256;
-  return CodeMixed(coder, negative, counters, inputs, sign_mixers_, sign_mixers_ + 1 + tilt / 4);
+  const Vector8 inputs =
+      Set(CounterLogit(*counters[0]), CounterLogit(*counters[1]), CounterLogit(*counters[2]),
+          CounterLogit(*counters[3]), CounterLogit(*counters[4]), CounterLogit(*counters[5]),
+          CounterLogit(*counters[6]), 256);
+  return CodeMixed(coder, negative, counters, inputs, sign_mixers_ + tilt / 4);
 }
 
 }  // namespace lutra::coding
