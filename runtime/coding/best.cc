@@ -27,12 +27,13 @@ Status ReadHeader(const SymbolLayout& layout, const uint8_t* stream, size_t byte
   }
   header->period = 1 + (stream[0] & 63U);
   header->zero_first = (stream[0] & 64U) != 0;
+  header->plain_signs = (stream[0] & 128U) != 0;
   header->level = stream[1];
   header->largest = ReadField(layout, stream + 2);
   if (layout.kind == SymbolKind::index) {
     header->center = ReadField(layout, stream + 2 + BestFieldBytes(layout));
   }
-  if (stream[0] > 127 || header->level >= kLevels || header->largest > LargestSize(layout) ||
+  if (header->level >= kLevels || header->largest > LargestSize(layout) ||
       header->center > LargestSize(layout)) {
     return Status::Error(Code::malformed, "the header of coded weights is damaged");
   }

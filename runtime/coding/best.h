@@ -19,13 +19,14 @@ namespace lutra::coding {
 constexpr unsigned kMostTreeBits = 8;
 
 /// What the encoder chose:
-///   byte 0   bits 0-5 period - 1, bit 6 zero_first
+///   byte 0   bits 0-5 period - 1, bit 6 zero_first, bit 7 plain_signs
 ///   byte 1   level
 ///   then     largest size, one byte if the layout has at most 8 bits and is not pruned, else two
 ///   then     indices only: center, as many bytes
 struct BestHeader {
   unsigned period = 1;
   bool zero_first = false;
+  bool plain_signs = false;  ///< signs are noise: one counter predicts them as well, and sooner
   unsigned level = 0;
   unsigned largest = 0;
   unsigned center = 0;
@@ -82,7 +83,8 @@ inline bool FromSignedSize(const SymbolLayout& layout, unsigned center, SignedSi
 class SizeCoder {
  public:
   SizeCoder(const SymbolLayout& layout, const BestHeader& header, void* scratch)
-      : signed_zero_(layout.kind == SymbolKind::half),
+      : plain_signs_(header.plain_signs),
+        signed_zero_(layout.kind == SymbolKind::half),
         low_bits_(LowBits(header.largest)),
         model_(Tree(layout, header), layout.columns, header.period, header.level, scratch) {
     std::fill_n(&low_counters_[0][0], kLowContexts * kMostTreeBits, MakeCounter(1U << 15, 2));
@@ -111,7 +113,9 @@ class SizeCoder {
       size = 2 * size + CodePlain(coder, value.size >> bit & 1, &counters[bit]);
     }
     unsigned negative = 0;
-    if (size != 0) {
+    if (size != 0 && plain_signs_) {
+      negative = CodePlain(coder, value.negative ? 1 : 0, &sign_);
+    } else if (size != 0) {
       negative = model_.CodeSign(coder, value.negative ? 1 : 0);
     } else if (signed_zero_) {
       negative = CodePlain(coder, value.negative ? 1 : 0, &zero_sign_);
@@ -123,10 +127,11 @@ class SizeCoder {
  private:
   static constexpr unsigned kLowContexts = 16;
 
-  bool signed_zero_;
+  bool plain_signs_, signed_zero_;
   unsigned low_bits_;
   WeightModel model_;
   Counter low_counters_[kLowContexts][kMostTreeBits];
+  Counter sign_ = MakeCounter(1U << 15, 2);
   Counter zero_sign_ = MakeCounter(1U << 15, 2);
 };
 

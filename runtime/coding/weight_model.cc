@@ -17,6 +17,9 @@ constexpr int16_t kFirstSignWeight = (1 << kWeightBits) / 5;
 constexpr size_t kDepths = 8;
 constexpr size_t kSparseContexts[] = {kLevels, kMaxPeriod, 1};
 constexpr size_t kPatterns = 256, kPatternMixers = 9;
+/// So many of the last decisions about a size of so many bits are almost coin tosses; one counter
+/// has to do.
+constexpr unsigned kPlainDepths[] = {0, 0, 0, 0, 1, 1, 2, 2, 3};
 constexpr size_t kTilts = 32, kTiltMixers = kTilts / 4;
 
 constexpr std::array<uint16_t, kAllMemory + 1> MakeMeanRates() {
@@ -84,6 +87,7 @@ void WeightModel::Place(Bump& memory) {
 
 void WeightModel::Fill(unsigned level) {
   const size_t nodes = tree_.nodes();
+  plain_depths_ = kPlainDepths[tree_.bits];
   FillShapeTable(tree_, shapes_);
   const auto guess = [&](Counter* counters, unsigned at_level) {
     for (size_t node = 0; node < nodes; ++node) {

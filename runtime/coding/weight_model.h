@@ -73,6 +73,7 @@ class WeightModel {
   SizeTree tree_;
   size_t columns_;
   size_t period_ = 1;
+  unsigned plain_depths_ = 0;
   size_t column_ = 0, row_ = 0, phase_ = 0;
 
   // Means of sizes in units of 2^-8.
@@ -103,6 +104,7 @@ class WeightModel {
 template <typename Coder>
 inline unsigned WeightModel::CodeNode(Coder& coder, unsigned bit, unsigned node, unsigned depth) {
   if (tree_.zero_first) return CodeSparseNode(coder, bit, node, depth);
+  if (depth < plain_depths_) return CodePlain(coder, bit, context_[0] + node);
   Counter* counters[kSizeCounters];
   for (size_t i = 0; i < kSizeCounters; ++i) counters[i] = context_[i] + node;
   const Vector8 inputs =
