@@ -1,0 +1,65 @@
+#include "converter/prune/share.h"
+
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include "converter/error.h"
+
+namespace lutra::converter {
+namespace {
+
+SharedLayer Share(OnnxWeight& weight, int bits, bool compare) {
+  SharedLayer layer;
+  layer.bits = bits;
+  std::vector<float> kept;
+  for (size_t i = 0; i < weight.values.size(); ++i) {
+    if (!std::isfinite(weight.values[i])) {
+      throw Error("layer '" + weight.layer + "' has weights that are not finite");
+    }
+    if (weight.kept[i]) kept.push_back(weight.values[i]);
+  }
+  const bool zero = kept.size() < weight.values.size();
+  const size_t k = (size_t{1} << bits) - (zero ? 1 : 0);
+  const SortedValues sorted = SortDistinct(kept);
+  layer.clustering = KMeans(sorted, k);
+  if (compare) {
+    layer.lloyd[0] = Lloyd(sorted, k, LloydStart::linear).distortion;
+    layer.lloyd[1] = Lloyd(sorted, k, LloydStart::density).distortion;
+    layer.lloyd[2] = Lloyd(sorted, k, LloydStart::random, 1).distortion;
+  }
+  const std::vector<uint16_t> nearest = NearestCentroids(kept, layer.clustering.centroids);
+  double signal = 0, noise = 0;
+  std::set<float> values;
+  if (zero) values.insert(0.0F);
+  for (size_t i = 0, next = 0; i < weight.values.size(); ++i) {
+    if (!weight.kept[i]) continue;
+    const auto shared = static_cast<float>(layer.clustering.centroids[nearest[next++]]);
+    const double w = static_cast<double>(weight.values[i]), error = w - static_cast<double>(shared);
+    signal += w * w;
+    noise += error * error;
+    values.insert(shared);
+    weight.values[i] = shared;
+  }
+  layer.values = values.size();
+  layer.sqnr_db =
+      noise > 0 ? 10 * std::log10(signal / noise) : std::numeric_limits<double>::infinity();
+  return layer;
+}
+
+}  // namespace
+
+std::vector<SharedLayer> ShareWeights(std::vector<OnnxWeight>& weights, const PerLayer& bits,
+                                      bool compare) {
+  bits.CheckNames(weights);
+  std::vector<SharedLayer> layers;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const double* wanted = bits.Find(weights[i]);
+    if (wanted == nullptr || weights[i].values.empty()) continue;
+    layers.push_back(Share(weights[i], static_cast<int>(*wanted), compare));
+    layers.back().weight = i;
+  }
+  return layers;
+}
+
+}  // namespace lutra::converter

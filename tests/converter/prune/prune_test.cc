@@ -1,0 +1,214 @@
+#include "converter/prune/prune.h"
+
+#include <doctest/doctest.h>
+#include <onnx/onnx_pb.h>
+
+#include <cmath>
+#include <fstream>
+#include <limits>
+#include <set>
+
+#include "converter/error.h"
+#include "converter/graph/half.h"
+#include "converter/prune/base64.h"
+#include "converter/prune/share.h"
+#include "support/temp_folder.h"
+
+namespace lutra::converter {
+namespace {
+
+OnnxWeight WeightOf(const std::string& layer, std::vector<float> values) {
+  OnnxWeight weight;
+  weight.layer = layer;
+  weight.tensor = layer + ".weight";
+  weight.dims = {static_cast<int64_t>(values.size())};
+  weight.kept.assign(values.size(), true);
+  weight.values = std::move(values);
+  return weight;
+}
+
+PruneOptions KeepOnly(const std::vector<std::string>& texts) {
+  PruneOptions options;
+  options.keep = PerLayer("--keep", texts, 0, 100);
+  return options;
+}
+
+PruneOptions Sensitivity(double sensitivity) {
+  PruneOptions options;
+  options.sensitivity = sensitivity;
+  return options;
+}
+
+// x -> Conv(conv1.weight, float) -> Gemm(Cast(fc1.weight_fp16)) -> MatMul(Constant): three layers.
+onnx::ModelProto Network() {
+  onnx::ModelProto model;
+  model.set_ir_version(8);
+  model.add_opset_import()->set_version(13);
+  onnx::GraphProto& graph = *model.mutable_graph();
+  const auto node = [&](const char* op, std::initializer_list<const char*> in, const char* out) {
+    onnx::NodeProto& added = *graph.add_node();
+    added.set_op_type(op);
+    for (const char* name : in) added.add_input(name);
+    added.add_output(out);
+    return &added;
+  };
+  onnx::TensorProto& conv = *graph.add_initializer();
+  conv.set_name("conv1.weight");
+  conv.set_data_type(onnx::TensorProto::FLOAT);
+  for (const int64_t d : {2, 1, 1, 2}) conv.add_dims(d);
+  for (const float w : {0.5F, -0.25F, 0.0F, 1.0F}) conv.add_float_data(w);
+  onnx::TensorProto& fc = *graph.add_initializer();
+  fc.set_name("fc1.weight_fp16");
+  fc.set_data_type(onnx::TensorProto::FLOAT16);
+  fc.add_dims(2);
+  fc.add_dims(2);
+  for (const double w : {0.125, -2.0, 3.0, 0.0625}) fc.add_int32_data(ToFloat16(w).bits);
+  node("Conv", {"x", "conv1.weight"}, "a");
+  node("Cast", {"fc1.weight_fp16"}, "fc1.weight");
+  node("Gemm", {"a", "fc1.weight"}, "b");
+  onnx::AttributeProto& value = *node("Constant", {}, "w")->add_attribute();
+  value.set_name("value");
+  value.set_type(onnx::AttributeProto::TENSOR);
+  value.mutable_t()->set_data_type(onnx::TensorProto::FLOAT);
+  value.mutable_t()->add_dims(2);
+  value.mutable_t()->add_dims(1);
+  value.mutable_t()->add_float_data(7);
+  value.mutable_t()->add_float_data(8);
+  node("MatMul", {"b", "w"}, "y");
+  return model;
+}
+
+void Save(const onnx::ModelProto& model, const std::string& path) {
+  std::ofstream out(path, std::ios::binary);
+  REQUIRE(model.SerializeToOstream(&out));
+}
+
+TEST_CASE("percentiles are linear between neighbours") {
+  CHECK(Percentile({4, 1, 3, 2}, 0) == 1);
+  CHECK(Percentile({4, 1, 3, 2}, 100) == 4);
+  CHECK(Percentile({4, 1, 3, 2}, 50) == 2.5);
+  CHECK(Percentile({4, 1, 3, 2, 5}, 30) == doctest::Approx(2.2));
+  CHECK(Percentile({9}, 37) == 9);
+}
+
+TEST_CASE("strictly smaller than the percentile goes") {
+  // The 40th percentile of the magnitudes 1, 2, 2, 3, 4, 5: rank 2 of 0..5, which is 2.
+  std::vector<OnnxWeight> weights{WeightOf("conv1", {-1, 2, -2, 3, 4, -5}),
+                                  WeightOf("fc1", {1, 2, 3})};
+  const std::vector<double> thresholds = Prune(weights, KeepOnly({"conv1=60"}));
+  CHECK(thresholds == std::vector<double>{2, 0});
+  CHECK(weights[0].values == std::vector<float>{0, 2, -2, 3, 4, -5});
+  CHECK(weights[0].kept == std::vector<bool>{false, true, true, true, true, true});
+  CHECK(weights[1].Kept() == 3);
+  CHECK(!weights[1].masked);
+}
+
+TEST_CASE("standard deviations, and a sparsity over all layers together") {
+  std::vector<OnnxWeight> weights{WeightOf("a", {-3, -1, 1, 3})};  // deviation sqrt(5)
+  CHECK(Prune(weights, Sensitivity(0.5))[0] == doctest::Approx(std::sqrt(5.0) / 2));
+  CHECK(weights[0].values == std::vector<float>{-3, 0, 0, 3});
+  std::vector<OnnxWeight> two{WeightOf("a", {1, 2, 3, 4}), WeightOf("b", {10, 20, 30, 40}),
+                              WeightOf("c", {0.5F})};
+  PruneOptions options = KeepOnly({"c=100"});
+  options.sparsity = 50;
+  Prune(two, options);  // of a and b
+  CHECK(two[0].Kept() == 0);
+  CHECK(two[1].Kept() == 4);
+  CHECK(two[2].Kept() == 1);
+}
+
+TEST_CASE("entries per layer: the last one that fits, and names that fit nothing are refused") {
+  const std::vector<OnnxWeight> weights{WeightOf("conv1", {1}), WeightOf("fc1", {1})};
+  const PerLayer keep("--keep", {"50", "fc*=9"}, 0, 100);
+  CHECK(*keep.Find(weights[0]) == 50);
+  CHECK(*keep.Find(weights[1]) == 9);
+  CHECK(PerLayer("--keep", {"fc1=9"}, 0, 100).Find(weights[0]) == nullptr);
+  for (const char* text : {"conv1=101", "conv1=-1", "conv1=", "=5", "x", "conv1=5%"}) {
+    CHECK_THROWS_AS(PerLayer("--keep", {text}, 0, 100), Error);
+  }
+  try {
+    PerLayer("--keep", {"fc7=5"}, 0, 100).CheckNames(weights);
+    FAIL("accepted");
+  } catch (const Error& error) {
+    CHECK(std::string(error.what()) == "--keep: 'fc7' fits no layer; layers are conv1, fc1");
+  }
+}
+
+TEST_CASE("weights that are not finite are refused") {
+  std::vector<OnnxWeight> weights{WeightOf("a", {1, std::numeric_limits<float>::infinity()})};
+  CHECK_THROWS_AS(Prune(weights, Sensitivity(1)), Error);
+}
+
+TEST_CASE("an ONNX file keeps all but the pruned weights, and says which they are") {
+  const test::TempFolder folder;
+  const std::string in = folder / "in.onnx", out = folder / "out.onnx";
+  Save(Network(), in);
+  OnnxWeights network(in);
+  REQUIRE(network.weights().size() == 3);
+  CHECK(network.weights()[0].layer == "conv1");
+  CHECK(network.weights()[1].layer == "fc1");
+  CHECK(network.weights()[1].tensor == "fc1.weight_fp16");
+  CHECK(network.weights()[1].values == std::vector<float>{0.125F, -2, 3, 0.0625F});
+  CHECK(network.weights()[2].layer == "y");
+  Prune(network.weights(), KeepOnly({"conv1=75", "fc1=50"}));
+  network.Write(out);
+
+  // The 25th percentile of 0, .25, .5, 1 is 0.1875: the trained 0 goes, too.
+  OnnxWeights again(out);
+  CHECK(again.weights()[0].values == std::vector<float>{0.5F, -0.25F, 0, 1});
+  CHECK(again.weights()[0].kept == std::vector<bool>{true, true, false, true});
+  CHECK(again.weights()[0].masked);
+  CHECK(again.weights()[1].values == std::vector<float>{0, -2, 3, 0});
+  CHECK(again.weights()[2].values == std::vector<float>{7, 8});
+  CHECK(!again.weights()[2].masked);
+  // A second pruning leaves the pruned ones pruned.
+  Prune(again.weights(), KeepOnly({"conv1=100"}));
+  CHECK(again.weights()[0].Kept() == 3);
+
+  onnx::ModelProto model;
+  std::ifstream file(out, std::ios::binary);
+  REQUIRE(model.ParseFromIstream(&file));
+  CHECK(model.graph().node_size() == 5);
+  CHECK(model.graph().initializer(1).data_type() == onnx::TensorProto::FLOAT16);
+  CHECK(model.metadata_props_size() == 2);
+
+  model.mutable_metadata_props(0)->set_value("AAAA");
+  Save(model, out);
+  CHECK_THROWS_AS(OnnxWeights{out}, Error);
+}
+
+TEST_CASE("shared weights: the optimum's centroids, and pruned ones stay 0") {
+  std::vector<OnnxWeight> weights{WeightOf("a", {0, 1, 1.5F, 5, 5.5F, -4, 0, 0.25F})};
+  weights[0].kept[0] = weights[0].kept[6] = false;
+  const auto layers = ShareWeights(weights, PerLayer("--bits", {"2"}, 1, 8), true);
+  REQUIRE(layers.size() == 1);
+  // Three values and 0: the kept ones part into {-4}, {.25, 1, 1.5} and {5, 5.5}.
+  const float middle = 2.75F / 3;
+  CHECK(weights[0].values == std::vector<float>{0, middle, middle, 5.25F, 5.25F, -4, 0, middle});
+  CHECK(layers[0].values == 4);
+  CHECK(layers[0].clustering.LargestGap() == 0);
+  for (const double lloyd : layers[0].lloyd) {
+    CHECK(lloyd >= layers[0].clustering.distortion * (1 - 1e-12));
+  }
+}
+
+TEST_CASE("Base64 as RFC 4648 shows it") {
+  const auto bytes = [](std::string_view text) {
+    return std::vector<uint8_t>(text.begin(), text.end());
+  };
+  const std::pair<const char*, const char*> cases[] = {{"", ""},
+                                                       {"f", "Zg=="},
+                                                       {"fo", "Zm8="},
+                                                       {"foo", "Zm9v"},
+                                                       {"foob", "Zm9vYg=="},
+                                                       {"fooba", "Zm9vYmE="},
+                                                       {"foobar", "Zm9vYmFy"}};
+  for (const auto& [plain, coded] : cases) {
+    CHECK(ToBase64(bytes(plain)) == coded);
+    CHECK(FromBase64(coded) == bytes(plain));
+  }
+  for (const char* text : {"Zg", "Zg=", "Z===", "Zm9*"}) CHECK(!FromBase64(text));
+}
+
+}  // namespace
+}  // namespace lutra::converter
