@@ -2,10 +2,14 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <string>
+#include <vector>
 
 #include "converter/cli/common.h"
+#include "converter/cli/inspect_weights.h"
 #include "converter/error.h"
 #include "lutra/lutra.h"
 #include "runtime/tools/commands.h"
@@ -67,9 +71,16 @@ int main(int argc, char** argv) {
   lutra::converter::AddConvertCommand(app);
   lutra::converter::AddEvalCommand(app);
   lutra::converter::AddCompareCommand(app);
+  lutra::converter::AddCompressCommand(app);
+  lutra::converter::AddDecompressCommand(app);
+  // Files of weights are listed by the converter; models are inspected as on the device.
+  const std::vector<std::string> arguments(argv + std::min(argc, 2), argv + argc);
+  if (argc > 1 && std::string(argv[1]) == "inspect" && lutra::converter::IsWeightsFile(arguments)) {
+    return lutra::converter::InspectWeights(arguments);
+  }
   for (const Command& command : DeviceCommands()) {
     if (argc > 1 && std::string(argv[1]) == command.name) {
-      return RunCommand(command, {argv + 2, argv + argc});
+      return RunCommand(command, arguments);
     }
     app.add_subcommand(command.name, command.summary);
   }

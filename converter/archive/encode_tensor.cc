@@ -1,0 +1,134 @@
+#include "converter/archive/encode_tensor.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "converter/archive/codebook.h"
+#include "converter/archive/linear.h"
+#include "converter/archive/values.h"
+#include "converter/error.h"
+
+namespace lutra::converter {
+namespace {
+
+// From here on rounding to nearest even makes a half infinite.
+constexpr double kBeyondHalf = 65520;
+constexpr double kLargestFloat = 0x1.FFFFFEp127;
+
+EncodedTensor Begin(const NamedTensor& tensor) {
+  EncodedTensor encoded;
+  encoded.entry.name = tensor.name;
+  encoded.entry.type = tensor.tensor.type();
+  encoded.entry.dims = tensor.tensor.dims();
+  return encoded;
+}
+
+bool IsConstant(const Tensor& tensor) {
+  const size_t element = ElementBytes(tensor.type());
+  const auto bytes = tensor.bytes();
+  return !bytes.empty() &&
+         std::memcmp(bytes.data(), bytes.data() + element, bytes.size() - element) == 0;
+}
+
+EncodedTensor EncodeConstant(const NamedTensor& tensor) {
+  EncodedTensor encoded = Begin(tensor);
+  encoded.entry.scheme = ArchiveScheme::constant;
+  const auto* bytes = reinterpret_cast<const uint8_t*>(tensor.tensor.bytes().data());
+  encoded.entry.table.assign(bytes, bytes + ElementBytes(tensor.tensor.type()));
+  return encoded;
+}
+
+EncodedTensor EncodeHalves(const NamedTensor& tensor, std::span<const double> values) {
+  EncodedTensor encoded = Begin(tensor);
+  encoded.entry.scheme = ArchiveScheme::fp16;
+  encoded.symbols.resize(values.size());
+  std::ranges::transform(values, encoded.symbols.begin(),
+                         [](double value) { return ToFloat16(value).bits; });
+  return encoded;
+}
+
+/// A scale for every element would cost more than the element in FP16.
+bool IsVector(const EncodedTensor& encoded) {
+  return encoded.entry.dims.size() < 2 || encoded.entry.columns() < 2;
+}
+
+}  // namespace
+
+EncodedTensor EncodeRaw(const NamedTensor& tensor, std::string note) {
+  EncodedTensor encoded = Begin(tensor);
+  encoded.entry.scheme = ArchiveScheme::raw;
+  encoded.note = std::move(note);
+  const size_t element = ElementBytes(tensor.tensor.type());
+  const size_t count = tensor.tensor.elements();
+  const auto bytes = tensor.tensor.bytes();
+  encoded.symbols.resize(bytes.size());
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    encoded.symbols[i % element * count + i / element] = static_cast<uint16_t>(bytes[i]);
+  }
+  return encoded;
+}
+
+EncodedTensor EncodeTensor(const NamedTensor& tensor, const ArchiveFormat& format) {
+  if (IsConstant(tensor.tensor)) return EncodeConstant(tensor);
+  if (!IsFloating(tensor.tensor.type()) || tensor.tensor.elements() == 0) {
+    return EncodeRaw(tensor, "");
+  }
+  const std::vector<double> values = ToValues(tensor.tensor);
+  if (!std::ranges::all_of(values, [](double value) { return std::isfinite(value); })) {
+    return EncodeRaw(tensor, "holds NaN or infinity");
+  }
+  double largest = 0;
+  for (const double value : values) largest = std::max(largest, std::fabs(value));
+
+  EncodedTensor encoded = Begin(tensor);
+  if (format.scheme == ArchiveScheme::fp16 || IsVector(encoded)) {
+    if (tensor.tensor.type() == DataType::bfloat16) return EncodeRaw(tensor, "");
+    if (largest >= kBeyondHalf) return EncodeRaw(tensor, "beyond the range of FP16");
+    return EncodeHalves(tensor, values);
+  }
+  encoded.entry.scheme = format.scheme;
+  encoded.entry.bits = format.bits;
+  if (format.scheme == ArchiveScheme::linear) {
+    encoded.entry.granularity = format.granularity;
+    encoded.entry.group = format.group;
+    encoded.entry.asymmetric = format.asymmetric;
+    QuantizeLinear(values, encoded.entry, encoded.parameters, encoded.symbols);
+  } else {
+    if (largest > kLargestFloat) return EncodeRaw(tensor, "beyond the range of FP32");
+    QuantizeCodebook(values, encoded.entry, encoded.parameters, encoded.symbols);
+  }
+  return encoded;
+}
+
+Tensor DecodeTensor(const ArchiveEntry& entry, std::span<const uint16_t> parameters,
+                    std::span<const uint16_t> symbols) {
+  switch (entry.scheme) {
+    case ArchiveScheme::linear:
+      return FromValues(entry.type, entry.dims, DequantizeLinear(entry, parameters, symbols));
+    case ArchiveScheme::codebook:
+      return FromValues(entry.type, entry.dims, DequantizeCodebook(entry, parameters, symbols));
+    case ArchiveScheme::fp16: {
+      std::vector<double> values(symbols.size());
+      std::ranges::transform(symbols, values.begin(), HalfValue);
+      return FromValues(entry.type, entry.dims, values);
+    }
+    default:
+      break;
+  }
+  Tensor tensor(entry.type, entry.dims);
+  const size_t element = ElementBytes(entry.type);
+  const size_t count = tensor.elements();
+  std::span<std::byte> bytes = tensor.bytes();
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] = entry.scheme == ArchiveScheme::constant
+                   ? std::byte{entry.table[i % element]}
+                   : static_cast<std::byte>(symbols[i % element * count + i / element]);
+  }
+  if (entry.type == DataType::boolean) {
+    for (std::byte& value : bytes) value = std::byte{value != std::byte{0}};
+  }
+  return tensor;
+}
+
+}  // namespace lutra::converter

@@ -1,0 +1,20 @@
+// Recipes for archives: which format each tensor gets. JSON, one object:
+//
+//   { "default": { "weights": "linear8", "granularity": "channel", "asymmetric": false },
+//     "layers": [ { "name": "fc.0.weight", "weights": "codebook4" },
+//                 { "pattern": "cnn.*.weight", "granularity": "group:64" } ] }
+//
+// Every field may be left out; later entries win over earlier ones. A tensor's leading "module."
+// may be left out in names and patterns.
+#pragma once
+
+#include "converter/archive/archive.h"
+
+namespace lutra::converter {
+
+/// Fills options.format and options.formats. Throws Error with the JSON path of the fault; an entry
+/// that fits no tensor is one.
+void ReadArchiveRecipe(const Checkpoint& checkpoint, std::string_view json,
+                       const std::string& source, CompressOptions& options);
+
+}  // namespace lutra::converter

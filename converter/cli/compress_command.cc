@@ -1,0 +1,142 @@
+// `lutra compress` and `lutra decompress`: weights without a graph.
+#include <cstdio>
+#include <memory>
+
+#include "converter/archive/archive.h"
+#include "converter/archive/recipe.h"
+#include "converter/checkpoint/safetensors.h"
+#include "converter/cli/common.h"
+#include "converter/error.h"
+#include "converter/report/archive_table.h"
+#include "runtime/tools/file.h"
+
+namespace lutra::converter {
+namespace {
+
+std::vector<uint8_t> ReadWhole(const std::string& path) {
+  std::vector<uint8_t> bytes;
+  std::string error;
+  if (!tools::ReadFile(path, &bytes, &error)) throw Error(error);
+  return bytes;
+}
+
+void Write(const std::string& path, std::span<const uint8_t> bytes) {
+  std::string error;
+  if (!tools::WriteFile(path, bytes, &error)) throw Error(error);
+}
+
+struct CompressCommand {
+  std::string input, output, recipe;
+  std::string weights = "linear8", granularity = "channel", codec = "smallest";
+  bool asymmetric = false, json = false;
+
+  void Run() const {
+    CompressOptions options;
+    options.format.asymmetric = asymmetric;
+    Set("--weights", [&] { SetArchiveWeights(options.format, weights); });
+    Set("--granularity", [&] { SetArchiveGranularity(options.format, granularity); });
+    if (codec == "none") options.codec = coding::Codec::none;
+    if (codec == "huffman") options.codec = coding::Codec::huffman;
+    if (codec == "best") options.codec = coding::Codec::best;
+
+    const Checkpoint checkpoint = ReadCheckpoint(input);
+    if (!recipe.empty()) {
+      const std::vector<uint8_t> text = ReadWhole(recipe);
+      ReadArchiveRecipe(checkpoint, {reinterpret_cast<const char*>(text.data()), text.size()},
+                        recipe, options);
+    }
+    const CompressedArchive archive = Pack(checkpoint, options);
+    Write(output, archive.file);
+    if (json) {
+      std::fputs(ArchiveJson(archive.listing, true, checkpoint.skipped).c_str(), stdout);
+      return;
+    }
+    std::fputs(ArchiveText(archive.listing, true).c_str(), stdout);
+    for (const SkippedEntry& entry : checkpoint.skipped) {
+      std::printf("skipped %s: %s\n", entry.path.c_str(), entry.what.c_str());
+    }
+  }
+
+ private:
+  static void Set(const char* flag, const std::function<void()>& setter) {
+    try {
+      setter();
+    } catch (const Error& error) {
+      throw CLI::ValidationError(flag, error.what());
+    }
+  }
+
+  CompressedArchive Pack(const Checkpoint& checkpoint, CompressOptions& options) const {
+    Progress progress;
+    options.progress = [&](size_t done, size_t total) { progress.Show("tensor", done, total); };
+    try {
+      return Compress(checkpoint, options);
+    } catch (const Error& error) {
+      throw Error(input + ": " + error.what());
+    }
+  }
+};
+
+struct DecompressCommand {
+  std::string input, output;
+
+  void Run() const {
+    const std::vector<uint8_t> bytes = ReadWhole(input);
+    try {
+      Write(output, WriteSafetensors(Decompress(bytes).tensors));
+    } catch (const Error& error) {
+      const std::string what = error.what();
+      throw what.starts_with(output) ? error : Error(input + ": " + what);
+    }
+  }
+};
+
+}  // namespace
+
+void AddCompressCommand(CLI::App& app) {
+  const auto command = std::make_shared<CompressCommand>();
+  CLI::App* sub = app.add_subcommand("compress", "weights without a graph to a .lutra archive");
+  sub->add_option("WEIGHTS", command->input,
+                  "a PyTorch checkpoint, a safetensors file, or an ONNX file (its initializers)")
+      ->required();
+  sub->add_option("-o,--output", command->output, "the archive to write")
+      ->required()
+      ->type_name("FILE.lutra");
+  sub->add_option("--weights", command->weights,
+                  "fp16, linear2 to linear8, linear16 or codebook1 to codebook8")
+      ->type_name("TYPE")
+      ->capture_default_str();
+  sub->add_option("--granularity", command->granularity,
+                  "of linear scales: channel, tensor or group:N")
+      ->type_name("WHICH")
+      ->capture_default_str();
+  sub->add_flag("--asymmetric", command->asymmetric, "linear: from minimum to maximum");
+  sub->add_option("--codec", command->codec,
+                  "smallest (of the three, per tensor), none, huffman, "
+                  "best")
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"smallest", "none", "huffman", "best"}))
+      ->capture_default_str();
+  sub->add_option("--recipe", command->recipe, "formats per tensor, by name or pattern")
+      ->type_name("FILE.json");
+  sub->add_flag("--json", command->json, "one JSON object instead of the table");
+  sub->footer(
+      "Tensors of integers are kept exactly; those with fewer than two dimensions are FP16.\n\n"
+      "Examples:\n"
+      "  lutra compress model.pth -o model.lutra --weights linear7 --codec best\n"
+      "  lutra compress model.safetensors -o model.lutra --weights codebook4");
+  sub->callback([command] { command->Run(); });
+}
+
+void AddDecompressCommand(CLI::App& app) {
+  const auto command = std::make_shared<DecompressCommand>();
+  CLI::App* sub = app.add_subcommand("decompress", "a .lutra archive to safetensors");
+  sub->add_option("FILE.lutra", command->input, "an archive of lutra compress")->required();
+  sub->add_option("-o,--output", command->output, "the weights, with their names, shapes and types")
+      ->required()
+      ->type_name("WEIGHTS.safetensors");
+  sub->footer("Example: lutra decompress model.lutra -o model.safetensors");
+  sub->callback([command] { command->Run(); });
+}
+
+}  // namespace lutra::converter

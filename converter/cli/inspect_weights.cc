@@ -1,0 +1,71 @@
+#include "converter/cli/inspect_weights.h"
+
+#include <array>
+#include <cstdio>
+
+#include "converter/error.h"
+#include "converter/report/archive_table.h"
+#include "model_generated.h"
+#include "runtime/tools/file.h"
+#include "runtime/tools/options.h"
+#include "schema/frame.h"
+
+namespace lutra::converter {
+namespace {
+
+constexpr const char* kTool = "lutra inspect";
+
+bool Parse(const std::vector<std::string>& arguments, tools::Options* options, std::string* error) {
+  using tools::OptionSpec;
+  return options->Parse({{"--json", OptionSpec::flag},
+                         {"--cpu", OptionSpec::value},
+                         {"--threads", OptionSpec::value}},
+                        arguments, error);
+}
+
+std::string Describe(const std::string& path, bool json) {
+  std::vector<uint8_t> bytes;
+  std::string error;
+  if (!tools::ReadFile(path, &bytes, &error)) throw Error(error);
+  if (!HasIdentifier(bytes.data(), bytes.size(), kArchiveIdentifier)) {
+    const Checkpoint checkpoint = ReadCheckpointBytes(bytes, path);
+    return json ? CheckpointJson(checkpoint) : path + ": " + CheckpointText(checkpoint);
+  }
+  try {
+    const ArchiveListing listing = ListArchive(bytes);
+    return json ? ArchiveJson(listing, false, {}) : ArchiveText(listing, false);
+  } catch (const Error& failure) {
+    throw Error(path + ": " + failure.what());
+  }
+}
+
+}  // namespace
+
+bool IsWeightsFile(const std::vector<std::string>& arguments) {
+  tools::Options options;
+  std::string error;
+  if (!Parse(arguments, &options, &error) || options.plain().size() != 1) return false;
+  std::FILE* file = std::fopen(options.plain()[0].c_str(), "rb");
+  if (file == nullptr) return false;
+  std::array<uint8_t, 8> head{};
+  const size_t got = std::fread(head.data(), 1, head.size(), file);
+  std::fclose(file);
+  return got == head.size() && !HasIdentifier(head.data(), got, schema::ModelIdentifier());
+}
+
+int InspectWeights(const std::vector<std::string>& arguments) {
+  tools::Options options;
+  std::string error;
+  if (!Parse(arguments, &options, &error)) return tools::Complain(kTool, error, tools::kMisuse);
+  try {
+    const std::string text = Describe(options.plain()[0], options.Flag("--json"));
+    std::fputs(text.c_str(), stdout);
+  } catch (const std::exception& failure) {
+    return tools::Complain(kTool, failure.what(), tools::kFailed);
+  }
+  return std::fflush(stdout) == 0
+             ? 0
+             : tools::Complain(kTool, "cannot write the output", tools::kFailed);
+}
+
+}  // namespace lutra::converter
