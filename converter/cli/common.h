@@ -15,6 +15,8 @@ namespace lutra::converter {
 void AddConvertCommand(CLI::App& app);
 void AddEvalCommand(CLI::App& app);
 void AddCompareCommand(CLI::App& app);
+void AddPruneCommand(CLI::App& app);
+void AddClusterCommand(CLI::App& app);
 void AddCompressCommand(CLI::App& app);
 void AddDecompressCommand(CLI::App& app);
 

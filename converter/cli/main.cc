@@ -71,6 +71,8 @@ int main(int argc, char** argv) {
   lutra::converter::AddConvertCommand(app);
   lutra::converter::AddEvalCommand(app);
   lutra::converter::AddCompareCommand(app);
+  lutra::converter::AddPruneCommand(app);
+  lutra::converter::AddClusterCommand(app);
   lutra::converter::AddCompressCommand(app);
   lutra::converter::AddDecompressCommand(app);
   // Files of weights are listed by the converter; models are inspected as on the device.
