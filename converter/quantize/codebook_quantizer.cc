@@ -41,9 +41,9 @@ class Group {
   };
 
   /// From these scales on. None falls below its least one.
-  Result Search(std::vector<float> scale, std::span<const float> least_scale) const {
+  Result Search(std::vector<float> scale, std::span<const float> least_scale, int turns) const {
     Result best;
-    for (int turn = 0; turn < kTurns; ++turn) {
+    for (int turn = 0; turn < turns; ++turn) {
       HalfSteps steps(highest_);
       ForEach(scale, [&](size_t, double w, double s, double h) { steps.Add(w / s, h * s * s); });
       Result next{BestIntegerCodebook(steps, entries_), scale, 0};
@@ -149,6 +149,9 @@ QuantizedWeights QuantizeToCodebook(const WeightMatrix& matrix, const LayerSchem
     const double most = kLargestProducts / (kActivationSteps * static_cast<double>(matrix.k));
     highest = static_cast<int>(std::clamp(most, 1.0, static_cast<double>(highest)));
   }
+  // A table of all integers is int8: its scales clip nothing, and turns would trade the largest
+  // weights for a smaller mean error.
+  const bool all_integers = (1 << scheme.bits) > 2 * highest;
   std::vector<float> least_scale(matrix.n, 1e-24F);
   std::vector<double> deviation(matrix.n);
   for (size_t n = 0; n < matrix.n; ++n) {
@@ -177,12 +180,13 @@ QuantizedWeights QuantizeToCodebook(const WeightMatrix& matrix, const LayerSchem
     const size_t last = std::min(matrix.n, first + sharing);
     const Group group(matrix, importance, first, last, scheme.bits, highest, one_scale);
     Group::Result best;
-    for (const double reach : kReaches) {
+    for (const double reach : std::span(kReaches).first(all_integers ? 1 : std::size(kReaches))) {
       std::vector<float> start =
           StartAt(reach, full_scale, highest, least_scale, deviation, one_scale);
       const auto at = start.begin() + static_cast<ptrdiff_t>(first);
       Group::Result found = group.Search({at, at + static_cast<ptrdiff_t>(last - first)},
-                                         std::span(least_scale).subspan(first, last - first));
+                                         std::span(least_scale).subspan(first, last - first),
+                                         all_integers ? 1 : kTurns);
       if (found.error < best.error) best = std::move(found);
     }
     const NearestEntry nearest(best.codebook);
