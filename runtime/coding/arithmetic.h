@@ -2,8 +2,9 @@
 // interval [low, high] is cut in proportion to the probability of a 1, and bytes leave as soon as
 // both ends agree on them. converter/coding/encode_best.cc holds the encoder.
 //
-// At the end the encoder writes the shortest bytes that, continued by zeros, lie inside the
-// interval; the decoder knows the interval too, so the stream's length is checked exactly.
+// At the end the encoder writes the fewest bytes that lie inside the interval whatever follows. So
+// no stream begins with another one, and as the decoder knows the interval too, it notices every
+// stream that was cut or continued.
 #pragma once
 
 #include <cstddef>
@@ -20,12 +21,13 @@ inline uint32_t Cut(uint32_t low, uint32_t high, uint32_t chance) {
   return low + static_cast<uint32_t>((uint64_t{high - low} * chance) >> kChanceBits);
 }
 
-/// Fewest leading bytes (0 to 4) that, continued by zeros, can lie in [low, high]; *point is there.
+/// Fewest leading bytes (0 to 4) that lie in [low, high] whatever follows them; *point is those
+/// bytes and zeros.
 inline unsigned FinalBytes(uint32_t low, uint32_t high, uint32_t* point) {
   for (unsigned bytes = 0; bytes < 4; ++bytes) {
     const uint64_t step = uint64_t{1} << (32 - 8 * bytes);
     const uint64_t candidate = (low + step - 1) / step * step;
-    if (candidate <= high) {
+    if (candidate + step - 1 <= high) {
       *point = static_cast<uint32_t>(candidate);
       return bytes;
     }
@@ -61,7 +63,7 @@ class ArithmeticDecoder {
   size_t Finish() const {
     uint32_t point = 0;
     const unsigned last = FinalBytes(low_, high_, &point);
-    return point == value_ || last == 4 ? position_ - 4 + last : SIZE_MAX;
+    return point == value_ ? position_ - 4 + last : SIZE_MAX;
   }
 
  private:
