@@ -117,7 +117,8 @@ std::vector<int8_t> BestIntegerCodebook(const HalfSteps& values, size_t entries)
   for (size_t i = 1; i <= negative.most(); ++i) {
     const size_t j = std::min(entries + 1 - i, positive.most());
     const double total = negative.Cost(i) + positive.Cost(j);
-    if (total < least) {
+    // Of equals the one with more entries: values rounded later may want them.
+    if (total <= least) {
       least = total;
       best = i;
     }

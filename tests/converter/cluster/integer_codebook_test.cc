@@ -77,6 +77,12 @@ TEST_CASE("as many entries as integers: all of them") {
   for (int i = 0; i < 255; ++i) CHECK(chosen[static_cast<size_t>(i)] == i - 127);
 }
 
+TEST_CASE("entries that no value needs are taken all the same") {
+  HalfSteps steps(127);
+  steps.Add(3, 1);
+  CHECK(BestIntegerCodebook(steps, 256).size() == 255);
+}
+
 TEST_CASE("values on one side of 0 get all entries but 0") {
   HalfSteps steps(10);
   for (const int value : {-9, -7, -5, -3}) steps.Add(value, 1);
