@@ -35,10 +35,13 @@ void Move(uint32_t* mean, uint32_t value, size_t n) {
   *mean = static_cast<uint32_t>(int64_t{*mean} + (difference * kMeanRates[n] >> 16));
 }
 
-/// Mean size in units of 2^-8 in the middle of a level.
+/// Mean size in units of 2^-8 in the middle of a level, but no more than a tensor's can be.
 uint32_t MeanOfLevel(const SizeTree& tree, unsigned level) {
-  if (tree.logarithmic) return (4 * level + 2) << 8;
-  return static_cast<uint32_t>(Exp2Negative(uint64_t{128 - (2 * level + 1)} << 13) >> 12);
+  const auto middle =
+      tree.logarithmic
+          ? (4 * level + 2) << 8
+          : static_cast<uint32_t>(Exp2Negative(uint64_t{128 - (2 * level + 1)} << 13) >> 12);
+  return std::min(middle, tree.largest << 8);
 }
 
 }  // namespace

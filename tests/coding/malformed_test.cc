@@ -66,6 +66,13 @@ TEST_CASE("damage is refused or gives symbols of the layout") {
   CHECK(refused > 0);
 }
 
+TEST_CASE("a header whose mean is above the largest size") {
+  // Found by fuzzing: sizes before the first row were taken from it and left the tables.
+  const SymbolLayout layout{.kind = SymbolKind::integer, .bits = 6, .rows = 4, .columns = 36};
+  std::vector<uint16_t> decoded;
+  CHECK_FALSE(DecodeAll(Codec::best, layout, {0x04, 0x24, 0x04, 0x24}, &decoded).ok());
+}
+
 TEST_CASE("a short stream cannot ask for many symbols") {
   SymbolLayout layout{.kind = SymbolKind::integer, .bits = 4, .rows = 1, .columns = 1U << 20};
   const std::vector<uint16_t> zeros(layout.columns);
