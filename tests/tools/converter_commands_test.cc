@@ -120,9 +120,9 @@ TEST_CASE("misuse of the command line is status 2") {
   const std::string to = "convert " + kOnnx + " -o /none/x.lutra" + kCalib;
   CHECK(ErrorOf("convert", 2) == "MODEL.onnx is required; see lutra convert --help\n");
   CHECK(ErrorOf("convert " + kOnnx, 2) == "--output is required; see lutra convert --help\n");
-  CHECK(ErrorOf(to + " --weights codebook4", 2) ==
-        "--weights: codebook4 cannot be converted by this version; use int8, linear2 to linear8, "
-        "fp16 or fp32; see lutra convert --help\n");
+  CHECK(ErrorOf(to + " --weights codebook9", 2) ==
+        "--weights: weights 'codebook9' is unknown; use int8, linear2 to linear8, codebook1 to "
+        "codebook8, fp16 or fp32; see lutra convert --help\n");
   CHECK(ErrorOf(to + " --weights int9", 2).starts_with("--weights: "));
   CHECK(ErrorOf(to + " --calibrator best", 2).starts_with("--calibrator: "));
   CHECK(ErrorOf(to + " --input-shape image", 2) ==
