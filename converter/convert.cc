@@ -5,6 +5,7 @@
 #include "converter/compare.h"
 #include "converter/error.h"
 #include "converter/executor/float_executor.h"
+#include "converter/files.h"
 #include "converter/lower/lower.h"
 #include "converter/passes/passes.h"
 #include "converter/qdq/export_qdq.h"
@@ -13,7 +14,6 @@
 #include "converter/quantize/quantize.h"
 #include "converter/quantize/recipe.h"
 #include "runtime/hooks.h"
-#include "runtime/tools/file.h"
 
 namespace lutra::converter {
 namespace {
@@ -67,21 +67,9 @@ Network ReadNetwork(const ConvertOptions& options) {
   return network;
 }
 
-void Write(const std::string& path, std::span<const uint8_t> bytes) {
-  std::string error;
-  if (!tools::WriteFile(path, bytes, &error)) throw Error(error);
-}
-
-std::vector<uint8_t> ReadWhole(const std::string& path) {
-  std::vector<uint8_t> bytes;
-  std::string error;
-  if (!tools::ReadFile(path, &bytes, &error)) throw Error(error);
-  return bytes;
-}
-
 std::string ReadRecipeFile(const ConvertOptions& options) {
   if (!options.recipe_path) return "";
-  const std::vector<uint8_t> bytes = ReadWhole(*options.recipe_path);
+  const std::vector<uint8_t> bytes = ReadBytes(*options.recipe_path);
   if (bytes.empty()) throw Error(*options.recipe_path + ": is empty");
   return {bytes.begin(), bytes.end()};
 }
@@ -190,9 +178,9 @@ ConvertReport Convert(const ConvertOptions& options, const Dataset* data) {
   if (options.emit_qdq_path) qdq = ExportQdq(network.fused, graph, quantization);
 
   const std::vector<uint8_t> file = lowered.writer.Finish();
-  Write(options.output_path, file);
+  WriteBytes(options.output_path, file);
   if (options.emit_qdq_path) {
-    Write(*options.emit_qdq_path, {reinterpret_cast<const uint8_t*>(qdq.data()), qdq.size()});
+    WriteBytes(*options.emit_qdq_path, {reinterpret_cast<const uint8_t*>(qdq.data()), qdq.size()});
   }
   report.fp32_bytes = graph.fp32_bytes;
   report.output_bytes = file.size();
@@ -205,7 +193,7 @@ ConvertReport Convert(const ConvertOptions& options, const Dataset* data) {
 CompareReport Compare(const std::string& onnx_path, const std::string& lutra_path,
                       const ImportOptions& import, const Dataset& data) {
   const Graph graph = LoadGraph(onnx_path, import);
-  const std::vector<uint8_t> file = ReadWhole(lutra_path);
+  const std::vector<uint8_t> file = ReadBytes(lutra_path);
   RuntimeSession session(file, lutra_path);
   const Comparison comparison = CompareOnData(graph, session, data, {});
   std::map<std::string, std::string> names;

@@ -12,8 +12,8 @@
 #include "converter/checkpoint/safetensors.h"
 #include "converter/checkpoint/torch.h"
 #include "converter/error.h"
+#include "converter/files.h"
 #include "converter/import/onnx_tensor.h"
-#include "runtime/tools/file.h"
 #include "schema/limits.h"
 #include "schema/utf8.h"
 
@@ -84,10 +84,7 @@ Checkpoint ReadCheckpointBytes(std::span<const uint8_t> bytes, const std::string
 }
 
 Checkpoint ReadCheckpoint(const std::string& path) {
-  std::vector<uint8_t> bytes;
-  std::string error;
-  if (!tools::ReadFile(path, &bytes, &error)) throw Error(error);
-  return ReadCheckpointBytes(bytes, path);
+  return ReadCheckpointBytes(ReadBytes(path), path);
 }
 
 }  // namespace lutra::converter

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "converter/checkpoint/named_type.h"
 #include "converter/checkpoint/pickle.h"
 #include "converter/error.h"
 
@@ -19,11 +20,6 @@ constexpr size_t kLengthBytes = 8;
 constexpr uint64_t kMaxHeaderBytes = uint64_t{16} << 20;
 constexpr int kMaxDepth = 3;  // name, field, number
 constexpr size_t kMaxRank = 16;
-
-struct NamedType {
-  std::string_view name;
-  DataType type;
-};
 
 constexpr std::array kTypes = {
     NamedType{"F64", DataType::float64}, NamedType{"F32", DataType::float32},
@@ -62,9 +58,7 @@ DataType TypeOf(const Json& entry) {
   const auto field = entry.find("dtype");
   if (field == entry.end() || !field->is_string()) throw Error("has no dtype");
   const std::string& text = field->get_ref<const std::string&>();
-  for (const NamedType& known : kTypes) {
-    if (text == known.name) return known.type;
-  }
+  if (const std::optional<DataType> type = TypeNamed(kTypes, text)) return *type;
   throw Error("is of type '" + Printable(text) + "', which is not supported");
 }
 

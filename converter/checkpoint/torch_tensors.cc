@@ -7,6 +7,7 @@
 #include <cstring>
 #include <set>
 
+#include "converter/checkpoint/named_type.h"
 #include "converter/error.h"
 
 namespace lutra::converter {
@@ -19,11 +20,6 @@ constexpr size_t kMaxPathBytes = 1024;  // of a name; also what the archive allo
 // Tied weights and expanded tensors legitimately stand for more bytes than the file holds.
 constexpr uint64_t kMaxExpansion = 8;
 constexpr uint64_t kFreeBytes = uint64_t{64} << 20;
-
-struct NamedType {
-  std::string_view name;
-  DataType type;
-};
 
 constexpr std::array kStorageTypes = {
     NamedType{"FloatStorage", DataType::float32}, NamedType{"DoubleStorage", DataType::float64},
@@ -41,11 +37,8 @@ constexpr std::array kScalarTypes = {
     NamedType{"uint64", DataType::uint64},   NamedType{"int64", DataType::int64},
     NamedType{"bool", DataType::boolean}};
 
-template <size_t kCount>
-DataType TypeNamed(const std::array<NamedType, kCount>& types, const PickleNode& global) {
-  for (const NamedType& known : types) {
-    if (global.name == known.name) return known.type;
-  }
+DataType TypeOf(std::span<const NamedType> types, const PickleNode& global) {
+  if (const std::optional<DataType> type = TypeNamed(types, global.name)) return *type;
   throw Error("a tensor of type " + GlobalName(global) + " is not supported");
 }
 
@@ -250,7 +243,7 @@ class Collector {
     if (dims.size() != strides.size()) throw Error("sizes and strides do not belong together");
     const bool untyped = node.items.size() > 4;
     const DataType type =
-        untyped ? TypeNamed(kScalarTypes, tree_[node.items[4]]) : storage.type.value_or(DataType());
+        untyped ? TypeOf(kScalarTypes, tree_[node.items[4]]) : storage.type.value_or(DataType());
     if (untyped == storage.type.has_value()) throw Error("its storage has no element type");
 
     const size_t element = ElementBytes(type);
@@ -303,7 +296,7 @@ TorchStorage DescribeStorage(const PickleTree& tree, const PickleNode& storage) 
   }
   TorchStorage described;
   const PickleNode& type = tree[storage.items[0]];
-  if (type.name != "UntypedStorage") described.type = TypeNamed(kStorageTypes, type);
+  if (type.name != "UntypedStorage") described.type = TypeOf(kStorageTypes, type);
   described.key = tree[storage.items[1]].text;
   described.elements = described.view_elements = Count(tree, storage.items[3], "a storage's size");
   if (described.elements > uint64_t{1} << 40) throw Error("a storage of more than 2^40 elements");

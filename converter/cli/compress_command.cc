@@ -7,23 +7,11 @@
 #include "converter/checkpoint/safetensors.h"
 #include "converter/cli/common.h"
 #include "converter/error.h"
+#include "converter/files.h"
 #include "converter/report/archive_table.h"
-#include "runtime/tools/file.h"
 
 namespace lutra::converter {
 namespace {
-
-std::vector<uint8_t> ReadWhole(const std::string& path) {
-  std::vector<uint8_t> bytes;
-  std::string error;
-  if (!tools::ReadFile(path, &bytes, &error)) throw Error(error);
-  return bytes;
-}
-
-void Write(const std::string& path, std::span<const uint8_t> bytes) {
-  std::string error;
-  if (!tools::WriteFile(path, bytes, &error)) throw Error(error);
-}
 
 struct CompressCommand {
   std::string input, output, recipe;
@@ -41,12 +29,12 @@ struct CompressCommand {
 
     const Checkpoint checkpoint = ReadCheckpoint(input);
     if (!recipe.empty()) {
-      const std::vector<uint8_t> text = ReadWhole(recipe);
+      const std::vector<uint8_t> text = ReadBytes(recipe);
       ReadArchiveRecipe(checkpoint, {reinterpret_cast<const char*>(text.data()), text.size()},
                         recipe, options);
     }
     const CompressedArchive archive = Pack(checkpoint, options);
-    Write(output, archive.file);
+    WriteBytes(output, archive.file);
     if (json) {
       std::fputs(ArchiveJson(archive.listing, true, checkpoint.skipped).c_str(), stdout);
       return;
@@ -81,9 +69,9 @@ struct DecompressCommand {
   std::string input, output;
 
   void Run() const {
-    const std::vector<uint8_t> bytes = ReadWhole(input);
+    const std::vector<uint8_t> bytes = ReadBytes(input);
     try {
-      Write(output, WriteSafetensors(Decompress(bytes).tensors));
+      WriteBytes(output, WriteSafetensors(Decompress(bytes).tensors));
     } catch (const Error& error) {
       const std::string what = error.what();
       throw what.starts_with(output) ? error : Error(input + ": " + what);

@@ -7,20 +7,12 @@
 #include "converter/cli/data_flags.h"
 #include "converter/convert.h"
 #include "converter/error.h"
+#include "converter/files.h"
 #include "converter/quantize/recipe.h"
 #include "converter/report/report.h"
-#include "runtime/tools/file.h"
 
 namespace lutra::converter {
 namespace {
-
-void WriteText(const std::string& path, const std::string& text) {
-  std::string error;
-  if (!tools::WriteFile(path, {reinterpret_cast<const uint8_t*>(text.data()), text.size()},
-                        &error)) {
-    throw Error(error);
-  }
-}
 
 // net.lutra -> net.recipe.json
 std::string RecipePath(const std::string& output) {

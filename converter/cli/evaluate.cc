@@ -7,8 +7,8 @@
 #include "converter/convert.h"
 #include "converter/error.h"
 #include "converter/executor/float_executor.h"
+#include "converter/files.h"
 #include "converter/runtime_session.h"
-#include "runtime/tools/file.h"
 #include "schema/container.h"
 
 namespace lutra::converter {
@@ -209,9 +209,7 @@ Evaluation EvaluateLutra(const std::string& path, std::span<const uint8_t> file,
 
 Evaluation Evaluate(const std::string& model_path, const ImportOptions& import, const Dataset& data,
                     const EvaluationProgress& progress) {
-  std::vector<uint8_t> file;
-  std::string error;
-  if (!tools::ReadFile(model_path, &file, &error)) throw Error(error);
+  const std::vector<uint8_t> file = ReadBytes(model_path);
   if (!data.labelled()) throw Error("eval needs labels, but the data has none");
   if (file.size() >= 8 && std::memcmp(file.data() + 4, "LUTR", 4) == 0) {
     return EvaluateLutra(model_path, file, data, progress);

@@ -4,9 +4,9 @@
 #include <cstdio>
 
 #include "converter/error.h"
+#include "converter/files.h"
 #include "converter/report/archive_table.h"
 #include "model_generated.h"
-#include "runtime/tools/file.h"
 #include "runtime/tools/options.h"
 #include "schema/frame.h"
 
@@ -24,9 +24,7 @@ bool Parse(const std::vector<std::string>& arguments, tools::Options* options, s
 }
 
 std::string Describe(const std::string& path, bool json) {
-  std::vector<uint8_t> bytes;
-  std::string error;
-  if (!tools::ReadFile(path, &bytes, &error)) throw Error(error);
+  const std::vector<uint8_t> bytes = ReadBytes(path);
   if (!HasIdentifier(bytes.data(), bytes.size(), kArchiveIdentifier)) {
     const Checkpoint checkpoint = ReadCheckpointBytes(bytes, path);
     return json ? CheckpointJson(checkpoint) : path + ": " + CheckpointText(checkpoint);

@@ -7,7 +7,7 @@
 #include "converter/data/image.h"
 #include "converter/data/source.h"
 #include "converter/error.h"
-#include "runtime/tools/file.h"
+#include "converter/files.h"
 
 namespace lutra::converter {
 namespace {
@@ -117,10 +117,7 @@ class FileSource : public Source {
   }
 
   std::vector<uint8_t> Bytes(size_t index) const override {
-    std::vector<uint8_t> bytes;
-    std::string error;
-    if (!tools::ReadFile(entries_[range_.offset + index].path, &bytes, &error)) throw Error(error);
-    return bytes;
+    return ReadBytes(entries_[range_.offset + index].path);
   }
 
  private:

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "converter/error.h"
-#include "runtime/tools/file.h"
+#include "converter/files.h"
 
 namespace lutra::converter {
 namespace {
@@ -155,9 +155,7 @@ void RefuseUnused(const DataSpec& spec, const Fields& fields) {
 }
 
 json ParseFile(const std::string& path) {
-  std::vector<uint8_t> bytes;
-  std::string error;
-  if (!tools::ReadFile(path, &bytes, &error)) throw Error(error);
+  const std::vector<uint8_t> bytes = ReadBytes(path);
   json object = json::parse(bytes.begin(), bytes.end(), nullptr, /*allow_exceptions=*/false);
   if (!object.is_object()) {
     throw Error(path + ": is no JSON object; a data description looks like " +

@@ -1,8 +1,7 @@
 #include <algorithm>
 #include <cmath>
-#include <cstdarg>
-#include <cstdio>
 
+#include "converter/report/format.h"
 #include "converter/report/report.h"
 
 namespace lutra::converter {
@@ -11,15 +10,6 @@ namespace {
 constexpr size_t kWidestName = 44;
 constexpr double kGoodSqnrDb = 20;
 constexpr size_t kNamedLayers = 3;
-
-[[gnu::format(printf, 1, 2)]] std::string Format(const char* format, ...) {
-  char line[1024];
-  va_list arguments;
-  va_start(arguments, format);
-  std::vsnprintf(line, sizeof line, format, arguments);
-  va_end(arguments);
-  return line;
-}
 
 // Long names keep their end, which tells layers apart.
 std::string Name(const LayerReport& layer, size_t width) {

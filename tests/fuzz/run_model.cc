@@ -6,8 +6,6 @@
 #include <cstring>
 #include <vector>
 
-#include "lutra/lutra.h"
-
 namespace lutra::test {
 namespace {
 
@@ -35,12 +33,17 @@ void Run(const lutra_model* model, const lutra_options& options) {
          "set input", error);
   }
   Want(lutra_context_run(context, &error) == LUTRA_OK, "run", error);
+  for (size_t i = 0; i < lutra_model_output_count(model); ++i) {
+    const void* data = nullptr;
+    size_t bytes = 0;
+    Want(lutra_context_output_data(context, i, &data, &bytes, &error) == LUTRA_OK, "output", error);
+  }
   lutra_context_destroy(context);
 }
 
 }  // namespace
 
-FuzzResult RunModel(const uint8_t* bytes, size_t size, const char* row) {
+FuzzResult RunModel(const uint8_t* bytes, size_t size, const char* row, lutra_status* known) {
   lutra_options options;
   lutra_options_init(&options);
   options.row = row;
@@ -49,10 +52,10 @@ FuzzResult RunModel(const uint8_t* bytes, size_t size, const char* row) {
   need.struct_size = sizeof need;
   lutra_error error;
   lutra_error_init(&error);
-  if (lutra_requirements(bytes, size, &options, &need, &error) != LUTRA_OK) {
-    return FuzzResult::refused;
-  }
-  if (need.model_bytes > kMostBytes || need.context_bytes > kMostBytes) {
+  const lutra_status status = lutra_requirements(bytes, size, &options, &need, &error);
+  if (known != nullptr) *known = status;
+  if (status != LUTRA_OK) return FuzzResult::refused;
+  if (need.model_bytes > kMostBytes || need.context_bytes > kMostBytes - need.model_bytes) {
     return FuzzResult::too_large;
   }
   lutra_model* model = nullptr;

@@ -9,11 +9,13 @@
 #include <limits>
 #include <random>
 
+#include "converter/quantize/random_matrix.h"
 #include "converter/quantize/weight_quantizer.h"
 
 namespace lutra::converter {
 namespace {
 
+using test::RandomMatrix;
 using Rows = std::vector<std::vector<double>>;  // inputs of a layer, one row per sample
 
 InputMoments MomentsOf(const Rows& rows) {
@@ -47,18 +49,6 @@ Rows CorrelatedRows(size_t samples, size_t k, double mean, uint32_t seed) {
     }
   }
   return rows;
-}
-
-WeightMatrix RandomMatrix(size_t n, size_t k, uint32_t seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal(0.02F, 0.1F);
-  WeightMatrix matrix{.n = n,
-                      .k = k,
-                      .values = std::vector<float>(n * k),
-                      .bias = std::vector<float>(n, 0.25F),
-                      .has_bias = true};
-  for (float& w : matrix.values) w = normal(random);
-  return matrix;
 }
 
 LayerScheme SchemeOf(int bits, bool asymmetric) {

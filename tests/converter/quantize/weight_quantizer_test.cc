@@ -4,22 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <random>
+
+#include "converter/quantize/random_matrix.h"
 
 namespace lutra::converter {
 namespace {
 
-WeightMatrix RandomMatrix(size_t n, size_t k, uint32_t seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal(0.02F, 0.1F);
-  WeightMatrix matrix{.n = n,
-                      .k = k,
-                      .values = std::vector<float>(n * k),
-                      .bias = std::vector<float>(n, 0.0F),
-                      .has_bias = true};
-  for (float& w : matrix.values) w = normal(random);
-  return matrix;
-}
+using test::RandomMatrix;
 
 LayerScheme SchemeOf(int bits, bool asymmetric, Granularity granularity) {
   LayerScheme scheme;
