@@ -21,8 +21,8 @@ target_compile_options(lutra_compile_device INTERFACE
 # lutra_test(name SOURCES ... LIBRARIES ...): one doctest binary, registered with CTest.
 function(lutra_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES;LABELS" ${ARGN})
-  add_executable(${name} ${ARG_SOURCES} ${PROJECT_SOURCE_DIR}/tests/support/main.cc)
-  target_link_libraries(${name} PRIVATE lutra_compile ${ARG_LIBRARIES})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE lutra_compile lutra_test_main ${ARG_LIBRARIES})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${name} PRIVATE LUTRA_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   add_test(NAME ${name} COMMAND ${name})

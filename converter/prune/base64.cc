@@ -36,7 +36,7 @@ std::optional<std::vector<uint8_t>> FromBase64(std::string_view text) {
     if (i % 4 != 3) continue;
     for (const int shift : {16, 8, 0}) bytes.push_back(static_cast<uint8_t>(word >> shift));
   }
-  bytes.resize(bytes.size() - padding);
+  bytes.erase(bytes.end() - static_cast<ptrdiff_t>(padding), bytes.end());
   return bytes;
 }
 
