@@ -6,7 +6,7 @@ namespace lutra::test {
 namespace {
 
 void Put(std::string& to, uint64_t value, int bytes) {
-  for (int i = 0; i < bytes; ++i) to += static_cast<char>(value >> (8 * i));
+  for (int i = 0; i < bytes; ++i, value >>= 8) to += static_cast<char>(value);
 }
 
 /// The fields that local and central headers have in common.
