@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "converter/checkpoint/tensor_name.h"
 #include "converter/error.h"
 #include "converter/quantize/recipe.h"
 
@@ -38,11 +39,10 @@ void ReadFormat(const Json& json, const std::string& path, bool layer, ArchiveFo
 }
 
 bool Fits(std::string_view name, std::string_view wanted, bool pattern) {
-  constexpr std::string_view kWrapper = "module.";
   const auto fits = [&](std::string_view text) {
     return pattern ? MatchesPattern(text, wanted) : text == wanted;
   };
-  return fits(name) || (name.starts_with(kWrapper) && fits(name.substr(kWrapper.size())));
+  return fits(name) || fits(WithoutWrapper(name));
 }
 
 void ApplyLayer(const Json& json, const std::string& path, const Checkpoint& checkpoint,

@@ -72,6 +72,10 @@ void CheckNames(const Checkpoint& checkpoint) {
 
 }  // namespace
 
+bool IsCheckpoint(std::span<const uint8_t> bytes) {
+  return IsTorchZip(bytes) || IsTorchLegacy(bytes) || IsPickle(bytes) || IsSafetensors(bytes);
+}
+
 Checkpoint ReadCheckpointBytes(std::span<const uint8_t> bytes, const std::string& path) {
   try {
     Checkpoint checkpoint = ReadKnown(bytes, path);

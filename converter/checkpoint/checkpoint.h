@@ -2,6 +2,7 @@
 // of ONNX files have in common. Names, shapes, types and bytes as the file has them, in its order.
 #pragma once
 
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,7 +25,11 @@ struct Checkpoint {
   std::string format;  ///< "PyTorch (zip)", "PyTorch (legacy)", "safetensors", "ONNX"
   std::vector<NamedTensor> tensors;
   std::vector<SkippedEntry> skipped;
+  std::map<std::string, std::string> metadata;  ///< of safetensors; also listed as skipped
 };
+
+/// Whether the bytes begin like a PyTorch or safetensors file, which have no graph.
+bool IsCheckpoint(std::span<const uint8_t> bytes);
 
 /// Reads a file, whose bytes tell its format. Throws Error that begins with the path: no tensors in
 /// it, damaged, of a class that is refused, of a type that cannot be held.

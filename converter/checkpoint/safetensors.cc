@@ -16,8 +16,10 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr size_t kLengthBytes = 8;
-// About a hundred bytes describe a tensor; the parsed form takes several times as much memory.
-constexpr uint64_t kMaxHeaderBytes = uint64_t{16} << 20;
+// The limit of the format's own implementation.
+constexpr uint64_t kMaxHeaderBytes = 100'000'000;
+// Parts of the header, some fifteen per tensor; their parsed form takes many times their bytes.
+constexpr size_t kMaxParts = size_t{1} << 22;
 constexpr int kMaxDepth = 3;  // name, field, number
 constexpr size_t kMaxRank = 16;
 
@@ -37,9 +39,10 @@ uint64_t HeaderBytes(std::span<const uint8_t> bytes) {
 }
 
 Json ParseHeader(std::span<const uint8_t> text) {
-  size_t keys = 0;
+  size_t keys = 0, parts = 0;
   const auto watch = [&](int depth, Json::parse_event_t event, Json&) {
     if (depth > kMaxDepth) throw Error("its header is nested too deeply");
+    if (++parts > kMaxParts) throw Error("its header has more than 2^22 parts");
     if (event == Json::parse_event_t::key && depth == 1) ++keys;
     return true;
   };
@@ -74,6 +77,16 @@ std::vector<int64_t> CountsOf(const Json& entry, const char* name) {
     counts.push_back(value.get<int64_t>());
   }
   return counts;
+}
+
+std::map<std::string, std::string> ReadMetadata(const Json& entry) {
+  std::map<std::string, std::string> metadata;
+  const auto is_text = [](const Json& value) { return value.is_string(); };
+  if (!entry.is_object() || !std::ranges::all_of(entry, is_text)) {
+    throw Error("its metadata is no map from text to text");
+  }
+  for (const auto& [key, value] : entry.items()) metadata[key] = value.get<std::string>();
+  return metadata;
 }
 
 struct Window {
@@ -127,7 +140,7 @@ bool IsSafetensors(std::span<const uint8_t> bytes) {
 Checkpoint ReadSafetensors(std::span<const uint8_t> bytes) {
   if (!IsSafetensors(bytes)) throw Error("is no safetensors file");
   const uint64_t length = HeaderBytes(bytes);
-  if (length > kMaxHeaderBytes) throw Error("its header has more than 16 MB");
+  if (length > kMaxHeaderBytes) throw Error("its header has more than 100 MB");
   const std::span<const uint8_t> data = bytes.subspan(kLengthBytes + length);
   const Json header = ParseHeader(bytes.subspan(kLengthBytes, length));
   Checkpoint checkpoint;
@@ -135,7 +148,8 @@ Checkpoint ReadSafetensors(std::span<const uint8_t> bytes) {
   std::vector<Window> windows;
   uint64_t held = 0;
   for (const auto& [name, entry] : header.items()) {
-    if (name == "__metadata__") {
+    if (name == kMetadataName) {
+      checkpoint.metadata = ReadMetadata(entry);
       checkpoint.skipped.push_back({name, "text"});
       continue;
     }
@@ -151,7 +165,8 @@ Checkpoint ReadSafetensors(std::span<const uint8_t> bytes) {
   return checkpoint;
 }
 
-std::vector<uint8_t> WriteSafetensors(std::span<const NamedTensor> tensors) {
+std::vector<uint8_t> WriteSafetensors(std::span<const NamedTensor> tensors,
+                                      const std::map<std::string, std::string>& metadata) {
   std::vector<size_t> order(tensors.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::ranges::stable_sort(order, std::greater<>(),
@@ -164,8 +179,12 @@ std::vector<uint8_t> WriteSafetensors(std::span<const NamedTensor> tensors) {
   }
 
   Json header = Json::object();
+  if (!metadata.empty()) header[kMetadataName] = metadata;
   for (size_t i = 0; i < tensors.size(); ++i) {
     const Tensor& tensor = tensors[i].tensor;
+    if (tensors[i].name == kMetadataName) {
+      throw Error("safetensors has no place for a tensor of the name '__metadata__'");
+    }
     const auto* type = std::ranges::find(kTypes, tensor.type(), &NamedType::type);
     if (type == kTypes.end()) throw Error(tensors[i].name + ": has no type of safetensors");
     header[tensors[i].name] = {{"dtype", type->name},
@@ -173,6 +192,9 @@ std::vector<uint8_t> WriteSafetensors(std::span<const NamedTensor> tensors) {
                                {"data_offsets", {begins[i], begins[i] + tensor.bytes().size()}}};
   }
   std::string text = header.dump();
+  if (text.size() > kMaxHeaderBytes - kLengthBytes) {
+    throw Error("its header would have more than 100 MB");
+  }
   text.append((kLengthBytes - text.size() % kLengthBytes) % kLengthBytes, ' ');
 
   std::vector<uint8_t> file(kLengthBytes + text.size() + total);

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "converter/checkpoint/checkpoint.h"
@@ -13,11 +15,16 @@ namespace lutra::converter {
 
 bool IsSafetensors(std::span<const uint8_t> bytes);
 
-/// Throws Error. Tensors come in the header's order; "__metadata__" is listed as skipped.
+/// The entry of the header that is no tensor: a map from text to text.
+inline constexpr const char* kMetadataName = "__metadata__";
+
+/// Throws Error. Tensors come in the header's order; metadata is listed as skipped, too.
 Checkpoint ReadSafetensors(std::span<const uint8_t> bytes);
 
 /// Header entries in the given order; the bytes of wide types come before those of narrow ones, so
-/// that every tensor is aligned to its elements. Names must be UTF-8.
-std::vector<uint8_t> WriteSafetensors(std::span<const NamedTensor> tensors);
+/// that every tensor is aligned to its elements. Names must be UTF-8. Throws Error for a name that
+/// the format has taken, and for a header of more than 100 MB.
+std::vector<uint8_t> WriteSafetensors(std::span<const NamedTensor> tensors,
+                                      const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace lutra::converter

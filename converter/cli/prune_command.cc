@@ -1,6 +1,9 @@
-// `lutra prune` and `lutra cluster`: the steps of compression alone, from ONNX to ONNX.
+// `lutra prune` and `lutra cluster`: the steps of compression alone, from ONNX to ONNX or from a
+// checkpoint to safetensors.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 #include <memory>
 
 #include "converter/cli/common.h"
@@ -13,7 +16,7 @@
 namespace lutra::converter {
 namespace {
 
-// What both commands have: a network in and out, and data to measure them on.
+// What both commands have: weights in and out, and data to measure a network on.
 struct Step {
   std::string input, output;
   bool json = false;
@@ -21,46 +24,94 @@ struct Step {
   ShapeFlags shapes;
 
   void AddTo(CLI::App& sub, const std::string& result) {
-    sub.add_option("MODEL.onnx", input, "the trained network")->required();
-    sub.add_option("-o,--output", output, "the network to write")->required()->type_name(result);
+    sub.add_option("WEIGHTS", input, "an ONNX network, a PyTorch checkpoint or a safetensors file")
+        ->required();
+    sub.add_option("-o,--output", output,
+                   "the network to write; of a checkpoint, a safetensors file")
+        ->required()
+        ->type_name(result);
     sub.add_flag("--json", json, "one JSON object instead of the table");
     shapes.AddTo(sub);
     data.AddTo(sub);
   }
 
-  // Prints the accuracy before and after, without retraining.
-  void Measure(nlohmann::json& report) const {
+  // The part between reading and writing is `change`; what it prints comes after all that can fail
+  // but the second measurement. Prints the accuracy before and after, without retraining.
+  void Run(const std::function<void(std::vector<LayerWeights>&)>& change,
+           const std::function<void(const WeightsFile&, nlohmann::json&)>& print) const {
     const std::unique_ptr<Dataset> dataset = data.Open();
-    if (!dataset) return;
-    double top1[2];
-    for (const bool after : {false, true}) {
-      Progress progress;
-      const Evaluation result =
-          Evaluate(after ? output : input, shapes.Import(), *dataset,
-                   [&](size_t done, size_t total) { progress.Show("eval", done, total); });
-      top1[after ? 1 : 0] = result.top1;
+    const std::unique_ptr<WeightsFile> file = OpenWeights(input);
+    if (dataset && !file->HasGraph()) {
+      throw Error(input + ": has no graph, so its accuracy cannot be measured; leave --data out");
     }
-    report["top1_before"] = top1[0];
-    report["top1"] = top1[1];
-    if (!json) {
-      std::printf("top-1 %.2f %% before, %.2f %% without retraining\n", 100 * top1[0],
-                  100 * top1[1]);
+    change(file->weights());
+    nlohmann::json report;
+    if (dataset) report["top1_before"] = Top1(input, *dataset);
+    file->Write(output);
+    print(*file, report);
+    if (dataset) report["top1"] = Top1(output, *dataset);
+    if (json) {
+      std::printf("%s\n", report.dump().c_str());
+      return;
     }
+    if (dataset) {
+      std::printf("top-1 %.2f %% before, %.2f %% without retraining\n",
+                  100 * report["top1_before"].get<double>(), 100 * report["top1"].get<double>());
+    }
+    for (const SkippedEntry& entry : file->Skipped()) {
+      std::printf("skipped %s: %s\n", entry.path.c_str(), entry.what.c_str());
+    }
+    if (!file->HasGraph()) std::printf("%s is a safetensors file\n", output.c_str());
   }
 
-  void Print(const nlohmann::json& report) const {
-    if (json) std::printf("%s\n", report.dump().c_str());
+ private:
+  double Top1(const std::string& path, const Dataset& dataset) const {
+    Progress progress;
+    return Evaluate(path, shapes.Import(), dataset,
+                    [&](size_t done, size_t total) { progress.Show("eval", done, total); })
+        .top1;
   }
 };
 
+// Names for the table's first column: the layers', or those of the tensors where a layer has
+// several, in a column as wide as the longest.
+class NameColumn {
+ public:
+  explicit NameColumn(const std::vector<LayerWeights>& weights) {
+    for (const LayerWeights& weight : weights) {
+      const auto same = [&](const LayerWeights& other) { return other.layer == weight.layer; };
+      names_.push_back(std::ranges::count_if(weights, same) > 1 ? weight.tensor : weight.layer);
+      width_ = std::max(width_, static_cast<int>(names_.back().size()));
+    }
+  }
+  const std::string& operator[](size_t i) const { return names_[i]; }
+  int width() const { return width_; }
+
+ private:
+  std::vector<std::string> names_;
+  int width_ = 5;
+};
+
 // Options that are none are misuse of the command line.
-PerLayer ReadPerLayer(const char* flag, const std::vector<std::string>& texts, double lowest,
-                      double highest) {
+PerLayer ReadPerLayer(const char* flag, const std::vector<std::string>& texts,
+                      const PerLayer::Range& range) {
   try {
-    return PerLayer(flag, texts, lowest, highest);
+    return PerLayer(flag, texts, range);
   } catch (const Error& error) {
     throw CLI::ValidationError(error.what());
   }
+}
+
+// CLI::Range lets NaN pass.
+CLI::Validator NumberIn(double lowest, double highest, const std::string& description) {
+  return CLI::Validator(
+      [=](const std::string& text) {
+        double number = 0;
+        const bool inside =
+            CLI::detail::lexical_cast(text, number) && number >= lowest && number <= highest;
+        return inside ? std::string() : "'" + text + "' is no " + description;
+      },
+      "");
 }
 
 struct PruneCommand {
@@ -72,40 +123,50 @@ struct PruneCommand {
     if (keep.empty() && !options.sensitivity && !options.sparsity) {
       throw CLI::RequiredError("--keep, --sensitivity or --sparsity");
     }
-    options.keep = ReadPerLayer("--keep", keep, 0, 100);
-    OnnxWeights network(step.input);
-    const std::vector<double> thresholds = Prune(network.weights(), options);
-    network.Write(step.output);
-    nlohmann::json report;
-    if (!step.json) {
-      std::printf("%-28s %12s %12s %9s %12s\n", "layer", "weights", "kept", "density", "threshold");
-    }
-    size_t all = 0, kept = 0;
-    for (size_t i = 0; i < thresholds.size(); ++i) {
-      const OnnxWeight& weight = network.weights()[i];
-      all += weight.values.size();
-      kept += weight.Kept();
-      Row(weight.layer, weight.values.size(), weight.Kept(), thresholds[i]);
-      report["layers"].push_back({{"name", weight.layer},
-                                  {"tensor", weight.tensor},
-                                  {"weights", weight.values.size()},
-                                  {"kept", weight.Kept()},
-                                  {"threshold", thresholds[i]}});
-    }
-    Row("total", all, kept, 0);
-    report["weights"] = all;
-    report["kept"] = kept;
-    step.Measure(report);
-    step.Print(report);
+    options.keep = ReadPerLayer("--keep", keep, {.lowest = 0, .highest = 100});
+    std::vector<double> thresholds;
+    step.Run([&](std::vector<LayerWeights>& weights) { thresholds = Prune(weights, options); },
+             [&](const WeightsFile& file, nlohmann::json& report) {
+               Describe(file.weights(), thresholds, report);
+               if (!step.json) Print(file.weights(), thresholds);
+             });
   }
 
  private:
-  void Row(const std::string& name, size_t all, size_t kept, double threshold) const {
-    if (step.json) return;
-    const double density =
-        all == 0 ? 100 : 100 * static_cast<double>(kept) / static_cast<double>(all);
-    std::printf("%-28s %12zu %12zu %7.2f %%", name.c_str(), all, kept, density);
-    std::printf(threshold > 0 ? " %12.6g\n" : "\n", threshold);
+  static void Describe(const std::vector<LayerWeights>& weights,
+                       const std::vector<double>& thresholds, nlohmann::json& report) {
+    size_t all = 0, kept = 0;
+    for (size_t i = 0; i < weights.size(); ++i) {
+      all += weights[i].values.size();
+      kept += weights[i].Kept();
+      report["layers"].push_back({{"name", weights[i].layer},
+                                  {"tensor", weights[i].tensor},
+                                  {"weights", weights[i].values.size()},
+                                  {"kept", weights[i].Kept()},
+                                  {"threshold", thresholds[i]}});
+    }
+    report["weights"] = all;
+    report["kept"] = kept;
+  }
+
+  static void Print(const std::vector<LayerWeights>& weights,
+                    const std::vector<double>& thresholds) {
+    const NameColumn names(weights);
+    const auto row = [&](const std::string& name, size_t all, size_t kept, double threshold) {
+      const double density =
+          all == 0 ? 100 : 100 * static_cast<double>(kept) / static_cast<double>(all);
+      std::printf("%-*s %12zu %12zu %7.2f %%", names.width(), name.c_str(), all, kept, density);
+      std::printf(threshold > 0 ? " %12.6g\n" : "\n", threshold);
+    };
+    std::printf("%-*s %12s %12s %9s %12s\n", names.width(), "layer", "weights", "kept", "density",
+                "threshold");
+    size_t all = 0, kept = 0;
+    for (size_t i = 0; i < weights.size(); ++i) {
+      all += weights[i].values.size();
+      kept += weights[i].Kept();
+      row(names[i], weights[i].values.size(), weights[i].Kept(), thresholds[i]);
+    }
+    row("total", all, kept, 0);
   }
 };
 
@@ -115,20 +176,25 @@ struct ClusterCommand {
   bool compare = false;
 
   void Run() {
-    OnnxWeights network(step.input);
-    const std::vector<SharedLayer> layers =
-        ShareWeights(network.weights(), ReadPerLayer("--bits", bits, 1, 8), compare);
-    network.Write(step.output);
-    nlohmann::json report;
+    const PerLayer wanted =
+        ReadPerLayer("--bits", bits, {.lowest = 1, .highest = 8, .whole = true});
+    std::vector<SharedLayer> layers;
+    step.Run(
+        [&](std::vector<LayerWeights>& weights) {
+          layers = ShareWeights(weights, wanted, compare);
+        },
+        [&](const WeightsFile& file, nlohmann::json& report) {
+          Describe(file.weights(), layers, report);
+          if (!step.json) Print(file.weights(), layers);
+        });
+  }
+
+ private:
+  void Describe(const std::vector<LayerWeights>& weights, const std::vector<SharedLayer>& layers,
+                nlohmann::json& report) const {
     report["layers"] = nlohmann::json::array();
-    if (!step.json) {
-      std::printf("%-28s %12s %5s %7s %9s %13s %11s", "layer", "weights", "bits", "values",
-                  "SQNR dB", "distortion", "gap at most");
-      std::printf(compare ? " %10s %10s %10s\n" : "\n", "linear", "density", "random");
-    }
     for (const SharedLayer& layer : layers) {
-      const OnnxWeight& weight = network.weights()[layer.weight];
-      if (!step.json) Row(weight, layer);
+      const LayerWeights& weight = weights[layer.weight];
       nlohmann::json entry = {{"name", weight.layer},
                               {"tensor", weight.tensor},
                               {"weights", weight.values.size()},
@@ -144,20 +210,26 @@ struct ClusterCommand {
       }
       report["layers"].push_back(std::move(entry));
     }
-    step.Measure(report);
-    step.Print(report);
   }
 
- private:
-  // Lloyd's columns as multiples of the optimum's distortion.
-  void Row(const OnnxWeight& weight, const SharedLayer& layer) const {
-    std::printf("%-28s %12zu %5d %7zu %9.2f %13.6g %9.2g %%", weight.layer.c_str(),
-                weight.values.size(), layer.bits, layer.values, layer.sqnr_db,
-                layer.clustering.distortion, 100 * layer.clustering.LargestGap());
-    for (size_t i = 0; compare && i < 3; ++i) {
-      std::printf(" %10.4f", layer.lloyd[i] / layer.clustering.distortion);
+  // Lloyd's columns are multiples of the optimum's distortion.
+  void Print(const std::vector<LayerWeights>& weights,
+             const std::vector<SharedLayer>& layers) const {
+    const NameColumn names(weights);
+    std::printf("%-*s %12s %5s %7s %9s %13s %11s", names.width(), "layer", "weights", "bits",
+                "values", "SQNR dB", "distortion", "gap at most");
+    std::printf(compare ? " %10s %10s %10s\n" : "\n", "linear", "density", "random");
+    for (const SharedLayer& layer : layers) {
+      std::printf("%-*s %12zu %5d %7zu %9.2f %13.6g %9.2g %%", names.width(),
+                  names[layer.weight].c_str(), weights[layer.weight].values.size(), layer.bits,
+                  layer.values, layer.sqnr_db, layer.clustering.distortion,
+                  100 * layer.clustering.LargestGap());
+      for (size_t i = 0; compare && i < 3; ++i) {
+        const double ratio = layer.lloyd[i] / layer.clustering.distortion;
+        std::printf(" %10.4f", layer.lloyd[i] == 0 ? 1.0 : ratio);
+      }
+      std::printf("\n");
     }
-    std::printf("\n");
   }
 };
 
@@ -165,8 +237,8 @@ struct ClusterCommand {
 
 void AddPruneCommand(CLI::App& app) {
   const auto command = std::make_shared<PruneCommand>();
-  CLI::App* sub = app.add_subcommand("prune", "set the smallest weights of a network to 0");
-  command->step.AddTo(*sub, "PRUNED.onnx");
+  CLI::App* sub = app.add_subcommand("prune", "set the smallest weights to 0");
+  command->step.AddTo(*sub, "PRUNED");
   sub->add_option("--keep", command->keep,
                   "percent of a layer's weights that stay; without LAYER: of all others")
       ->delimiter(',')
@@ -174,17 +246,20 @@ void AddPruneCommand(CLI::App& app) {
   auto* sensitivity =
       sub->add_option("--sensitivity", command->options.sensitivity,
                       "other layers: threshold in standard deviations of the layer's weights")
-          ->check(CLI::NonNegativeNumber)
+          ->check(NumberIn(0, std::numeric_limits<double>::max(), "number from 0 up"))
           ->type_name("S");
   sub->add_option("--sparsity", command->options.sparsity,
                   "other layers: percent of their weights, taken together, that go")
-      ->check(CLI::Range(0.0, 100.0))
+      ->check(NumberIn(0, 100, "number from 0 to 100"))
       ->type_name("PERCENT")
       ->excludes(sensitivity);
   sub->footer(
       "Layers go by the module of their weights (conv1 of conv1.weight), else by the node's name;\n"
-      "* and ? stand for any characters. The file's metadata says which weights were pruned.\n\n"
-      "Example: lutra prune net.onnx -o pruned.onnx --keep 'conv1=84,fc*=9' --data test.json");
+      "* and ? stand for any characters. The file's metadata says which weights were pruned.\n"
+      "Checkpoints become safetensors files.\n\n"
+      "Examples:\n"
+      "  lutra prune net.onnx -o pruned.onnx --keep 'conv1=84,fc*=9' --data test.json\n"
+      "  lutra prune net.pth -o pruned.safetensors --sparsity 80");
   sub->callback([command] { command->Run(); });
 }
 
@@ -192,7 +267,7 @@ void AddClusterCommand(CLI::App& app) {
   const auto command = std::make_shared<ClusterCommand>();
   CLI::App* sub =
       app.add_subcommand("cluster", "let the weights of each layer share 2^bits values");
-  command->step.AddTo(*sub, "CLUSTERED.onnx");
+  command->step.AddTo(*sub, "CLUSTERED");
   sub->add_option("--bits", command->bits, "1 to 8; without LAYER: for all others")
       ->delimiter(',')
       ->type_name("[LAYER=]BITS")
@@ -201,7 +276,7 @@ void AddClusterCommand(CLI::App& app) {
                 "also run Lloyd's iteration from linear, density and random starts");
   sub->footer(
       "The values are those of the optimal k-means clustering; pruned weights stay 0, one of "
-      "them.\n\n"
+      "them. Checkpoints become safetensors files.\n\n"
       "Example: lutra cluster net.onnx -o clustered.onnx --bits '5,conv*=8' --data test.json");
   sub->callback([command] { command->Run(); });
 }

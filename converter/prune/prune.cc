@@ -8,7 +8,7 @@
 namespace lutra::converter {
 namespace {
 
-std::vector<float> Magnitudes(const OnnxWeight& weight) {
+std::vector<float> Magnitudes(const LayerWeights& weight) {
   std::vector<float> magnitudes(weight.values.size());
   std::ranges::transform(weight.values, magnitudes.begin(), [](float w) { return std::fabs(w); });
   return magnitudes;
@@ -24,7 +24,7 @@ double Deviation(const std::vector<float>& values) {
   return std::sqrt(square / count);
 }
 
-void Apply(double threshold, OnnxWeight& weight) {
+void Apply(double threshold, LayerWeights& weight) {
   weight.masked = true;
   for (size_t i = 0; i < weight.values.size(); ++i) {
     if (std::fabs(static_cast<double>(weight.values[i])) < threshold) weight.kept[i] = false;
@@ -45,10 +45,10 @@ double Percentile(std::vector<float> values, double percent) {
   return low + (high - low) * (rank - static_cast<double>(below));
 }
 
-std::vector<double> Prune(std::vector<OnnxWeight>& weights, const PruneOptions& options) {
+std::vector<double> Prune(std::vector<LayerWeights>& weights, const PruneOptions& options) {
   options.keep.CheckNames(weights);
   std::vector<float> together;
-  for (const OnnxWeight& weight : weights) {
+  for (const LayerWeights& weight : weights) {
     if (std::ranges::any_of(weight.values, [](float w) { return !std::isfinite(w); })) {
       throw Error("layer '" + weight.layer + "' has weights that are not finite");
     }
@@ -58,7 +58,7 @@ std::vector<double> Prune(std::vector<OnnxWeight>& weights, const PruneOptions& 
   }
   const double joint = together.empty() ? 0 : Percentile(std::move(together), *options.sparsity);
   std::vector<double> thresholds;
-  for (OnnxWeight& weight : weights) {
+  for (LayerWeights& weight : weights) {
     double threshold = 0;
     if (weight.values.empty()) {
     } else if (const double* keep = options.keep.Find(weight)) {

@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "converter/prune/onnx_weights.h"
+#include "converter/prune/per_layer.h"
 
 namespace lutra::converter {
 
@@ -22,7 +22,7 @@ struct PruneOptions {
 
 /// The thresholds, one for each weight; 0 where a layer is left as it is. What was pruned before
 /// stays pruned. Throws Error when an option names no layer.
-std::vector<double> Prune(std::vector<OnnxWeight>& weights, const PruneOptions& options);
+std::vector<double> Prune(std::vector<LayerWeights>& weights, const PruneOptions& options);
 
 /// Linear between the neighbours of rank percent / 100 * (count - 1). Requires values.
 double Percentile(std::vector<float> values, double percent);

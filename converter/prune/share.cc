@@ -9,7 +9,7 @@
 namespace lutra::converter {
 namespace {
 
-SharedLayer Share(OnnxWeight& weight, int bits, bool compare) {
+SharedLayer Share(LayerWeights& weight, int bits, bool compare) {
   SharedLayer layer;
   layer.bits = bits;
   std::vector<float> kept;
@@ -49,7 +49,7 @@ SharedLayer Share(OnnxWeight& weight, int bits, bool compare) {
 
 }  // namespace
 
-std::vector<SharedLayer> ShareWeights(std::vector<OnnxWeight>& weights, const PerLayer& bits,
+std::vector<SharedLayer> ShareWeights(std::vector<LayerWeights>& weights, const PerLayer& bits,
                                       bool compare) {
   bits.CheckNames(weights);
   std::vector<SharedLayer> layers;

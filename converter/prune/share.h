@@ -1,4 +1,4 @@
-// Weight sharing in an ONNX file: every layer's weights become the centroids of their k-means
+// Weight sharing: every layer's weights become the centroids of their k-means
 // clusters (Deep Compression, arXiv 1510.00149, section 3). Pruned weights stay 0, which is then
 // one of the 2^bits values.
 #pragma once
@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "converter/cluster/kmeans.h"
-#include "converter/prune/onnx_weights.h"
+#include "converter/prune/per_layer.h"
 
 namespace lutra::converter {
 
@@ -21,7 +21,7 @@ struct SharedLayer {
 
 /// Clusters the layers that `bits` names, each to 2^bits values. With `compare`, Lloyd's iterations
 /// run beside the optimum. Throws Error when a name fits no layer, or a weight is not finite.
-std::vector<SharedLayer> ShareWeights(std::vector<OnnxWeight>& weights, const PerLayer& bits,
+std::vector<SharedLayer> ShareWeights(std::vector<LayerWeights>& weights, const PerLayer& bits,
                                       bool compare);
 
 }  // namespace lutra::converter

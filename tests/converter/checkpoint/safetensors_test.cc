@@ -58,6 +58,17 @@ TEST_CASE("What is written is read back, wide types first and aligned") {
   CHECK(text.find(R"("data_offsets":[24,27])") != std::string::npos);  // flags
 }
 
+TEST_CASE("Metadata is written, read and no tensor's name") {
+  const std::vector<NamedTensor> tensors{{"w", Tensor::Of({1}, std::vector<float>{2})}};
+  const std::map<std::string, std::string> metadata{{"format", "pt"}, {"a\"b", "\xC3\xA9"}};
+  const Checkpoint checkpoint = ReadSafetensors(WriteSafetensors(tensors, metadata));
+  CHECK(checkpoint.metadata == metadata);
+  CHECK(checkpoint.tensors[0].tensor == tensors[0].tensor);
+  CHECK_THROWS_AS(WriteSafetensors(std::vector<NamedTensor>{{"__metadata__", Tensor()}}), Error);
+  CHECK(ErrorOf(R"({"__metadata__":{"a":1}})", "") == "its metadata is no map from text to text");
+  CHECK(ErrorOf(R"({"__metadata__":"a"})", "") == "its metadata is no map from text to text");
+}
+
 TEST_CASE("Malformed headers are refused") {
   const std::string four(4, 'x');
   const auto refused = [&](const std::string& header, const char* why) {
@@ -74,6 +85,9 @@ TEST_CASE("Malformed headers are refused") {
   refused(R"({"a":[1]})", "no object");
   refused(R"({"a":[[[[1]]]]})", "nested too deeply");
   refused(R"({"a":)", "no JSON");
+  std::string many = R"({"a":[0)";
+  for (int i = 0; i < 1 << 22; ++i) many += ",0";
+  refused(many + "]}", "more than 2^22 parts");
   refused(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})", "bytes follow");
   refused(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}})", "gaps");
   refused(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},)"

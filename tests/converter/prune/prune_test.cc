@@ -17,19 +17,16 @@
 namespace lutra::converter {
 namespace {
 
-OnnxWeight WeightOf(const std::string& layer, std::vector<float> values) {
-  OnnxWeight weight;
-  weight.layer = layer;
-  weight.tensor = layer + ".weight";
-  weight.dims = {static_cast<int64_t>(values.size())};
-  weight.kept.assign(values.size(), true);
-  weight.values = std::move(values);
-  return weight;
+constexpr PerLayer::Range kPercent{0, 100};
+
+LayerWeights WeightOf(const std::string& layer, std::vector<float> values) {
+  const auto count = static_cast<int64_t>(values.size());
+  return {layer, layer + ".weight", {count}, std::move(values)};
 }
 
 PruneOptions KeepOnly(const std::vector<std::string>& texts) {
   PruneOptions options;
-  options.keep = PerLayer("--keep", texts, 0, 100);
+  options.keep = PerLayer("--keep", texts, kPercent);
   return options;
 }
 
@@ -93,8 +90,8 @@ TEST_CASE("percentiles are linear between neighbours") {
 
 TEST_CASE("strictly smaller than the percentile goes") {
   // The 40th percentile of the magnitudes 1, 2, 2, 3, 4, 5: rank 2 of 0..5, which is 2.
-  std::vector<OnnxWeight> weights{WeightOf("conv1", {-1, 2, -2, 3, 4, -5}),
-                                  WeightOf("fc1", {1, 2, 3})};
+  std::vector<LayerWeights> weights{WeightOf("conv1", {-1, 2, -2, 3, 4, -5}),
+                                    WeightOf("fc1", {1, 2, 3})};
   const std::vector<double> thresholds = Prune(weights, KeepOnly({"conv1=60"}));
   CHECK(thresholds == std::vector<double>{2, 0});
   CHECK(weights[0].values == std::vector<float>{0, 2, -2, 3, 4, -5});
@@ -104,11 +101,11 @@ TEST_CASE("strictly smaller than the percentile goes") {
 }
 
 TEST_CASE("standard deviations, and a sparsity over all layers together") {
-  std::vector<OnnxWeight> weights{WeightOf("a", {-3, -1, 1, 3})};  // deviation sqrt(5)
+  std::vector<LayerWeights> weights{WeightOf("a", {-3, -1, 1, 3})};  // deviation sqrt(5)
   CHECK(Prune(weights, Sensitivity(0.5))[0] == doctest::Approx(std::sqrt(5.0) / 2));
   CHECK(weights[0].values == std::vector<float>{-3, 0, 0, 3});
-  std::vector<OnnxWeight> two{WeightOf("a", {1, 2, 3, 4}), WeightOf("b", {10, 20, 30, 40}),
-                              WeightOf("c", {0.5F})};
+  std::vector<LayerWeights> two{WeightOf("a", {1, 2, 3, 4}), WeightOf("b", {10, 20, 30, 40}),
+                                WeightOf("c", {0.5F})};
   PruneOptions options = KeepOnly({"c=100"});
   options.sparsity = 50;
   Prune(two, options);  // of a and b
@@ -118,16 +115,21 @@ TEST_CASE("standard deviations, and a sparsity over all layers together") {
 }
 
 TEST_CASE("entries per layer: the last one that fits, and names that fit nothing are refused") {
-  const std::vector<OnnxWeight> weights{WeightOf("conv1", {1}), WeightOf("fc1", {1})};
-  const PerLayer keep("--keep", {"50", "fc*=9"}, 0, 100);
+  const std::vector<LayerWeights> weights{WeightOf("conv1", {1}), WeightOf("fc1", {1})};
+  const PerLayer keep("--keep", {"50", "fc*=9"}, kPercent);
   CHECK(*keep.Find(weights[0]) == 50);
   CHECK(*keep.Find(weights[1]) == 9);
-  CHECK(PerLayer("--keep", {"fc1=9"}, 0, 100).Find(weights[0]) == nullptr);
-  for (const char* text : {"conv1=101", "conv1=-1", "conv1=", "=5", "x", "conv1=5%"}) {
-    CHECK_THROWS_AS(PerLayer("--keep", {text}, 0, 100), Error);
+  CHECK(PerLayer("--keep", {"fc1=9"}, kPercent).Find(weights[0]) == nullptr);
+  for (const char* text :
+       {"conv1=101", "conv1=-1", "conv1=", "=5", "x", "conv1=5%", "nan", "fc1=-nan"}) {
+    CHECK_THROWS_AS(PerLayer("--keep", {text}, kPercent), Error);
+  }
+  CHECK(*PerLayer("--bits", {"3"}, {1, 8, true}).Find(weights[0]) == 3);
+  for (const char* text : {"2.5", "0", "9", "nan"}) {
+    CHECK_THROWS_AS(PerLayer("--bits", {text}, {1, 8, true}), Error);
   }
   try {
-    PerLayer("--keep", {"fc7=5"}, 0, 100).CheckNames(weights);
+    PerLayer("--keep", {"fc7=5"}, kPercent).CheckNames(weights);
     FAIL("accepted");
   } catch (const Error& error) {
     CHECK(std::string(error.what()) == "--keep: 'fc7' fits no layer; layers are conv1, fc1");
@@ -135,7 +137,7 @@ TEST_CASE("entries per layer: the last one that fits, and names that fit nothing
 }
 
 TEST_CASE("weights that are not finite are refused") {
-  std::vector<OnnxWeight> weights{WeightOf("a", {1, std::numeric_limits<float>::infinity()})};
+  std::vector<LayerWeights> weights{WeightOf("a", {1, std::numeric_limits<float>::infinity()})};
   CHECK_THROWS_AS(Prune(weights, Sensitivity(1)), Error);
 }
 
@@ -143,7 +145,9 @@ TEST_CASE("an ONNX file keeps all but the pruned weights, and says which they ar
   const test::TempFolder folder;
   const std::string in = folder / "in.onnx", out = folder / "out.onnx";
   Save(Network(), in);
-  OnnxWeights network(in);
+  const std::unique_ptr<WeightsFile> file = OpenWeights(in);
+  WeightsFile& network = *file;
+  CHECK(network.HasGraph());
   REQUIRE(network.weights().size() == 3);
   CHECK(network.weights()[0].layer == "conv1");
   CHECK(network.weights()[1].layer == "fc1");
@@ -154,7 +158,8 @@ TEST_CASE("an ONNX file keeps all but the pruned weights, and says which they ar
   network.Write(out);
 
   // The 25th percentile of 0, .25, .5, 1 is 0.1875: the trained 0 goes, too.
-  OnnxWeights again(out);
+  const std::unique_ptr<WeightsFile> reopened = OpenWeights(out);
+  WeightsFile& again = *reopened;
   CHECK(again.weights()[0].values == std::vector<float>{0.5F, -0.25F, 0, 1});
   CHECK(again.weights()[0].kept == std::vector<bool>{true, true, false, true});
   CHECK(again.weights()[0].masked);
@@ -166,21 +171,21 @@ TEST_CASE("an ONNX file keeps all but the pruned weights, and says which they ar
   CHECK(again.weights()[0].Kept() == 3);
 
   onnx::ModelProto model;
-  std::ifstream file(out, std::ios::binary);
-  REQUIRE(model.ParseFromIstream(&file));
+  std::ifstream pruned(out, std::ios::binary);
+  REQUIRE(model.ParseFromIstream(&pruned));
   CHECK(model.graph().node_size() == 5);
   CHECK(model.graph().initializer(1).data_type() == onnx::TensorProto::FLOAT16);
   CHECK(model.metadata_props_size() == 2);
 
   model.mutable_metadata_props(0)->set_value("AAAA");
   Save(model, out);
-  CHECK_THROWS_AS(OnnxWeights{out}, Error);
+  CHECK_THROWS_AS(OpenWeights(out), Error);
 }
 
 TEST_CASE("shared weights: the optimum's centroids, and pruned ones stay 0") {
-  std::vector<OnnxWeight> weights{WeightOf("a", {0, 1, 1.5F, 5, 5.5F, -4, 0, 0.25F})};
+  std::vector<LayerWeights> weights{WeightOf("a", {0, 1, 1.5F, 5, 5.5F, -4, 0, 0.25F})};
   weights[0].kept[0] = weights[0].kept[6] = false;
-  const auto layers = ShareWeights(weights, PerLayer("--bits", {"2"}, 1, 8), true);
+  const auto layers = ShareWeights(weights, PerLayer("--bits", {"2"}, {1, 8, true}), true);
   REQUIRE(layers.size() == 1);
   // Three values and 0: the kept ones part into {-4}, {.25, 1, 1.5} and {5, 5.5}.
   const float middle = 2.75F / 3;

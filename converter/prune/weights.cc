@@ -1,0 +1,71 @@
+#include "converter/prune/weights.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <optional>
+
+#include "converter/error.h"
+#include "converter/files.h"
+#include "converter/prune/base64.h"
+#include "converter/prune/checkpoint_weights.h"
+#include "converter/prune/onnx_weights.h"
+
+namespace lutra::converter {
+
+LayerWeights::LayerWeights(std::string layer_name, std::string tensor_name,
+                           std::vector<int64_t> shape, std::vector<float> numbers)
+    : layer(std::move(layer_name)),
+      tensor(std::move(tensor_name)),
+      dims(std::move(shape)),
+      values(std::move(numbers)),
+      kept(values.size(), true) {}
+
+size_t LayerWeights::Kept() const { return static_cast<size_t>(std::ranges::count(kept, true)); }
+
+std::string LayerWeights::MaskKey() const { return "lutra.mask:" + tensor; }
+
+std::string LayerWeights::Mask() const {
+  std::vector<uint8_t> bits((kept.size() + 7) / 8);
+  for (size_t i = 0; i < kept.size(); ++i) {
+    if (kept[i]) bits[i / 8] = static_cast<uint8_t>(bits[i / 8] | 1U << i % 8);
+  }
+  return ToBase64(bits);
+}
+
+void LayerWeights::SetMask(std::string_view base64) {
+  const std::optional<std::vector<uint8_t>> bits = FromBase64(base64);
+  if (!bits || bits->size() != (values.size() + 7) / 8) {
+    throw Error("the mask of tensor '" + tensor +
+                "' does not fit it; prune the file it was made from again");
+  }
+  masked = true;
+  for (size_t i = 0; i < kept.size(); ++i) {
+    kept[i] = ((*bits)[i / 8] >> i % 8 & 1) != 0 || values[i] != 0;
+  }
+}
+
+std::unique_ptr<WeightsFile> OpenWeights(const std::string& path) {
+  const std::vector<uint8_t> bytes = ReadBytes(path);
+  if (IsCheckpoint(bytes)) return std::make_unique<CheckpointWeights>(bytes, path);
+  return std::make_unique<OnnxWeights>(bytes, path);
+}
+
+std::string ModuleOf(std::string_view tensor) {
+  const size_t dot = tensor.rfind('.');
+  return dot == std::string_view::npos ? "" : std::string(tensor.substr(0, dot));
+}
+
+Tensor WithValues(const Tensor& original, const std::vector<float>& values) {
+  Tensor changed = Tensor::Of(original.dims(), values).Cast(original.type());
+  const std::vector<float> before = original.ToFloats();
+  const size_t element = ElementBytes(original.type());
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (std::bit_cast<uint32_t>(values[i]) != std::bit_cast<uint32_t>(before[i])) continue;
+    std::memcpy(changed.bytes().data() + i * element, original.bytes().data() + i * element,
+                element);
+  }
+  return changed;
+}
+
+}  // namespace lutra::converter
