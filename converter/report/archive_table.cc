@@ -160,7 +160,7 @@ std::string ArchiveJson(const ArchiveListing& listing, bool measured,
   json["tensors"] = Json::array();
   for (const ArchiveRow& row : listing.rows) json["tensors"].push_back(RowJson(row, measured));
   json["skipped"] = SkippedJson(skipped);
-  return json.dump(2) + "\n";
+  return json.dump() + "\n";
 }
 
 std::string CheckpointText(const Checkpoint& checkpoint) {
@@ -196,7 +196,7 @@ std::string CheckpointJson(const Checkpoint& checkpoint) {
                                {"bytes", tensor.tensor.bytes().size()}});
   }
   json["skipped"] = SkippedJson(checkpoint.skipped);
-  return json.dump(2) + "\n";
+  return json.dump() + "\n";
 }
 
 }  // namespace lutra::converter
