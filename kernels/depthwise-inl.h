@@ -46,7 +46,7 @@ struct IntDepthwise {
   using VI8 = hn::Vec<D8>;
   using VI16 = hn::Vec<D16>;
   using VI32 = hn::Vec<D32>;
-  static constexpr size_t kLanes = hn::MaxLanes(D8());
+  static constexpr size_t kLanes = sizeof(VI8);
   static constexpr size_t kQuarter = kLanes / 4;
   static constexpr size_t kHalf = kLanes / 2;
 

@@ -13,9 +13,8 @@ namespace lutra {
 lutra_status Report(const Status& status, lutra_error* error);
 
 /// Report of an Error made in place.
-template <typename... Arguments>
-lutra_status Fail(lutra_error* error, Code code, const char* format, Arguments... arguments) {
-  return Report(Status::Error(code, format, arguments...), error);
+inline lutra_status Fail(lutra_error* error, Code code, const char* message) {
+  return Report(Status::Error(code, "%s", message), error);
 }
 
 /// Copies a result into a caller's struct, which may be an older and shorter one.
