@@ -6,42 +6,24 @@
 #include <set>
 
 #include "lutra/lutra.h"
-#include "tools/program.h"
+#include "tools/lutra_program.h"
 
 namespace lutra {
 namespace {
 
 using nlohmann::json;
+using test::ErrorOf;
+using test::kLutra;
 using test::Outcome;
 using test::ReadText;
+using test::RunJson;
 using test::RunProgram;
 using test::TempFolder;
 
-const std::string kLutra = LUTRA_PROGRAM;
 const std::string kShapes = LUTRA_SOURCE_DIR "/examples/shapes/";
 const std::string kOnnx = kShapes + "shapes.onnx";
 const std::string kCalib = " --data " + kShapes + "calib.json";
 const std::string kTest = " --data " + kShapes + "test.json";
-
-// The only thing on stdout is one JSON object.
-json RunJson(const std::string& arguments) {
-  const Outcome outcome = RunProgram(kLutra, arguments + " --json");
-  CHECK(outcome.err == "");  // quiet in a pipe
-  REQUIRE(outcome.status == 0);
-  CHECK(outcome.out.find('\n') == outcome.out.size() - 1);
-  return json::parse(outcome.out);
-}
-
-std::string ErrorOf(const std::string& arguments, int status) {
-  const Outcome outcome = RunProgram(kLutra, arguments);
-  CAPTURE(arguments);
-  CHECK(outcome.status == status);
-  CHECK(outcome.out == "");
-  CHECK(outcome.err.find('\n') == outcome.err.size() - 1);
-  const std::string prefix = "lutra " + arguments.substr(0, arguments.find(' ')) + ": ";
-  CHECK(outcome.err.starts_with(prefix));
-  return outcome.err.substr(std::min(outcome.err.size(), prefix.size()));
-}
 
 TEST_CASE("convert, eval, compare, verify: the whole way, in JSON") {
   TempFolder folder;
@@ -136,7 +118,8 @@ TEST_CASE("misuse of the command line is status 2") {
 }
 
 TEST_CASE("help and version") {
-  for (const char* command : {"", "convert ", "eval ", "compare ", "run ", "inspect "}) {
+  for (const char* command : {"", "convert ", "eval ", "compare ", "prune ", "cluster ",
+                              "compress ", "decompress ", "run ", "inspect "}) {
     const Outcome help = RunProgram(kLutra, std::string(command) + "--help");
     CHECK(help.status == 0);
     CHECK(help.err == "");
