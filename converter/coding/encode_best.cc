@@ -14,33 +14,58 @@ using coding::SymbolKind;
 using coding::SymbolLayout;
 using Bytes = std::vector<uint8_t>;
 
-/// The counterpart of coding::ArithmeticDecoder.
-class ArithmeticEncoder {
+/// The counterpart of coding::RangeDecoder.
+class RangeEncoder {
  public:
-  explicit ArithmeticEncoder(Bytes* out) : out_(out) {}
+  explicit RangeEncoder(Bytes* out) : out_(out) {}
 
-  unsigned Code(unsigned bit, uint32_t chance) {
-    const uint32_t cut = coding::Cut(low_, high_, chance);
-    (bit != 0 ? high_ : low_) = cut + (1 - bit);
-    while (((low_ ^ high_) >> 24) == 0) {
-      out_->push_back(static_cast<uint8_t>(high_ >> 24));
-      low_ <<= 8;
-      high_ = (high_ << 8) | 0xFF;
+  unsigned CodeBit(unsigned bit, uint32_t chance) {
+    const uint64_t bound = (range_ >> coding::kChanceBits) * chance;
+    if (bit != 0) {
+      Take(0, bound);
+    } else {
+      Take(bound, range_ - bound);
     }
     return bit;
   }
 
+  unsigned CodeSymbol(unsigned symbol, const coding::Bounds& bounds) {
+    const uint64_t unit = range_ >> coding::kDistributionBits;
+    Take(unit * bounds.begin(symbol), unit * bounds.size(symbol));
+    return symbol;
+  }
+
   void Finish() {
-    uint32_t point = 0;
-    const unsigned bytes = coding::FinalBytes(low_, high_, &point);
+    uint64_t offset = 0;
+    const unsigned bytes = coding::FinalBytes(low_, range_, &offset);
+    Take(offset, 0);
     for (unsigned i = 0; i < bytes; ++i) {
-      out_->push_back(static_cast<uint8_t>(point >> (24 - 8 * i)));
+      out_->push_back(static_cast<uint8_t>(low_ >> (56 - 8 * i)));
     }
   }
 
  private:
+  /// The part of the interval of `range` numbers that begins at `offset`.
+  void Take(uint64_t offset, uint64_t range) {
+    low_ += offset;
+    if (low_ < offset) {
+      // Carried into what was written; it never leaves the first byte.
+      size_t at = out_->size();
+      while (++(*out_)[--at] == 0) {
+      }
+    }
+    range_ = range;
+    if (range != 0 && range_ >> coding::kRangeShift == 0) {
+      for (unsigned i = 0; i < coding::kRangeShift / 8; ++i) {
+        out_->push_back(static_cast<uint8_t>(low_ >> (56 - 8 * i)));
+      }
+      low_ <<= coding::kRangeShift;
+      range_ <<= coding::kRangeShift;
+    }
+  }
+
   Bytes* out_;
-  uint32_t low_ = 0, high_ = 0xFFFFFFFF;
+  uint64_t low_ = 0, range_ = coding::kWholeRange;
 };
 
 /// Half of all symbols are below it.
@@ -103,14 +128,15 @@ BestHeader ChooseHeader(const SymbolLayout& layout, const std::vector<SignedSize
   }
   header.zero_first = zeros > values.size() / 4;
   const auto mean = static_cast<uint32_t>((sum << 8) / values.size());
-  header.level = coding::WeightModel::Level(coding::SizeCoder::Tree(layout, header), mean);
+  header.scale =
+      coding::WeightModel::Scale(layout.kind == SymbolKind::half, mean) >> coding::kHeaderScaleBits;
   return header;
 }
 
 Bytes WriteHeader(const SymbolLayout& layout, const BestHeader& header) {
   Bytes out = {static_cast<uint8_t>(header.period - 1 + (header.zero_first ? 64 : 0) +
                                     (header.plain_signs ? 128 : 0)),
-               static_cast<uint8_t>(header.level)};
+               static_cast<uint8_t>(header.scale)};
   const auto put = [&](unsigned field) {
     out.push_back(static_cast<uint8_t>(field));
     if (coding::BestFieldBytes(layout) == 2) out.push_back(static_cast<uint8_t>(field >> 8));
@@ -123,7 +149,7 @@ Bytes WriteHeader(const SymbolLayout& layout, const BestHeader& header) {
 Bytes Code(const SymbolLayout& layout, const BestHeader& header,
            const std::vector<SignedSize>& values, size_t rows) {
   Bytes out = WriteHeader(layout, header);
-  ArithmeticEncoder encoder(&out);
+  RangeEncoder encoder(&out);
   struct alignas(64) Line {
     uint8_t bytes[64];
   };

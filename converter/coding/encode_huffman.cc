@@ -67,6 +67,25 @@ void PutSize(size_t size, Bytes* out) {
   out->push_back(static_cast<uint8_t>(size));
 }
 
+std::span<const uint16_t> PartOf(std::span<const uint16_t> symbols, size_t p) {
+  const size_t part = coding::PartSymbols(symbols.size());
+  const size_t begin = std::min(symbols.size(), p * part);
+  return symbols.subspan(begin, std::min(symbols.size() - begin, part));
+}
+
+/// Lengths of the parts and the parts, as write(symbols of a part, bits) writes them.
+template <typename Write>
+void PutParts(std::span<const uint16_t> symbols, Write write, Bytes* out) {
+  Bytes parts[coding::kParts];
+  for (size_t p = 0; p < coding::kParts; ++p) {
+    BitWriter bits(&parts[p]);
+    write(PartOf(symbols, p), bits);
+    bits.AlignToByte();
+    PutSize(parts[p].size(), out);
+  }
+  for (const Bytes& bytes : parts) out->insert(out->end(), bytes.begin(), bytes.end());
+}
+
 Bytes EncodeDense(const Letters& letters, std::span<const uint16_t> symbols) {
   std::vector<uint64_t> frequencies(letters.count());
   for (const uint16_t symbol : symbols) ++frequencies[letters.Letter(symbol)];
@@ -75,23 +94,19 @@ Bytes EncodeDense(const Letters& letters, std::span<const uint16_t> symbols) {
   BitWriter table(&out);
   code.PutTable(table);
 
-  const size_t part = coding::DensePartSymbols(symbols.size());
-  Bytes parts[coding::kDenseParts];
-  for (size_t p = 0; p < coding::kDenseParts; ++p) {
-    BitWriter bits(&parts[p]);
-    const size_t end = std::min(symbols.size(), (p + 1) * part);
-    for (size_t i = std::min(symbols.size(), p * part); i < end; ++i) {
-      code.Put(letters.Letter(symbols[i]), bits);
-      bits.Put(letters.LowBits(symbols[i]), letters.low_bits());
-    }
-    bits.AlignToByte();
-    PutSize(parts[p].size(), &out);
-  }
-  for (const Bytes& bytes : parts) out.insert(out.end(), bytes.begin(), bytes.end());
+  PutParts(
+      symbols,
+      [&](std::span<const uint16_t> part, BitWriter& bits) {
+        for (const uint16_t symbol : part) {
+          code.Put(letters.Letter(symbol), bits);
+          bits.Put(letters.LowBits(symbol), letters.low_bits());
+        }
+      },
+      &out);
   return out;
 }
 
-/// Calls gap(letter) and value(symbol) in the order of a sparse stream.
+/// Calls gap(letter) and value(symbol) in the order of a part of a sparse stream.
 template <typename Gap, typename Value>
 void WalkSparse(std::span<const uint16_t> symbols, Gap gap, Value value) {
   unsigned zeros = 0;
@@ -110,9 +125,11 @@ void WalkSparse(std::span<const uint16_t> symbols, Gap gap, Value value) {
 
 Bytes EncodeSparse(const Letters& letters, std::span<const uint16_t> symbols) {
   std::vector<uint64_t> gap_frequencies(coding::kGapLetters), frequencies(letters.count());
-  WalkSparse(
-      symbols, [&](unsigned gap) { ++gap_frequencies[gap]; },
-      [&](uint16_t symbol) { ++frequencies[letters.Letter(symbol)]; });
+  for (size_t p = 0; p < coding::kParts; ++p) {
+    WalkSparse(
+        PartOf(symbols, p), [&](unsigned gap) { ++gap_frequencies[gap]; },
+        [&](uint16_t symbol) { ++frequencies[letters.Letter(symbol)]; });
+  }
   // A tensor of zeros has no values, but a table must have a letter.
   if (std::ranges::all_of(frequencies, [](uint64_t f) { return f == 0; })) frequencies[0] = 1;
   const Code gaps(gap_frequencies), values(frequencies);
@@ -120,13 +137,17 @@ Bytes EncodeSparse(const Letters& letters, std::span<const uint16_t> symbols) {
   BitWriter bits(&out);
   gaps.PutTable(bits);
   values.PutTable(bits);
-  WalkSparse(
-      symbols, [&](unsigned gap) { gaps.Put(gap, bits); },
-      [&](uint16_t symbol) {
-        values.Put(letters.Letter(symbol), bits);
-        bits.Put(letters.LowBits(symbol), letters.low_bits());
-      });
-  bits.AlignToByte();
+  PutParts(
+      symbols,
+      [&](std::span<const uint16_t> part, BitWriter& to) {
+        WalkSparse(
+            part, [&](unsigned gap) { gaps.Put(gap, to); },
+            [&](uint16_t symbol) {
+              values.Put(letters.Letter(symbol), to);
+              to.Put(letters.LowBits(symbol), letters.low_bits());
+            });
+      },
+      &out);
   return out;
 }
 

@@ -28,13 +28,12 @@ Status ReadHeader(const SymbolLayout& layout, const uint8_t* stream, size_t byte
   header->period = 1 + (stream[0] & 63U);
   header->zero_first = (stream[0] & 64U) != 0;
   header->plain_signs = (stream[0] & 128U) != 0;
-  header->level = stream[1];
+  header->scale = stream[1];
   header->largest = ReadField(layout, stream + 2);
   if (layout.kind == SymbolKind::index) {
     header->center = ReadField(layout, stream + 2 + BestFieldBytes(layout));
   }
-  if (header->level >= kLevels || header->largest > LargestSize(layout) ||
-      header->center > LargestSize(layout)) {
+  if (header->largest > LargestSize(layout) || header->center > LargestSize(layout)) {
     return Status::Error(Code::malformed, "the header of coded weights is damaged");
   }
   return {};
@@ -43,8 +42,7 @@ Status ReadHeader(const SymbolLayout& layout, const uint8_t* stream, size_t byte
 }  // namespace
 
 size_t BestScratchBytes(const SymbolLayout& layout) {
-  const auto width = static_cast<unsigned>(std::bit_width(LargestSize(layout)));
-  return WeightModel::ScratchBytes(layout.columns, std::min(width, kMostTreeBits));
+  return WeightModel::ScratchBytes(layout.columns);
 }
 
 Status DecodeBest(const SymbolLayout& layout, const uint8_t* stream, size_t bytes, void* scratch,
@@ -54,13 +52,13 @@ Status DecodeBest(const SymbolLayout& layout, const uint8_t* stream, size_t byte
   BestHeader header;
   LUTRA_RETURN_IF_ERROR(ReadHeader(layout, stream, bytes, &header));
   const size_t header_bytes = BestHeaderBytes(layout);
-  ArithmeticDecoder decoder(stream + header_bytes, bytes - header_bytes);
+  RangeDecoder decoder(stream + header_bytes, bytes - header_bytes);
   SizeCoder sizes(layout, header, scratch);
   for (size_t row = 0; row < layout.rows; ++row) {
     sizes.BeginRow();
     for (size_t column = 0; column < layout.columns; ++column) {
       const SignedSize value = sizes.Code(decoder, {});
-      if (!FromSignedSize(layout, header.center, value, symbols++)) {
+      if (value.size > header.largest || !FromSignedSize(layout, header.center, value, symbols++)) {
         return Status::Error(Code::malformed, "coded weights hold a symbol outside their range");
       }
     }

@@ -1,5 +1,5 @@
-// Codec `best`: a header of a few bytes, then one arithmetic code (arithmetic.h) of all weights
-// under WeightModel. Symbols become signed sizes first: integers are; indices of a sorted codebook
+// Codec `best`: a header of a few bytes, then one range code (range.h) of all weights under
+// WeightModel. Symbols become signed sizes first: integers are; indices of a sorted codebook
 // count from the one in the middle, so that the size grows with the value's; halves are sign and
 // magnitude already. Of large sizes the leading 8 bits go through the model, those below are coded
 // by a counter each.
@@ -16,18 +16,19 @@
 
 namespace lutra::coding {
 
-constexpr unsigned kMostTreeBits = 8;
+constexpr unsigned kLeadingBits = 8;
+constexpr unsigned kHeaderScaleBits = 4;
 
 /// What the encoder chose:
 ///   byte 0   bits 0-5 period - 1, bit 6 zero_first, bit 7 plain_signs
-///   byte 1   level
+///   byte 1   scale of the mean size, in units of 1/4 of a level
 ///   then     largest size, one byte if the layout has at most 8 bits and is not pruned, else two
 ///   then     indices only: center, as many bytes
 struct BestHeader {
   unsigned period = 1;
   bool zero_first = false;
   bool plain_signs = false;  ///< signs are noise: one counter predicts them as well, and sooner
-  unsigned level = 0;
+  unsigned scale = 0;
   unsigned largest = 0;
   unsigned center = 0;
 };
@@ -86,27 +87,30 @@ class SizeCoder {
       : plain_signs_(header.plain_signs),
         signed_zero_(layout.kind == SymbolKind::half),
         low_bits_(LowBits(header.largest)),
-        model_(Tree(layout, header), layout.columns, header.period, header.level, scratch) {
-    std::fill_n(&low_counters_[0][0], kLowContexts * kMostTreeBits, MakeCounter(1U << 15, 2));
+        largest_(header.largest),
+        model_(LeadingCode(layout, header), layout.columns, header.period,
+               (header.scale << kHeaderScaleBits) + (1U << (kHeaderScaleBits - 1)), scratch) {
+    std::fill_n(&low_counters_[0][0], kLowContexts * kLeadingBits, MakeCounter(1U << 15, 2));
   }
 
   static unsigned LowBits(unsigned largest) {
     const auto width = static_cast<unsigned>(std::bit_width(largest));
-    return width > kMostTreeBits ? width - kMostTreeBits : 0;
+    return width > kLeadingBits ? width - kLeadingBits : 0;
   }
-  static SizeTree Tree(const SymbolLayout& layout, const BestHeader& header) {
-    const unsigned leading = header.largest >> LowBits(header.largest);
-    return {.bits = std::max(1U, static_cast<unsigned>(std::bit_width(leading))),
-            .largest = leading,
+  /// How the leading bits of sizes are coded.
+  static SizeCode LeadingCode(const SymbolLayout& layout, const BestHeader& header) {
+    return {.largest = header.largest >> LowBits(header.largest),
             .zero_first = header.zero_first,
             .logarithmic = layout.kind == SymbolKind::half};
   }
 
   void BeginRow() { model_.BeginRow(); }
 
+  /// A decoded size above the largest one is an error of the stream, and ends it.
   template <typename Coder>
   SignedSize Code(Coder& coder, SignedSize value) {
     const unsigned leading = model_.CodeSize(coder, value.size >> low_bits_);
+    if (leading > largest_ >> low_bits_) return {kNoSize << low_bits_, false};
     unsigned size = leading;
     Counter* const counters = low_counters_[std::min(leading, kLowContexts - 1)];
     for (unsigned bit = low_bits_; bit-- > 0;) {
@@ -128,9 +132,9 @@ class SizeCoder {
   static constexpr unsigned kLowContexts = 16;
 
   bool plain_signs_, signed_zero_;
-  unsigned low_bits_;
+  unsigned low_bits_, largest_;
   WeightModel model_;
-  Counter low_counters_[kLowContexts][kMostTreeBits];
+  Counter low_counters_[kLowContexts][kLeadingBits];
   Counter sign_ = MakeCounter(1U << 15, 2);
   Counter zero_sign_ = MakeCounter(1U << 15, 2);
 };

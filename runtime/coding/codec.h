@@ -3,9 +3,9 @@
 // docs/compression.md has the formats bit by bit.
 //
 //   none     the symbols bit-packed, least significant bit first
-//   huffman  canonical, length-limited Huffman codes in interleaved streams; for tensors of mostly
-//            zeros, gaps and values in codes of their own
-//   best     context-adaptive binary arithmetic coding with several mixed predictions
+//   huffman  canonical, length-limited Huffman codes in four parts; for tensors of many zeros, gaps
+//            and values in codes of their own
+//   best     context-adaptive range coding with several mixed predictions
 //
 // A stream says nothing about the tensor: its layout is known from elsewhere (the file's tables).
 // Every stream has exactly one length; whatever is shorter or longer is refused.

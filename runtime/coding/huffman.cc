@@ -21,12 +21,12 @@ inline uint16_t Next(BitReader& bits, const DecodeEntry* table, unsigned low_bit
 }
 
 template <bool kLow>
-void DecodeParts(BitReader (&parts)[kDenseParts], const DecodeEntry* table, unsigned low_bits,
+void DecodeParts(BitReader (&parts)[kParts], const DecodeEntry* table, unsigned low_bits,
                  size_t symbols, uint16_t* out) {
   // As many symbols as a refill holds for sure.
   constexpr size_t kStep = BitReader::kBitsPerRefill / (kMaxCodeBits + (kLow ? 8 : 0));
-  const size_t part = DensePartSymbols(symbols);
-  const size_t last = symbols - std::min(symbols, (kDenseParts - 1) * part);
+  const size_t part = PartSymbols(symbols);
+  const size_t last = symbols - std::min(symbols, (kParts - 1) * part);
   BitReader a = parts[0], b = parts[1], c = parts[2], d = parts[3];
   size_t i = 0;
   for (; i + kStep <= last; i += kStep) {
@@ -42,7 +42,7 @@ void DecodeParts(BitReader (&parts)[kDenseParts], const DecodeEntry* table, unsi
     }
   }
   BitReader* const readers[] = {&a, &b, &c, &d};
-  for (size_t p = 0; p < kDenseParts; ++p) {
+  for (size_t p = 0; p < kParts; ++p) {
     const size_t begin = std::min(symbols, p * part), end = std::min(symbols, begin + part);
     for (size_t j = begin + std::min(i, end - begin); j < end; ++j) {
       readers[p]->Refill();
@@ -67,44 +67,70 @@ Status ReadSize(const uint8_t*& next, const uint8_t* end, size_t* size) {
   return Status::Error(Code::malformed, "a length inside coded weights is not minimal");
 }
 
-Status DecodeDense(const Letters& letters, const uint8_t* next, const uint8_t* end,
-                   const DecodeEntry* table, size_t count, uint16_t* symbols,
-                   const uint8_t** stop) {
-  size_t sizes[kDenseParts];
+/// The lengths of the parts, then the parts: readers of them, and where the last one ends.
+Status ReadParts(const uint8_t* next, const uint8_t* end, BitReader (&parts)[kParts],
+                 const uint8_t** stop) {
+  size_t sizes[kParts];
   for (size_t& size : sizes) LUTRA_RETURN_IF_ERROR(ReadSize(next, end, &size));
-  BitReader parts[kDenseParts];
-  for (size_t p = 0; p < kDenseParts; ++p) {
+  for (size_t p = 0; p < kParts; ++p) {
     if (sizes[p] > static_cast<size_t>(end - next)) {
       return Status::Error(Code::truncated, "coded weights end too early");
     }
     parts[p] = BitReader(next, sizes[p]);
     next += sizes[p];
   }
-  if (letters.low_bits() > 0) {
-    DecodeParts<true>(parts, table, letters.low_bits(), count, symbols);
-  } else {
-    DecodeParts<false>(parts, table, 0, count, symbols);
-  }
-  for (const BitReader& part : parts) LUTRA_RETURN_IF_ERROR(part.Finish());
   *stop = next;
   return {};
 }
 
-Status DecodeSparse(const Letters& letters, BitReader& bits, const DecodeEntry* gaps,
+/// A part of a sparse tensor that is being decoded.
+struct SparsePart {
+  BitReader bits;
+  size_t position, end;
+};
+
+/// A gap and the value behind it, if there is one; false if the gap leaves the part. Far from the
+/// part's end no gap does.
+template <bool kLow, bool kFar>
+inline bool SparseStep(SparsePart& part, const DecodeEntry* gaps, const DecodeEntry* values,
+                       unsigned low_bits, uint16_t* symbols) {
+  part.bits.Refill();
+  const DecodeEntry gap = gaps[part.bits.Peek() & kEntryMask];
+  part.bits.Skip(gap.length);
+  if (!kFar && gap.value > part.end - part.position) return false;
+  part.position += gap.value;
+  if (gap.value != kLongGap && (kFar || part.position != part.end)) {
+    symbols[part.position++] = Next<kLow>(part.bits, values, low_bits);
+  }
+  return true;
+}
+
+template <bool kLow>
+Status DecodeSparse(unsigned low_bits, BitReader (&readers)[kParts], const DecodeEntry* gaps,
                     const DecodeEntry* values, size_t count, uint16_t* symbols) {
   std::fill(symbols, symbols + count, uint16_t{0});
-  const unsigned low_bits = letters.low_bits();
-  size_t position = 0;
-  while (position < count) {
-    bits.Refill();
-    const DecodeEntry gap = gaps[bits.Peek() & kEntryMask];
-    bits.Skip(gap.length);
-    if (gap.value > count - position) {
-      return Status::Error(Code::malformed, "coded weights go on past the tensor's end");
+  SparsePart parts[kParts];
+  for (size_t p = 0; p < kParts; ++p) {
+    const size_t begin = std::min(count, p * PartSymbols(count));
+    parts[p] = {readers[p], begin, std::min(count, begin + PartSymbols(count))};
+  }
+  auto& [a, b, c, d] = parts;
+  const auto far_from_end = [](const SparsePart& part) {
+    return part.end - part.position > kLongGap;
+  };
+  while (far_from_end(a) && far_from_end(b) && far_from_end(c) && far_from_end(d)) {
+    SparseStep<kLow, true>(a, gaps, values, low_bits, symbols);
+    SparseStep<kLow, true>(b, gaps, values, low_bits, symbols);
+    SparseStep<kLow, true>(c, gaps, values, low_bits, symbols);
+    SparseStep<kLow, true>(d, gaps, values, low_bits, symbols);
+  }
+  for (size_t p = 0; p < kParts; ++p) {
+    while (parts[p].position < parts[p].end) {
+      if (!SparseStep<kLow, false>(parts[p], gaps, values, low_bits, symbols)) {
+        return Status::Error(Code::malformed, "coded weights go on past the tensor's end");
+      }
     }
-    position += gap.value;
-    if (gap.value == kLongGap || position == count) continue;
-    symbols[position++] = Next<true>(bits, values, low_bits);
+    readers[p] = parts[p].bits;
   }
   return {};
 }
@@ -117,35 +143,41 @@ Status DecodeHuffman(const SymbolLayout& layout, const uint8_t* stream, size_t b
   *used = 0;
   if (count == 0) return {};
   const Letters letters(layout);
-  auto* first_table = static_cast<DecodeEntry*>(scratch);
-  auto* second_table = first_table + kDecodeEntries;
+  auto* values = static_cast<DecodeEntry*>(scratch);
+  auto* gaps = values + kDecodeEntries;
   const auto to_symbol = [&](unsigned letter) { return letters.Symbol(letter); };
 
   BitReader bits(stream, bytes);
   const uint32_t mode = bits.Take(8);
-  CodeLengths code;
-  if (mode == static_cast<uint32_t>(HuffmanMode::dense)) {
-    LUTRA_RETURN_IF_ERROR(ReadCodeLengths(bits, letters.count(), &code));
-    FillDecodeTable(code, letters.count(), to_symbol, first_table);
-    const size_t header = bits.BytesUsed(stream);
-    if (header > bytes) return Status::Error(Code::truncated, "coded weights end in a table");
-    const uint8_t* stop = nullptr;
-    LUTRA_RETURN_IF_ERROR(
-        DecodeDense(letters, stream + header, stream + bytes, first_table, count, symbols, &stop));
-    *used = static_cast<size_t>(stop - stream);
-    return {};
-  }
-  if (mode != static_cast<uint32_t>(HuffmanMode::sparse) || letters.zero() == kMaxLetters) {
+  const bool sparse = mode == static_cast<uint32_t>(HuffmanMode::sparse);
+  if ((!sparse && mode != static_cast<uint32_t>(HuffmanMode::dense)) ||
+      (sparse && letters.zero() == kMaxLetters)) {
     return Status::Error(Code::malformed, "unknown mode %u of coded weights", mode);
   }
-  LUTRA_RETURN_IF_ERROR(ReadCodeLengths(bits, kGapLetters, &code));
-  FillDecodeTable(
-      code, kGapLetters, [](unsigned gap) { return static_cast<uint16_t>(gap); }, first_table);
+  CodeLengths code;
+  if (sparse) {
+    LUTRA_RETURN_IF_ERROR(ReadCodeLengths(bits, kGapLetters, &code));
+    FillDecodeTable(
+        code, kGapLetters, [](unsigned gap) { return static_cast<uint16_t>(gap); }, gaps);
+  }
   LUTRA_RETURN_IF_ERROR(ReadCodeLengths(bits, letters.count(), &code));
-  FillDecodeTable(code, letters.count(), to_symbol, second_table);
-  LUTRA_RETURN_IF_ERROR(DecodeSparse(letters, bits, first_table, second_table, count, symbols));
-  *used = bits.BytesUsed(stream);
-  return bits.AlignToByte();
+  FillDecodeTable(code, letters.count(), to_symbol, values);
+  const size_t header = bits.BytesUsed(stream);
+  if (header > bytes) return Status::Error(Code::truncated, "coded weights end in a table");
+  BitReader parts[kParts];
+  const uint8_t* stop = nullptr;
+  LUTRA_RETURN_IF_ERROR(ReadParts(stream + header, stream + bytes, parts, &stop));
+  const unsigned low_bits = letters.low_bits();
+  if (sparse) {
+    const auto decode = low_bits > 0 ? DecodeSparse<true> : DecodeSparse<false>;
+    LUTRA_RETURN_IF_ERROR(decode(low_bits, parts, gaps, values, count, symbols));
+  } else {
+    const auto decode = low_bits > 0 ? DecodeParts<true> : DecodeParts<false>;
+    decode(parts, values, low_bits, count, symbols);
+  }
+  for (const BitReader& part : parts) LUTRA_RETURN_IF_ERROR(part.Finish());
+  *used = static_cast<size_t>(stop - stream);
+  return {};
 }
 
 }  // namespace lutra::coding

@@ -1,7 +1,8 @@
-// Decoder of codec `huffman`. A dense stream codes every symbol with one code, in four parts that
-// are decoded side by side because a single one would wait for its own table look-ups. A sparse
-// stream, for tensors of mostly zeros, codes the distances between non-zero values and the values
-// with two codes, as in Deep Compression (Han et al., 2016) but with the distances coded as well.
+// Decoder of codec `huffman`. A dense stream codes every symbol with one code. A sparse stream, for
+// tensors of many zeros, codes the distances between non-zero values and the values with two codes,
+// as in Deep Compression (Han et al., 2016) but with the distances coded as well. A tensor is cut
+// into four parts that are decoded side by side, because a single one would wait for its own table
+// look-ups.
 #pragma once
 
 #include <cstddef>
@@ -14,18 +15,16 @@ namespace lutra::coding {
 
 enum class HuffmanMode : uint8_t { dense = 0, sparse = 1 };
 
-constexpr size_t kDenseParts = 4;
-/// Letters of the code of gaps. Letter g < kLongGap: g zeros, then a value (or the end); kLongGap:
-/// so many zeros and no value.
+constexpr size_t kParts = 4;
+/// Letters of the code of gaps. Letter g < kLongGap: g zeros, then a value (or the part's end);
+/// kLongGap: so many zeros and no value.
 constexpr unsigned kGapLetters = 256;
 constexpr unsigned kLongGap = kGapLetters - 1;
 
 constexpr size_t kHuffmanScratchBytes = 2 * kDecodeEntries * sizeof(DecodeEntry);
 
-/// Symbols of every dense part but the last ones, which may be shorter or empty.
-constexpr size_t DensePartSymbols(size_t symbols) {
-  return (symbols + kDenseParts - 1) / kDenseParts;
-}
+/// Symbols of every part but the last ones, which may be shorter or empty.
+constexpr size_t PartSymbols(size_t symbols) { return (symbols + kParts - 1) / kParts; }
 
 /// Decodes and sets *used to the bytes of the stream proper.
 Status DecodeHuffman(const SymbolLayout& layout, const uint8_t* stream, size_t bytes, void* scratch,

@@ -1,8 +1,7 @@
 // One binary decision predicted by several adaptive counters and fixed guesses at once, mixed in
 // the logistic domain by online-trained weights (Mahoney's PAQ6 and later). A counter adapts with
 // 1/n at first and with a floor later, so it is exact on what is stationary and follows what is
-// not. A small context chooses the
-// mixer's weights; two mixers with different contexts predict better than one. Integers only.
+// not. A small context chooses the mixer's weights. Integers only.
 #pragma once
 
 #include <algorithm>
@@ -10,8 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "runtime/coding/arithmetic.h"
 #include "runtime/coding/logistic.h"
+#include "runtime/coding/range.h"
 #include "runtime/coding/vector8.h"
 
 namespace lutra::coding {
@@ -68,7 +67,7 @@ inline int MixLogits(const MixerWeights& mixer, Vector8 inputs) {
 inline void TrainMixer(MixerWeights* mixer, Vector8 inputs, unsigned bit, uint32_t chance) {
   // Of the largest error one unit is missing, so that it fits 16 bits.
   const int32_t target = bit != 0 ? (1 << kChanceBits) - 1 : 0;
-  const auto error = static_cast<int16_t>((target - static_cast<int32_t>(chance)) >> 1);
+  const auto error = static_cast<int16_t>((target - static_cast<int32_t>(chance)) >> 2);
   AddScaled(mixer->weights, inputs, error);
 }
 
@@ -78,21 +77,8 @@ template <size_t counters, typename Coder>
 inline unsigned CodeMixed(Coder& coder, unsigned bit, Counter* const (&counter)[counters],
                           Vector8 inputs, MixerWeights* mixer) {
   const uint32_t mixed = Squash(MixLogits(*mixer, inputs));
-  bit = coder.Code(bit, std::clamp(mixed, kLeastChance, (1U << kChanceBits) - kLeastChance));
+  bit = coder.CodeBit(bit, std::clamp(mixed, kLeastChance, (1U << kChanceBits) - kLeastChance));
   TrainMixer(mixer, inputs, bit, mixed);
-  for (size_t i = 0; i < counters; ++i) UpdateCounter(counter[i], bit);
-  return bit;
-}
-
-/// The same with two mixers, whose logits are averaged: dearer and better.
-template <size_t counters, typename Coder>
-inline unsigned CodeMixed(Coder& coder, unsigned bit, Counter* const (&counter)[counters],
-                          Vector8 inputs, MixerWeights* first, MixerWeights* second) {
-  const int a = MixLogits(*first, inputs), b = MixLogits(*second, inputs);
-  const uint32_t mixed = Squash((a + b) >> 1);
-  bit = coder.Code(bit, std::clamp(mixed, kLeastChance, (1U << kChanceBits) - kLeastChance));
-  TrainMixer(first, inputs, bit, Squash(a));
-  TrainMixer(second, inputs, bit, Squash(b));
   for (size_t i = 0; i < counters; ++i) UpdateCounter(counter[i], bit);
   return bit;
 }
@@ -102,7 +88,7 @@ template <typename Coder>
 inline unsigned CodePlain(Coder& coder, unsigned bit, Counter* counter) {
   const uint32_t chance =
       std::clamp(*counter >> (32 - kChanceBits), kLeastChance, (1U << kChanceBits) - kLeastChance);
-  bit = coder.Code(bit, chance);
+  bit = coder.CodeBit(bit, chance);
   UpdateCounter(counter, bit);
   return bit;
 }

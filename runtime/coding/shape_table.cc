@@ -30,30 +30,44 @@ uint64_t LogarithmicFrequency(unsigned level, unsigned size) {
   return Exp2Negative(size < peak ? uint64_t{peak - size} << 13 : uint64_t{size - peak} * 3 << 13);
 }
 
+/// Fills a distribution with the sums of `groups` groups of successive frequencies.
+void Fill(const uint64_t* frequencies, unsigned group, uint16_t seen, Distribution* distribution) {
+  uint64_t sums[kSymbols];
+  uint64_t total = 0;
+  for (uint64_t& sum : sums) {
+    for (unsigned i = 0; i < group; ++i) total += *frequencies++;
+    sum = total;
+  }
+  for (size_t s = 0; s < kSymbols; ++s) {
+    distribution->sums[s] = static_cast<int16_t>(total == 0 ? kDistributionTotal
+                                                            : sums[s] * kDistributionTotal / total);
+  }
+  distribution->seen = seen;
+}
+
 }  // namespace
 
-void FillShapeTable(const SizeTree& tree, int16_t* logits) {
-  const size_t nodes = tree.nodes();
-  uint64_t sums[2 * kMostSizes];  // frequency of each subtree, leaves at the end
+void FillShapeTable(const SizeCode& code, uint16_t seen, ShapeTable* table) {
+  const unsigned first = code.zero_first ? 1 : 0, low_bits = code.low_bits();
+  uint64_t frequencies[kMostSizes + kSymbols] = {};
   for (unsigned level = 0; level < kLevels; ++level) {
-    for (unsigned size = 0; size < nodes; ++size) {
+    const auto frequency = [&](unsigned size) {
       // One in 2^24 keeps every size possible.
-      const uint64_t frequency =
-          (tree.logarithmic ? LogarithmicFrequency(level, size) : LinearFrequency(level, size)) +
-          256;
-      sums[nodes + size] = size <= tree.largest ? frequency : 0;
-    }
-    const uint64_t zero = sums[nodes];
-    if (tree.zero_first) sums[nodes] = 0;
-    for (size_t node = nodes - 1; node > 0; --node)
-      sums[node] = sums[2 * node] + sums[2 * node + 1];
-    const auto logit = [](uint64_t one, uint64_t both) {
-      const uint64_t chance = both == 0 ? 2048 : one / (both / 4096 + 1);
-      return static_cast<int16_t>(Stretch(static_cast<uint32_t>(std::min<uint64_t>(chance, 4095))));
+      return (code.logarithmic ? LogarithmicFrequency(level, size) : LinearFrequency(level, size)) +
+             256;
     };
-    int16_t* const out = logits + level * nodes;
-    out[0] = logit(sums[1], sums[1] + zero);
-    for (size_t node = 1; node < nodes; ++node) out[node] = logit(sums[2 * node + 1], sums[node]);
+    uint64_t total = 0;
+    for (unsigned i = 0; i <= code.most(); ++i) total += frequencies[i] = frequency(first + i);
+    if (first == 1) {
+      table->nonzero[level] = static_cast<uint16_t>((total << 16) / (total + frequency(0) + 1));
+    }
+    Fill(frequencies, 1U << low_bits, seen, table->tops + level);
+    if (low_bits == 0 || level % 2 == 0) continue;
+    for (unsigned top = 0; top < kSymbols; ++top) {
+      uint64_t part[kSymbols] = {};
+      std::copy_n(frequencies + (top << low_bits), 1U << low_bits, part);
+      Fill(part, 1, seen, table->lows + level / 2 * kSymbols + top);
+    }
   }
 }
 

@@ -1,11 +1,15 @@
-// First guesses: the probability of each decision about a weight's size when only the scale of the
-// weights around it is known. Weights are close to normal with heavier tails, so a mixture of half
-// a normal and an exponential distribution is assumed; halves are coded by exponent, where the same
-// distribution is skewed. The guesses spare every tensor the cost of learning the shape.
+// First guesses: the distribution of a weight's size when only the scale of the weights around it
+// is known. Weights are close to normal with heavier tails, so a mixture of half a normal and an
+// exponential distribution is assumed; halves are coded by exponent, where the same distribution is
+// skewed. The guesses spare every tensor the cost of learning the shape.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+
+#include "runtime/coding/distribution.h"
 
 namespace lutra::coding {
 
@@ -16,19 +20,31 @@ constexpr unsigned kLevels = 64;
 constexpr unsigned kScaleBits = 6;
 constexpr unsigned kMostScale = (kLevels << kScaleBits) - 1;
 
-/// Sizes are coded as paths through a binary tree of 2^tree_bits leaves; node 1 is the root, the
-/// children of n are 2n and 2n + 1. Node 0 is the decision "not zero", which comes before the tree
-/// where zeros abound.
-struct SizeTree {
-  unsigned bits = 1;         ///< 1 to 8
-  unsigned largest = 1;      ///< size, below 2^bits
-  bool zero_first = false;   ///< zeros never reach the tree
+/// How sizes of up to 8 bits are coded: where zeros abound a decision "not zero" comes first and
+/// the size is lowered by one; then the top 4 bits as one symbol, then those below as another.
+struct SizeCode {
+  unsigned largest = 1;      ///< size, below 2^8
+  bool zero_first = false;   ///< zeros have a decision of their own
   bool logarithmic = false;  ///< sizes are the leading bits of halves
 
-  size_t nodes() const { return size_t{1} << bits; }
+  /// The largest number that symbols make up.
+  unsigned most() const { return largest - (zero_first && largest > 0 ? 1 : 0); }
+  unsigned low_bits() const {
+    return std::max(static_cast<unsigned>(std::bit_width(most())), 4U) - 4;
+  }
 };
 
-/// logits[level * nodes + node]: of a 1, that is of the larger half.
-void FillShapeTable(const SizeTree& tree, int16_t* logits);
+/// Low bits depend on the scale in half octaves.
+constexpr unsigned kLowLevels = kLevels / 2;
+
+/// First guesses of everything, by level: of the top symbol; [level][top] of the low one (if sizes
+/// have such bits); of a size other than 0 in units of 2^-16.
+struct ShapeTable {
+  Distribution* tops;  ///< kLevels
+  Distribution* lows;  ///< kLowLevels * kSymbols
+  uint16_t nonzero[kLevels];
+};
+
+void FillShapeTable(const SizeCode& code, uint16_t seen, ShapeTable* table);
 
 }  // namespace lutra::coding

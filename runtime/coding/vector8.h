@@ -1,6 +1,6 @@
-// Eight signed numbers of 16 bits: the four operations that a mixer needs, each with one exact
-// meaning, from the vector instructions that every x86-64 and every ARMv8 has. The plain version
-// is the definition, and what other CPUs use.
+// Eight signed numbers of 16 bits: the operations that mixing and adapting need, each with one
+// exact meaning, from the vector instructions that every x86-64 and every ARMv8 has. The plain
+// version is the definition, and what other CPUs use.
 #pragma once
 
 #include <algorithm>
@@ -43,6 +43,41 @@ inline void AddScaled(int16_t* at, Vector8 inputs, int16_t factor) {
     at[i] = static_cast<int16_t>(std::clamp(at[i] + step, -32768, 32767));
   }
 }
+inline void Store(Vector8 v, int16_t* to) { std::copy_n(v.lanes, 8, to); }
+inline Vector8 Add(Vector8 a, Vector8 b) {
+  for (size_t i = 0; i < 8; ++i) a.lanes[i] = static_cast<int16_t>(a.lanes[i] + b.lanes[i]);
+  return a;
+}
+inline Vector8 Subtract(Vector8 a, Vector8 b) {
+  for (size_t i = 0; i < 8; ++i) a.lanes[i] = static_cast<int16_t>(a.lanes[i] - b.lanes[i]);
+  return a;
+}
+template <int bits>
+inline Vector8 ShiftRight(Vector8 a) {
+  for (int16_t& lane : a.lanes) lane = static_cast<int16_t>(lane >> bits);
+  return a;
+}
+/// (a + b + 1) / 2 of numbers that are not negative.
+inline Vector8 Average(Vector8 a, Vector8 b) {
+  for (size_t i = 0; i < 8; ++i)
+    a.lanes[i] = static_cast<int16_t>((a.lanes[i] + b.lanes[i] + 1) / 2);
+  return a;
+}
+/// How many of the 16 numbers are not above `point`.
+inline unsigned CountUpTo(Vector8 a, Vector8 b, int16_t point) {
+  unsigned count = 0;
+  for (size_t i = 0; i < 8; ++i)
+    count += (a.lanes[i] <= point ? 1 : 0) + (b.lanes[i] <= point ? 1 : 0);
+  return count;
+}
+/// at[i] += saturated (target[i] - at[i] + rounding) * rate / 2^16, rounded down. Numbers at hand
+/// and target are not negative.
+inline void MoveTowards(int16_t* at, Vector8 target, int16_t rate, int16_t rounding) {
+  for (size_t i = 0; i < 8; ++i) {
+    const int difference = std::min(target.lanes[i] - at[i] + rounding, 32767);
+    at[i] = static_cast<int16_t>(at[i] + (difference * rate >> 16));
+  }
+}
 
 }  // namespace plain
 
@@ -68,6 +103,27 @@ inline void AddScaled(int16_t* at, Vector8 inputs, int16_t factor) {
   const __m128i step = _mm_srai_epi16(_mm_add_epi16(twice, _mm_set1_epi16(1)), 1);
   _mm_storeu_si128(reinterpret_cast<__m128i*>(at), _mm_adds_epi16(Load(at), step));
 }
+inline void Store(Vector8 v, int16_t* to) { _mm_storeu_si128(reinterpret_cast<__m128i*>(to), v); }
+inline Vector8 Add(Vector8 a, Vector8 b) { return _mm_add_epi16(a, b); }
+inline Vector8 Subtract(Vector8 a, Vector8 b) { return _mm_sub_epi16(a, b); }
+template <int bits>
+inline Vector8 ShiftRight(Vector8 a) {
+  return _mm_srai_epi16(a, bits);
+}
+inline Vector8 Average(Vector8 a, Vector8 b) { return _mm_avg_epu16(a, b); }
+inline unsigned CountUpTo(Vector8 a, Vector8 b, int16_t point) {
+  const __m128i points = _mm_set1_epi16(point);
+  const __m128i above = _mm_packs_epi16(_mm_cmpgt_epi16(a, points), _mm_cmpgt_epi16(b, points));
+  // 1 for each that is above, in two sums.
+  const __m128i sums = _mm_sad_epu8(_mm_sub_epi8(_mm_setzero_si128(), above), _mm_setzero_si128());
+  return 16U -
+         static_cast<unsigned>(_mm_cvtsi128_si32(_mm_add_epi32(sums, _mm_srli_si128(sums, 8))));
+}
+inline void MoveTowards(int16_t* at, Vector8 target, int16_t rate, int16_t rounding) {
+  const __m128i now = Load(at);
+  const __m128i difference = _mm_adds_epi16(_mm_sub_epi16(target, now), _mm_set1_epi16(rounding));
+  Store(_mm_add_epi16(now, _mm_mulhi_epi16(difference, _mm_set1_epi16(rate))), at);
+}
 
 #elif defined(__ARM_NEON)
 
@@ -90,13 +146,43 @@ inline void AddScaled(int16_t* at, Vector8 inputs, int16_t factor) {
   const int16x8_t step = vcombine_s16(vrshrn_n_s32(low, 16), vrshrn_n_s32(high, 16));
   vst1q_s16(at, vqaddq_s16(vld1q_s16(at), step));
 }
+inline void Store(Vector8 v, int16_t* to) { vst1q_s16(to, v); }
+inline Vector8 Add(Vector8 a, Vector8 b) { return vaddq_s16(a, b); }
+inline Vector8 Subtract(Vector8 a, Vector8 b) { return vsubq_s16(a, b); }
+template <int bits>
+inline Vector8 ShiftRight(Vector8 a) {
+  return vshrq_n_s16(a, bits);
+}
+inline Vector8 Average(Vector8 a, Vector8 b) { return vrhaddq_s16(a, b); }
+inline unsigned CountUpTo(Vector8 a, Vector8 b, int16_t point) {
+  const int16x8_t points = vdupq_n_s16(point);
+  const uint16x8_t masks = vaddq_u16(vcleq_s16(a, points), vcleq_s16(b, points));
+  const uint16x4_t four = vadd_u16(vget_low_u16(masks), vget_high_u16(masks));
+  const uint16x4_t two = vpadd_u16(four, four);
+  return static_cast<uint16_t>(-vget_lane_u16(vpadd_u16(two, two), 0));
+}
+inline void MoveTowards(int16_t* at, Vector8 target, int16_t rate, int16_t rounding) {
+  const int16x8_t now = vld1q_s16(at);
+  const int16x8_t difference = vqaddq_s16(vsubq_s16(target, now), vdupq_n_s16(rounding));
+  const int32x4_t low = vmull_n_s16(vget_low_s16(difference), rate);
+  const int32x4_t high = vmull_n_s16(vget_high_s16(difference), rate);
+  const int16x8_t step = vcombine_s16(vshrn_n_s32(low, 16), vshrn_n_s32(high, 16));
+  vst1q_s16(at, vaddq_s16(now, step));
+}
 
 #else
 
+using plain::Add;
 using plain::AddScaled;
+using plain::Average;
+using plain::CountUpTo;
 using plain::Dot;
 using plain::Load;
+using plain::MoveTowards;
 using plain::Set;
+using plain::ShiftRight;
+using plain::Store;
+using plain::Subtract;
 using plain::Vector8;
 
 #endif

@@ -1,15 +1,18 @@
 // The model behind codec `best`: what it knows of a tensor's weights while they come one by one in
-// rows. A weight is a size (a path through a SizeTree) and a sign. The scale around it is estimated
-// from the row, the column, the position within the kernel window and the nearest weights;
-// quantized estimates and the neighbours themselves select the counters and first guesses that are
-// mixed (predictor.h). Contexts of this kind are those of lossless image coding; the trees and the
-// guesses of scale are fitted to weights. Encoder and decoder run the same code.
+// rows. A weight is a size (a SizeCode's symbols) and a sign. The scale around it is estimated from
+// the row, the column and the nearest weights; quantized estimates and the neighbours themselves
+// select the distributions that are averaged (distribution.h). The decisions "not zero" and
+// "negative" are mixed from counters (predictor.h). Contexts of this kind are those of lossless
+// image coding; the guesses of shape and scale are fitted to weights. Encoder and decoder run the
+// same code.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 
+#include "runtime/coding/mean.h"
 #include "runtime/coding/predictor.h"
 #include "runtime/coding/shape_table.h"
 #include "runtime/memory.h"
@@ -20,23 +23,34 @@ namespace lutra::coding {
 /// channels, one image column in neighbouring rows). The encoder chooses; 1 = none.
 constexpr unsigned kMaxPeriod = 64;
 
+/// Larger than any size: not a size that an encoder writes.
+constexpr unsigned kNoSize = 256;
+
+/// Half octaves of the scale of the weights around, and of that of row and column.
+constexpr unsigned kHalves = kLevels / 2;
+constexpr size_t kNeighbours = 16;
+/// The row's scale is looked at once for so many weights.
+constexpr size_t kRowSteps = 4;
+
 class WeightModel {
  public:
-  static size_t ScratchBytes(size_t columns, unsigned tree_bits);
+  static size_t ScratchBytes(size_t columns);
 
-  /// `scratch` (aligned to 64) is as large as ScratchBytes says for these columns and a tree of at
-  /// least as many bits. `level`: that of the mean of all sizes, roughly.
-  WeightModel(const SizeTree& tree, size_t columns, unsigned period, unsigned level, void* scratch);
+  /// `scratch` (aligned to 64) is as large as ScratchBytes says. `scale`: that of the mean of all
+  /// sizes, roughly.
+  WeightModel(const SizeCode& code, size_t columns, unsigned period, unsigned scale, void* scratch);
 
   /// Level of a mean size in units of 2^-8.
-  static unsigned Level(const SizeTree& tree, uint32_t mean) {
-    return Scale(tree, mean) >> kScaleBits;
+  static unsigned Level(bool logarithmic, uint32_t mean) {
+    return Scale(logarithmic, mean) >> kScaleBits;
   }
+  /// Logarithm of a mean size in units of 2^-8, in units of 1/64 of a level.
+  static unsigned Scale(bool logarithmic, uint32_t mean);
 
   /// Rows are coded one after another, the columns of each in order.
   void BeginRow();
   /// For every weight its size, its sign if it has one (1 = negative), then Next with both; sign is
-  /// -1, 0 or 1.
+  /// -1, 0 or 1. A decoded size above the largest one is an error of the stream, and ends it.
   template <typename Coder>
   unsigned CodeSize(Coder& coder, unsigned size);
   template <typename Coder>
@@ -44,10 +58,7 @@ class WeightModel {
   void Next(unsigned size, int sign);
 
  private:
-  static constexpr size_t kSizeCounters = 4, kSparseCounters = 3;
-  static constexpr size_t kSignCounters = 7;
-  /// Neighbours are told apart by this many leading bits.
-  static constexpr unsigned kExactBits = 4;
+  static constexpr size_t kZeroCounters = 7, kSignCounters = 7;
   /// Elements before and after a row that contexts may look at.
   static constexpr size_t kBefore = 2 * kMaxPeriod, kAfter = 1;
   static constexpr size_t kRows = 3;
@@ -58,73 +69,111 @@ class WeightModel {
     int8_t* signs;
   };
 
-  WeightModel(const SizeTree& tree, size_t columns) : tree_(tree), columns_(columns) {}
+  explicit WeightModel(size_t columns) : columns_(columns) {}
   void Place(Bump& memory);
-  void Fill(unsigned level);
+  void Fill(unsigned scale);
+  void FillZeros(unsigned level);
   void FindContexts();
-  static unsigned Scale(const SizeTree& tree, uint32_t mean);
-  template <typename Coder>
-  unsigned CodeNode(Coder& coder, unsigned bit, unsigned node, unsigned depth);
-  template <typename Coder>
-  unsigned CodeSparseNode(Coder& coder, unsigned bit, unsigned node, unsigned depth);
+  unsigned Scale(uint32_t mean) const { return Scale(code_.logarithmic, mean); }
   template <typename Coder>
   unsigned CodeNonzero(Coder& coder, unsigned bit);
 
-  SizeTree tree_;
+  SizeCode code_;
+  unsigned low_bits_ = 0;
   size_t columns_;
   size_t period_ = 1;
-  unsigned plain_depths_ = 0;
   size_t column_ = 0, row_ = 0, phase_ = 0;
 
-  // Means of sizes in units of 2^-8.
+  // Means of sizes in units of 2^-8, and their scales.
   uint32_t row_mean_ = 0, rows_mean_ = 0, all_mean_ = 0;
-  uint32_t phase_memory_ = 3, all_memory_ = 2;  ///< weights that these two remember by now
+  int64_t tilt_factor_ = 0;  ///< 32 / all_mean_ in units of 2^-16
   uint32_t* column_means_ = nullptr;
-  uint32_t* phase_means_ = nullptr;
+  unsigned row_scale_ = 0, all_scale_ = 0;
+  uint16_t* column_scales_ = nullptr;
 
   Row rows_[kRows] = {};  ///< this one and those above it
-  int16_t* shapes_ = nullptr;
-  Counter* counters_[kSizeCounters] = {};
+  ShapeTable shapes_ = {};
+  Distribution* by_column_ = nullptr;
+  Distribution* by_neighbours_ = nullptr;
+  Distribution* by_both_ = nullptr;
+  Distribution* by_blend_ = nullptr;
   Counter* sign_counters_[kSignCounters] = {};
-  MixerWeights* by_scale_ = nullptr;
-  // For tensors of many zeros, whose other sizes follow no common shape:
-  Counter* sparse_counters_[kSparseCounters] = {};
-  Counter* pattern_counters_ = nullptr;
-  MixerWeights* node_mixers_ = nullptr;
-  MixerWeights* pattern_mixers_ = nullptr;
   MixerWeights* sign_mixers_ = nullptr;
+  // For tensors of many zeros:
+  Distribution* by_row_ = nullptr;
+  Distribution* everywhere_ = nullptr;
+  Counter* zero_counters_[kZeroCounters] = {};
+  MixerWeights* pattern_mixers_ = nullptr;
 
   // Of the next weight:
-  Counter* context_[kSizeCounters] = {};
-  Counter* sparse_context_[kSparseCounters] = {};
-  const int16_t* guesses_[3] = {};
-  MixerWeights* scale_mixers_ = nullptr;
+  Distribution* tops_[4] = {};
+  Distribution* lows_ = nullptr;
+  Counter* zero_context_[kZeroCounters] = {};
+  int16_t zero_guess_ = 0;
 };
 
-template <typename Coder>
-inline unsigned WeightModel::CodeNode(Coder& coder, unsigned bit, unsigned node, unsigned depth) {
-  if (tree_.zero_first) return CodeSparseNode(coder, bit, node, depth);
-  if (depth < plain_depths_) return CodePlain(coder, bit, context_[0] + node);
-  Counter* counters[kSizeCounters];
-  for (size_t i = 0; i < kSizeCounters; ++i) counters[i] = context_[i] + node;
-  const Vector8 inputs =
-      Set(CounterLogit(*counters[0]), CounterLogit(*counters[1]), CounterLogit(*counters[2]),
-          CounterLogit(*counters[3]), guesses_[0][node], guesses_[1][node], guesses_[2][node], 256);
-  return CodeMixed(coder, bit, counters, inputs, scale_mixers_ + depth);
+inline unsigned WeightModel::Scale(bool logarithmic, uint32_t mean) {
+  constexpr uint32_t kLeastMean = 16;
+  const unsigned scale =
+      logarithmic ? mean >> 4 : Log2(std::max(mean, kLeastMean)) - Log2(kLeastMean);
+  return std::min(scale, kMostScale);
 }
 
-template <typename Coder>
-unsigned WeightModel::CodeSparseNode(Coder& coder, unsigned bit, unsigned node, unsigned depth) {
-  Counter* const counters[] = {
-      context_[0] + node,        context_[1] + node,        context_[2] + node,
-      context_[3] + node,        sparse_context_[0] + node, sparse_context_[1] + node,
-      sparse_context_[2] + node,
+inline void WeightModel::FindContexts() {
+  const size_t at = kBefore + column_;
+  const uint16_t* here = rows_[0].sizes + at;
+  const uint16_t* above = rows_[1].sizes + at;
+  const uint16_t* back = here - period_;
+  const uint32_t left = here[-1], left2 = here[-2], up = above[0];
+  const uint32_t back1 = back[0], back2 = *(back - period_), back_right = back[period_ > 1 ? 1 : 0];
+  const uint32_t near =
+      (4 * (left + up + back1) + 2 * (left2 + back2 + back[-1] + back_right + rows_[2].sizes[at]) +
+       above[-1] + above[1]) *
+      2 / 3;
+  const unsigned near_scale = Scale(near);
+  const unsigned column = column_scales_[column_];
+  // If scales are a product of one for the row and one for the column.
+  const unsigned product = row_scale_ + column;
+  const unsigned separable = product > all_scale_ ? std::min(product - all_scale_, kMostScale) : 0;
+  const unsigned blend = (2 * separable + near_scale) / 3;
+  const auto top = [&](uint32_t size) {
+    return std::min<size_t>(size >> (low_bits_ + 4), kNeighbours - 1);
   };
-  const Vector8 inputs =
-      Set(CounterLogit(*counters[0]), CounterLogit(*counters[1]), CounterLogit(*counters[2]),
-          CounterLogit(*counters[3]), CounterLogit(*counters[4]), CounterLogit(*counters[5]),
-          CounterLogit(*counters[6]), guesses_[0][node]);
-  return CodeMixed(coder, bit, counters, inputs, scale_mixers_ + depth, node_mixers_ + node);
+  const size_t neighbours = top(left) * kNeighbours + top(up);
+
+  tops_[0] = by_blend_ + (blend >> kScaleBits);
+  tops_[1] = by_neighbours_ + neighbours;
+  lows_ = shapes_.lows + (blend >> (kScaleBits + 1)) * kSymbols;
+  if (!code_.zero_first) {
+    tops_[2] = by_column_ + (column >> kScaleBits);
+    tops_[3] =
+        by_both_ + (separable >> (kScaleBits + 1)) * kHalves + (near_scale >> (kScaleBits + 1));
+    return;
+  }
+  tops_[2] = by_row_ + (row_scale_ >> kScaleBits);
+  tops_[3] = everywhere_;
+  const uint32_t along = (2 * left + left2 + here[-3] + 2 * back1 + back2) * 16 / 7;
+  zero_context_[0] = zero_counters_[0] + (near_scale >> kScaleBits);
+  zero_context_[1] = zero_counters_[1] + (Scale(along) >> kScaleBits);
+  zero_context_[2] = zero_counters_[2] + (column >> kScaleBits);
+  zero_context_[3] = zero_counters_[3] + neighbours;
+  zero_context_[4] = zero_counters_[4] + (row_scale_ >> kScaleBits);
+  zero_context_[5] = zero_counters_[5] + phase_;
+  const unsigned from_middle = blend > 32 ? blend - 32 : 0;
+  zero_guess_ = Stretch(shapes_.nonzero[from_middle >> kScaleBits] >> 4);
+}
+
+inline void WeightModel::Next(unsigned size, int sign) {
+  const size_t at = kBefore + column_;
+  rows_[0].sizes[at] = static_cast<uint16_t>(size << 4);
+  rows_[0].signs[at] = static_cast<int8_t>(sign);
+  const uint32_t value = size << 8;
+  Move(&row_mean_, value, std::min<size_t>(column_ + 1 + kRowHeadStart, kRowMemory));
+  Move(&column_means_[column_], value, std::min<size_t>(row_ + 1, kColumnMemory));
+  if (column_ % kRowSteps == 0) row_scale_ = Scale(row_mean_);
+  column_scales_[column_] = static_cast<uint16_t>(Scale(column_means_[column_]));
+  if (++phase_ == period_) phase_ = 0;
+  ++column_;
 }
 
 template <typename Coder>
@@ -137,39 +186,27 @@ unsigned WeightModel::CodeNonzero(Coder& coder, unsigned bit) {
                            nonzero(rows_[2].sizes[at]) << 3 | nonzero(*(here - period_)) << 4 |
                            nonzero(*(here - 2 * period_)) << 5 | nonzero(above[-1]) << 6 |
                            nonzero(above[1]) << 7;
-  Counter* const counters[] = {
-      context_[0],
-      context_[1],
-      context_[2],
-      context_[3],
-      sparse_context_[0],
-      sparse_context_[1],
-      pattern_counters_ + pattern,
-  };
+  zero_context_[kZeroCounters - 1] = zero_counters_[kZeroCounters - 1] + pattern;
+  const auto logit = [&](size_t i) { return CounterLogit(*zero_context_[i]); };
   const Vector8 inputs =
-      Set(CounterLogit(*counters[0]), CounterLogit(*counters[1]), CounterLogit(*counters[2]),
-          CounterLogit(*counters[3]), CounterLogit(*counters[4]), CounterLogit(*counters[5]),
-          CounterLogit(*counters[6]), guesses_[0][0]);
-  return CodeMixed(coder, bit, counters, inputs, node_mixers_,
-                   pattern_mixers_ + std::popcount(pattern));
+      Set(logit(0), logit(1), logit(2), logit(3), logit(4), logit(5), logit(6), zero_guess_);
+  return CodeMixed(coder, bit, zero_context_, inputs, pattern_mixers_ + std::popcount(pattern));
 }
 
 template <typename Coder>
 unsigned WeightModel::CodeSize(Coder& coder, unsigned size) {
   FindContexts();
-  if (tree_.zero_first && CodeNonzero(coder, size != 0 ? 1 : 0) == 0) return 0;
-  unsigned node = 1;
-  for (unsigned depth = tree_.bits; depth-- > 0;) {
-    const unsigned upper = ((2 * node + 1) << depth) - (1U << tree_.bits);
-    unsigned bit = 0;
-    if (tree_.zero_first && upper == 1) {
-      bit = 1;
-    } else if (upper <= tree_.largest) {
-      bit = CodeNode(coder, (size >> depth) & 1, node, depth);
-    }
-    node = 2 * node + bit;
+  unsigned lowered = 0;
+  if (code_.zero_first) {
+    if (CodeNonzero(coder, size != 0 ? 1 : 0) == 0) return 0;
+    lowered = 1;
   }
-  return node - (1U << tree_.bits);
+  size -= lowered;
+  const unsigned top = CodeSymbol(coder, size >> low_bits_, tops_);
+  if (low_bits_ == 0) return top + lowered;
+  const unsigned low = CodeSymbol(coder, size & ((1U << low_bits_) - 1), lows_ + top);
+  if (low >> low_bits_ != 0) return kNoSize;
+  return (top << low_bits_) + low + lowered;
 }
 
 template <typename Coder>
@@ -187,8 +224,8 @@ unsigned WeightModel::CodeSign(Coder& coder, unsigned negative) {
   const auto period = static_cast<ptrdiff_t>(period_);
   const int sum = 2 * pull(rows_[0], -1) + 2 * pull(rows_[1], 0) + 2 * pull(rows_[0], -period) +
                   pull(rows_[0], -2) + pull(rows_[0], -2 * period) + pull(rows_[2], 0);
-  const int strength = sum * 32 / static_cast<int>(all_mean_ + 1);
-  const auto tilt = static_cast<size_t>(std::clamp(strength, -31, 31) + 32) / 2;
+  const int64_t strength = (sum * tilt_factor_) >> 16;
+  const auto tilt = static_cast<size_t>(std::clamp<int64_t>(strength, -31, 31) + 32) / 2;
 
   Counter* counters[kSignCounters] = {
       sign_counters_[0],

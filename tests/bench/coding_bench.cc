@@ -1,6 +1,7 @@
 // The table of entropy coding: bytes of all payloads of three networks under every codec, against
-// the figures of Huffman coding and of the open implementation of ISO/IEC 15938-17 (NNCodec), and
-// the speed of decoding on one core (user time, best of five).
+// the order-0 entropy and the figures of Huffman coding and of the open implementation of ISO/IEC
+// 15938-17 (NNCodec), and the speed of decoding on one core (processor time, for each tensor the
+// best of forty).
 //
 //   coding_bench MODELS        the folder with checkpoints/studentnet.bin and the others
 //
@@ -71,15 +72,28 @@ std::vector<uint16_t> Quantize(const std::vector<float>& weights, const SymbolLa
   return symbols;
 }
 
-/// Least user time in seconds of a decoding.
+/// Bytes of an ideal code of the tensor's own frequencies.
+double EntropyBytes(const std::vector<uint16_t>& symbols) {
+  std::vector<size_t> counts(65536);
+  for (const uint16_t symbol : symbols) ++counts[symbol];
+  const auto total = static_cast<double>(symbols.size());
+  double bits = 0;
+  for (const size_t count : counts) {
+    if (count > 0)
+      bits += static_cast<double>(count) * std::log2(total / static_cast<double>(count));
+  }
+  return bits / 8;
+}
+
+/// Least processor time in seconds of a decoding.
 double DecodeSeconds(Codec codec, const SymbolLayout& layout, const std::vector<uint8_t>& stream,
                      const std::vector<uint16_t>& expected) {
   void* scratch =
       std::aligned_alloc(64, lutra::coding::DecodeScratchBytes(codec, layout) / 64 * 64 + 64);
   std::vector<uint16_t> symbols(expected.size());
-  const int repeats = codec == Codec::huffman ? 50 : 1;
+  const int repeats = codec == Codec::best ? 1 : 10;
   double least = 1e9;
-  for (int run = 0; run < 5; ++run) {
+  for (int run = 0; run < 40; ++run) {
     const std::clock_t begin = std::clock();
     for (int i = 0; i < repeats; ++i) {
       const lutra::Status status = lutra::coding::Decode(codec, layout, stream.data(),
@@ -94,13 +108,13 @@ double DecodeSeconds(Codec codec, const SymbolLayout& layout, const std::vector<
 }
 
 void Run(const std::string& models) {
-  std::printf("%-20s %4s %6s %9s %9s %7s %8s %9s %9s %7s %8s\n", "weights", "bits", "pruned",
-              "packed", "huffman", "ratio", "M/s", "best", "NNCodec", "diff", "M/s");
+  std::printf("%-20s %4s %6s %8s %8s %8s %7s %6s %8s %8s %7s %6s\n", "weights", "bits", "pruned",
+              "packed", "entropy", "huffman", "ratio", "M/s", "best", "NNCodec", "diff", "M/s");
   size_t sum = 0, reference = 0;
   for (const Row& row : kRows) {
     const auto checkpoint = lutra::converter::ReadCheckpoint(models + "/checkpoints/" + row.file);
     size_t weights = 0, bytes[3] = {};
-    double seconds[3] = {};
+    double seconds[3] = {}, entropy = 0;
     for (const NamedTensor& named : checkpoint.tensors) {
       const lutra::converter::Tensor& tensor = named.tensor;
       if (tensor.rank() < 2) continue;
@@ -110,6 +124,7 @@ void Run(const std::string& models) {
       if (row.pruned) Prune(&values);
       const std::vector<uint16_t> symbols = Quantize(values, layout);
       weights += symbols.size();
+      entropy += EntropyBytes(symbols);
       for (const Codec codec : {Codec::none, Codec::huffman, Codec::best}) {
         const auto stream = lutra::converter::Encode(codec, layout, symbols);
         const auto c = static_cast<size_t>(codec);
@@ -118,8 +133,8 @@ void Run(const std::string& models) {
       }
     }
     const double millions = static_cast<double>(weights) / 1e6;
-    std::printf("%-20s %4u %6s %9zu %9zu %7.3f %8.0f %9zu %9zu %+6.2f%% %8.1f\n", row.file,
-                row.bits, row.pruned ? "90 %" : "0", bytes[0], bytes[1],
+    std::printf("%-20s %4u %6s %8zu %8.0f %8zu %7.3f %6.0f %8zu %8zu %+6.2f%% %6.1f\n", row.file,
+                row.bits, row.pruned ? "90 %" : "0", bytes[0], entropy, bytes[1],
                 static_cast<double>(bytes[1]) / static_cast<double>(row.huffman),
                 millions / seconds[1], bytes[2], row.nncodec,
                 100 * (static_cast<double>(bytes[2]) / static_cast<double>(row.nncodec) - 1),

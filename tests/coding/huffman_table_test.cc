@@ -49,9 +49,7 @@ TEST_CASE("all code-length vectors of up to 8 letters and length 7") {
       if (accepted != (space == 128)) ++wrong;
       if (space != 128) continue;
       ++valid;
-      // The order within a length is tried by the vectors of up to 7 letters and a part of the
-      // rest.
-      if (letters < 8 || valid % 16 == 0) wrong += Decodes(code, letters, &table) ? 0 : 1;
+      wrong += Decodes(code, letters, &table) ? 0 : 1;
     }
     CAPTURE(letters);
     CHECK(wrong == 0);

@@ -1,11 +1,12 @@
-// The integer functions of the model against their definitions in floating point, and the vector
-// operations against the plain ones.
+// The integer functions of the model against their definitions in floating point, the vector
+// operations against the plain ones, and distributions.
 #include <doctest/doctest.h>
 
 #include <cmath>
 #include <cstring>
 #include <random>
 
+#include "runtime/coding/distribution.h"
 #include "runtime/coding/logistic.h"
 #include "runtime/coding/vector8.h"
 
@@ -46,6 +47,72 @@ TEST_CASE("vector operations are the plain ones") {
     coding::plain::AddScaled(expected, coding::plain::Load(inputs), factor);
     coding::AddScaled(weights, coding::Load(inputs), factor);
     CHECK(std::memcmp(expected, weights, sizeof(weights)) == 0);
+  }
+}
+
+TEST_CASE("vector operations of distributions are the plain ones") {
+  std::mt19937 random(12);
+  const auto sum = [&] {
+    return static_cast<int16_t>(random() % 4 == 0 ? 32767 : random() % 32768);
+  };
+  for (int round = 0; round < 20000; ++round) {
+    int16_t a[8], b[8], results[4][8], expected[4][8];
+    for (size_t i = 0; i < 8; ++i) {
+      a[i] = sum();
+      b[i] = sum();
+    }
+    const int16_t rate = static_cast<int16_t>(random() % 32768);
+    const int16_t rounding = static_cast<int16_t>(random() % 256), point = sum();
+    const auto va = coding::Load(a), vb = coding::Load(b);
+    const auto pa = coding::plain::Load(a), pb = coding::plain::Load(b);
+    coding::Store(coding::Add(va, vb), results[0]);
+    coding::plain::Store(coding::plain::Add(pa, pb), expected[0]);
+    coding::Store(coding::Subtract(va, coding::ShiftRight<9>(vb)), results[1]);
+    coding::plain::Store(coding::plain::Subtract(pa, coding::plain::ShiftRight<9>(pb)),
+                         expected[1]);
+    coding::Store(coding::Average(va, vb), results[2]);
+    coding::plain::Store(coding::plain::Average(pa, pb), expected[2]);
+    CHECK(coding::CountUpTo(va, vb, point) == coding::plain::CountUpTo(pa, pb, point));
+    std::memcpy(results[3], b, sizeof(b));
+    std::memcpy(expected[3], b, sizeof(b));
+    coding::MoveTowards(results[3], va, rate, rounding);
+    coding::plain::MoveTowards(expected[3], pa, rate, rounding);
+    CHECK(std::memcmp(results, expected, sizeof(results)) == 0);
+  }
+}
+
+TEST_CASE("a distribution learns frequencies and leaves room for every symbol") {
+  std::mt19937 random(13);
+  for (const unsigned letters : {1U, 2U, 5U, 16U}) {
+    CAPTURE(letters);
+    coding::Distribution distribution;
+    for (size_t s = 0; s < coding::kSymbols; ++s) {
+      distribution.sums[s] = static_cast<int16_t>(coding::kDistributionTotal * (s + 1) / 16);
+    }
+    distribution.seen = 1;
+    // Symbol i is twice as frequent as symbol i + 1.
+    const auto draw = [&] {
+      unsigned symbol = 0;
+      while (symbol + 1 < letters && random() % 2 == 0) ++symbol;
+      return symbol;
+    };
+    for (int round = 0; round < 4000; ++round) {
+      coding::Update(&distribution, draw());
+      const auto bounds =
+          coding::Bounds(coding::Load(distribution.sums), coding::Load(distribution.sums + 8));
+      uint32_t end = 0;
+      for (unsigned s = 0; s < coding::kSymbols; ++s) {
+        REQUIRE(bounds.begin(s) == end);
+        REQUIRE(bounds.size(s) >= 2);
+        end += bounds.size(s);
+        REQUIRE(bounds.Find(static_cast<int16_t>(end - bounds.size(s))) == s);
+        REQUIRE(bounds.Find(static_cast<int16_t>(end - 1)) == s);
+      }
+      REQUIRE(end == coding::kDistributionTotal);
+    }
+    // The last 256 draws scatter by 1 / sqrt(256) of the deviation of one: three of them.
+    const double first = distribution.sums[0] / 32767.0;
+    CHECK(std::abs(first - (letters == 1 ? 1.0 : 0.5)) < 0.1);
   }
 }
 
