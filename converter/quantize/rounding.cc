@@ -17,6 +17,9 @@ constexpr double kDamping = 0.01;
 // Where no input ever differs from 0.
 constexpr double kSmallestDamping = 1e-20;
 
+// Sweeps over a row that end the descent if it has not ended by itself.
+constexpr int kSweeps = 20;
+
 using Square = std::vector<double>;  // [size][size]
 
 // Inputs by falling energy, so that the errors of the most important are compensated by the most
@@ -99,6 +102,7 @@ struct Grid {
   }
 };
 
+// `bias` may be null.
 void RoundRow(const Square& factor, const std::vector<size_t>& order, const Grid& grid,
               const float* real, int8_t* rounded, float* bias) {
   const size_t size = order.size(), k = size - 1;
@@ -111,7 +115,51 @@ void RoundRow(const Square& factor, const std::vector<size_t>& order, const Grid
     const double error = (w[i] - grid.scale * (q - grid.zero_point)) / row[i];
     for (size_t j = i + 1; j < size; ++j) w[j] -= error * row[j];
   }
-  *bias += static_cast<float>(w[k]);
+  if (bias != nullptr) *bias += static_cast<float>(w[k]);
+}
+
+// The second moments of the inputs around their means, if the constant knows them: what is left of
+// a row's error once the bias has taken the mean.
+Square Central(const Moments& moments, size_t size) {
+  const size_t k = size - 1;
+  Square central(k * k);
+  const double* constant = moments.square.data() + k * size;
+  const double count = constant[k];
+  for (size_t i = 0; i < k; ++i) {
+    for (size_t j = 0; j < k; ++j) {
+      central[i * k + j] =
+          moments.square[i * size + j] - (count > 0 ? constant[i] * constant[j] / count : 0.0);
+    }
+  }
+  return central;
+}
+
+// Moves single weights to the entry of the codebook that makes the row's error e^T C e least while
+// the others stay, until none moves. The error never grows.
+void Descend(const Square& central, const std::vector<size_t>& order, const Grid& grid,
+             const float* real, int8_t* rounded) {
+  const size_t k = order.size() - 1;
+  std::vector<double> slope(k, 0.0);  // C e
+  for (size_t j = 0; j < k; ++j) {
+    const double e = static_cast<double>(real[order[j]]) - grid.scale * rounded[order[j]];
+    const double* row = central.data() + j * k;
+    for (size_t i = 0; i < k; ++i) slope[i] += row[i] * e;
+  }
+  bool moved = true;
+  for (int sweep = 0; moved && sweep < kSweeps; ++sweep) {
+    moved = false;
+    for (size_t i = 0; i < k; ++i) {
+      const double* row = central.data() + i * k;
+      if (!(row[i] > 0)) continue;
+      int8_t& q = rounded[order[i]];
+      const int nearest = grid.Round(grid.scale * q + slope[i] / row[i]);
+      if (nearest == q) continue;
+      const double gain = grid.scale * (nearest - q);
+      for (size_t j = 0; j < k; ++j) slope[j] -= row[j] * gain;
+      q = static_cast<int8_t>(nearest);
+      moved = true;
+    }
+  }
 }
 
 }  // namespace
@@ -121,12 +169,15 @@ void OptimizeRounding(const InputMoments& moments, WeightMatrix& matrix, Quantiz
   const int highest = (1 << (weights.bits - 1)) - 1;
   const int lowest = asymmetric && weights.bits < 8 ? -highest - 1 : -highest;
   const size_t per_group = matrix.n / moments.groups, size = moments.size();
+  // A codebook of 8 bits has all integers and shall give what int8 gives.
+  const bool descend = !weights.tables.empty() && weights.bits < 8;
   for (size_t g = 0; g < moments.groups; ++g) {
     const std::span<const float> sums(moments.Group(g), size * size);
     // Activations beyond 1e19 overflow here: then the nearest integers stay.
     if (!std::ranges::all_of(sums, [](float sum) { return std::isfinite(sum); })) continue;
     const std::vector<size_t> order = OrderOf(sums.data(), size);
     Moments ordered = Ordered(sums.data(), order);
+    const Square central = descend ? Central(ordered, size) : Square();
     FactorFromBelow(ordered, size);
     const Square factor = InvertUpper(ordered.square, size);
     std::optional<NearestEntry> codebook;
@@ -137,10 +188,13 @@ void OptimizeRounding(const InputMoments& moments, WeightMatrix& matrix, Quantiz
       const int zero_point = weights.zero_point.empty() ? 0 : weights.zero_point[n];
       const Grid grid{static_cast<double>(weights.scale[n]), zero_point, lowest, highest,
                       codebook ? &*codebook : nullptr};
-      RoundRow(factor, order, grid, matrix.values.data() + n * matrix.k,
-               weights.values.data() + n * matrix.k, &matrix.bias[n]);
+      const float* real = matrix.values.data() + n * matrix.k;
+      int8_t* rounded = weights.values.data() + n * matrix.k;
+      RoundRow(factor, order, grid, real, rounded, descend ? nullptr : &matrix.bias[n]);
+      if (descend) Descend(central, order, grid, real, rounded);
     }
   }
+  if (descend) CorrectBias(moments, matrix, weights);
 }
 
 void CorrectBias(const InputMoments& moments, WeightMatrix& matrix,

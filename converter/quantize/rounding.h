@@ -4,7 +4,9 @@
 //
 // Frantar, Ashkboos, Hoefler, Alistarh, "GPTQ", arXiv 2210.17323 (the optimal brain surgeon of
 // Hassibi and Stork, row by row), with the constant 1 as a last input whose weight, the bias, is
-// never rounded.
+// never rounded. Entries of a codebook lie far apart, and an early choice is often a poor one once
+// the later ones are known: there the weights of a row then move, one at a time, to better entries
+// until none finds one.
 #pragma once
 
 #include <vector>
@@ -16,8 +18,8 @@
 namespace lutra::converter {
 
 /// Rounds matrix.values anew to the scales and zero points (or codebooks) of `weights`, whose
-/// values are replaced, and corrects matrix.bias. `moments` belongs to the same layer and has
-/// products.
+/// values are replaced, and corrects matrix.bias. Codebooks below 8 bits descend as well. `moments`
+/// belongs to the same layer and has products.
 void OptimizeRounding(const InputMoments& moments, WeightMatrix& matrix, QuantizedWeights& weights,
                       bool asymmetric);
 

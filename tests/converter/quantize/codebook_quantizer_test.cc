@@ -7,6 +7,7 @@
 #include <random>
 #include <set>
 
+#include "converter/quantize/rounding.h"
 #include "converter/quantize/weight_quantizer.h"
 
 namespace lutra::converter {
@@ -116,6 +117,79 @@ TEST_CASE("errors go where they count least") {
   const QuantizedWeights weighted = QuantizeToCodebook(matrix, SchemeOf(2), importance, 0);
   CHECK(ErrorOf(matrix, weighted, importance) < 0.95 * ErrorOf(matrix, plain, importance));
   CHECK(ErrorOf(matrix, plain) < ErrorOf(matrix, weighted));
+}
+
+TEST_CASE("after rounding no single weight can move and lower the error of the outputs") {
+  constexpr size_t kSamples = 60, kInputs = 12;
+  std::mt19937 random(9);
+  std::normal_distribution<double> normal;
+  std::vector<std::vector<double>> rows(kSamples, std::vector<double>(kInputs));
+  for (auto& row : rows) {
+    const double hidden = normal(random);
+    for (double& x : row) x = 1 + hidden + 0.5 * normal(random);
+  }
+  InputMoments moments{kInputs, 1, std::vector<float>((kInputs + 1) * (kInputs + 1), 0.0F)};
+  std::vector<double> mean(kInputs, 0.0);
+  double energy = 0;
+  for (const auto& row : rows) {
+    for (size_t i = 0; i <= kInputs; ++i) {
+      const double x = i < kInputs ? row[i] : 1;
+      if (i < kInputs) mean[i] += x / kSamples;
+      if (i < kInputs) energy += x * x / kInputs;
+      for (size_t j = i; j <= kInputs; ++j) {
+        moments.sums[i * (kInputs + 1) + j] += static_cast<float>(x * (j < kInputs ? row[j] : 1));
+      }
+    }
+  }
+  // Squared deviations of the row's output, and 1 % of the inputs' energy for every weight.
+  const auto error_of = [&](const std::vector<double>& e) {
+    double error = 0;
+    for (const double x : e) error += 0.01 * energy * x * x;
+    for (const auto& row : rows) {
+      double sum = 0;
+      for (size_t i = 0; i < kInputs; ++i) sum += e[i] * (row[i] - mean[i]);
+      error += sum * sum;
+    }
+    return error;
+  };
+  for (const int bits : {1, 2, 3, 6}) {
+    CAPTURE(bits);
+    const WeightMatrix real = RandomMatrix(16, kInputs, 10);
+    WeightMatrix matrix = real;
+    QuantizedWeights q = QuantizeToCodebook(matrix, SchemeOf(bits), {}, 0);
+    const QuantizedWeights nearest = q;
+    OptimizeRounding(moments, matrix, q, false);
+    CheckForm(q, bits, 1);
+    double before = 0, after = 0;
+    for (size_t n = 0; n < real.n; ++n) {
+      const auto errors = [&](const QuantizedWeights& weights) {
+        std::vector<double> e(kInputs);
+        for (size_t i = 0; i < kInputs; ++i) {
+          e[i] = static_cast<double>(real.values[n * kInputs + i]) -
+                 static_cast<double>(weights.scale[n]) * weights.values[n * kInputs + i];
+        }
+        return e;
+      };
+      std::vector<double> e = errors(q);
+      const double reached = error_of(e);
+      before += error_of(errors(nearest));
+      after += reached;
+      double lost = 0;  // of the mean, which the bias takes
+      for (size_t i = 0; i < kInputs; ++i) lost += e[i] * mean[i];
+      CHECK(static_cast<double>(matrix.bias[n]) ==
+            doctest::Approx(static_cast<double>(real.bias[n]) + lost).epsilon(1e-4));
+      for (size_t i = 0; i < kInputs; ++i) {
+        const double stays = e[i];
+        for (const int8_t entry : q.Table(n)) {
+          e[i] = static_cast<double>(real.values[n * kInputs + i]) -
+                 static_cast<double>(q.scale[n]) * entry;
+          CHECK(error_of(e) >= reached * (1 - 1e-4));
+        }
+        e[i] = stays;
+      }
+    }
+    CHECK(after < 0.8 * before);
+  }
 }
 
 TEST_CASE("granularity tensor: one scale") {
