@@ -35,6 +35,9 @@ constexpr size_t kTapsPerStep = 1;
 
 constexpr size_t StepsOf(size_t taps) { return (taps + kTapsPerStep - 1) / kTapsPerStep; }
 
+/// Codes are decoded by strips of channels into the thread's scratch, for every range of rows anew.
+constexpr size_t kStripBytes = 16384;
+
 /// Sums of a chunk of steps times 256 fit int32: 256 taps * 128 * 255 * 256 < 2^31.
 constexpr size_t kChunkSteps = 256 / kTapsPerStep;
 
@@ -73,17 +76,21 @@ struct IntDepthwise {
   static size_t BlockBytes(size_t k) {
     return sizeof(Packed) + StepsOf(k) * kTapsPerStep * kLanes * sizeof(int16_t);
   }
-  static size_t Bytes(size_t n, size_t k) { return (n + kLanes - 1) / kLanes * BlockBytes(k); }
+  static size_t Bytes(size_t n, size_t k) { return Blocks(n) * BlockBytes(k); }
 
-  static void PackAll(const IntWeights& w, char* packed) {
-    for (size_t block = 0; block * kLanes < w.n; ++block) {
+  static void PackBlocks(const IntWeights& w, size_t begin, size_t end, char* packed) {
+    for (size_t block = begin; block < end; ++block, packed += BlockBytes(w.k)) {
       const size_t first = BlockChannel(block, kLanes, w.n);
-      char* bytes = packed + block * BlockBytes(w.k);
-      std::memset(bytes, 0, BlockBytes(w.k));
+      std::memset(packed, 0, BlockBytes(w.k));
       for (size_t lane = 0; lane < kLanes && first + lane < w.n; ++lane) {
-        PackChannel(w, first + lane, lane, *reinterpret_cast<Packed*>(bytes));
+        PackChannel(w, first + lane, lane, *reinterpret_cast<Packed*>(packed));
       }
     }
+  }
+  static size_t Blocks(size_t n) { return (n + kLanes - 1) / kLanes; }
+  /// Blocks that are decoded at once.
+  static size_t StripBlocks(size_t n, size_t k) {
+    return std::min(Blocks(n), std::max<size_t>(1, kStripBytes / BlockBytes(k)));
   }
 
   static void PackChannel(const IntWeights& w, size_t n, size_t lane, Packed& packed) {
@@ -91,7 +98,7 @@ struct IntDepthwise {
     const int32_t zero_point = w.zero_points != nullptr ? w.zero_points[n] : 0;
     int32_t sum = 0;
     for (size_t k = 0; k < w.k; ++k) {
-      const int32_t value = w.values[n * w.stride_n + k * w.stride_k] - zero_point;
+      const int32_t value = WeightAt(w, n, k) - zero_point;
       const size_t at = kTapsPerStep == 1 ? lane : 2 * order + k % 2;
       packed.Step(k / kTapsPerStep)[at] = static_cast<int16_t>(value);
       sum += value;
@@ -191,15 +198,18 @@ struct IntDepthwise {
                   hn::ReorderDemote2To(D16(), total[2], total[3]));
   }
 
+  /// The blocks [begin, end), of which `packed` is the first.
   struct RunSpan {
     const char* packed;
+    size_t begin, end;
     size_t channels, taps;
     OutputQuant output;
 
     void operator()(const DepthwiseSpan<int8_t>& span) const {
       const Requantizer<DF> requantize(output);
-      for (size_t block = 0; block * kLanes < channels; ++block) {
-        const auto& weights = *reinterpret_cast<const Packed*>(packed + block * BlockBytes(taps));
+      for (size_t block = begin; block < end; ++block) {
+        const auto& weights =
+            *reinterpret_cast<const Packed*>(packed + (block - begin) * BlockBytes(taps));
         const size_t channel = BlockChannel(block, kLanes, channels);
         if (taps == 9) {
           RunBlock<StepsOf(9)>(span, weights, channel, requantize);
@@ -243,30 +253,63 @@ HWY_INLINE auto WithIntDepthwise(size_t n, Function function) {
 
 constexpr size_t kMinIntChannels = IntDepthwise128::kLanes;
 
-inline size_t IntDepthwiseBytes(size_t n, size_t k) {
+inline size_t IntDepthwiseBytes(size_t n, size_t k, const WeightForm& form) {
+  if (form.coded()) return StoredBytes(n, k, form);
   return WithIntDepthwise(
       n, [=](auto kernel) { return (decltype(kernel)::Bytes(n, k) + 63) / 64 * 64; });
 }
 
 inline void IntDepthwisePack(const IntWeights& weights, void* packed) {
+  if (weights.form.coded()) return StoreWeights(weights, packed);
   WithIntDepthwise(weights.n, [&](auto kernel) {
-    decltype(kernel)::PackAll(weights, static_cast<char*>(packed));
+    using Kernel = decltype(kernel);
+    Kernel::PackBlocks(weights, 0, Kernel::Blocks(weights.n), static_cast<char*>(packed));
   });
 }
 
-inline void IntDepthwisePlan(DepthwiseProblem& problem) {
-  problem.scratch_bytes = DepthwiseWalk<int8_t>::ScratchBytes(problem, kMinIntChannels);
+inline size_t IntWalkBytes(const DepthwiseProblem& p) {
+  return (DepthwiseWalk<int8_t>::ScratchBytes(p, kMinIntChannels) + 63) / 64 * 64;
+}
+
+inline void IntDepthwisePlan(DepthwiseProblem& p) {
+  p.scratch_bytes = IntWalkBytes(p);
+  if (!p.form.coded()) return;
+  const size_t n = p.channels * p.channel_multiplier;
+  const size_t taps = static_cast<size_t>(p.window.kernel_h) * p.window.kernel_w;
+  p.scratch_bytes += WithIntDepthwise(n, [=](auto kernel) {
+    using Kernel = decltype(kernel);
+    return Kernel::StripBlocks(n, taps) * Kernel::BlockBytes(taps);
+  });
+}
+
+template <class Kernel>
+void RunIntDepthwise(const DepthwiseProblem& p, const int8_t* in, const void* packed, int8_t* out,
+                     size_t row_begin, size_t row_end, void* scratch) {
+  DepthwiseWalk<int8_t> walk(p, kMinIntChannels, static_cast<int8_t>(p.left_zero_point), scratch);
+  const size_t n = p.channels * p.channel_multiplier;
+  const size_t taps = static_cast<size_t>(p.window.kernel_h) * p.window.kernel_w;
+  const size_t blocks = Kernel::Blocks(n);
+  if (!p.form.coded()) {
+    walk.Rows(
+        in, out, row_begin, row_end,
+        typename Kernel::RunSpan{static_cast<const char*>(packed), 0, blocks, n, taps, p.output});
+    return;
+  }
+  const IntWeights weights = StoredWeights(packed, n, taps, p.form, p.left_zero_point);
+  char* strip = static_cast<char*>(scratch) + IntWalkBytes(p);
+  const size_t step = Kernel::StripBlocks(n, taps);
+  for (size_t begin = 0; begin < blocks; begin += step) {
+    const size_t end = std::min(blocks, begin + step);
+    Kernel::PackBlocks(weights, begin, end, strip);
+    walk.Rows(in, out, row_begin, row_end,
+              typename Kernel::RunSpan{strip, begin, end, n, taps, p.output});
+  }
 }
 
 inline void IntDepthwiseRun(const DepthwiseProblem& p, const int8_t* in, const void* packed,
                             int8_t* out, size_t row_begin, size_t row_end, void* scratch) {
-  DepthwiseWalk<int8_t> walk(p, kMinIntChannels, static_cast<int8_t>(p.left_zero_point), scratch);
-  const size_t n = p.channels * p.channel_multiplier;
-  const size_t taps = static_cast<size_t>(p.window.kernel_h) * p.window.kernel_w;
-  WithIntDepthwise(n, [&](auto kernel) {
-    const typename decltype(kernel)::RunSpan run{static_cast<const char*>(packed), n, taps,
-                                                 p.output};
-    walk.Rows(in, out, row_begin, row_end, run);
+  WithIntDepthwise(p.channels * p.channel_multiplier, [&](auto kernel) {
+    RunIntDepthwise<decltype(kernel)>(p, in, packed, out, row_begin, row_end, scratch);
   });
 }
 

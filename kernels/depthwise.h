@@ -10,6 +10,7 @@ struct DepthwiseProblem {
   Window window;
   size_t channels = 0;  ///< of the input
   size_t channel_multiplier = 1;
+  WeightForm form = {};  ///< integer
   bool weight_zero_points = false;
   int32_t left_zero_point = 0;  ///< integer: also the padding value
   OutputQuant output;           ///< integer
@@ -22,7 +23,7 @@ struct DepthwiseProblem {
 struct IntDepthwiseKernels {
   /// weights: n = channels * channel_multiplier, k = kernel_h * kernel_w, as in IntWeights, with
   /// the problem's left_zero_point and without float_bias.
-  size_t (*packed_bytes)(size_t n, size_t k);
+  size_t (*packed_bytes)(size_t n, size_t k, const WeightForm& form);
   void (*pack)(const IntWeights& weights, void* packed);
   void (*plan)(DepthwiseProblem& problem);
   void (*run)(const DepthwiseProblem& problem, const int8_t* in, const void* packed, int8_t* out,

@@ -31,11 +31,28 @@ enum class Epilogue : uint8_t {
   raw,
 };
 
-/// The right operand before packing: element (n, k) at values[n * stride_n + k * stride_k].
+/// How weights are kept: as int8, or as codes of 1 to 7 bits, which become int8 only in registers
+/// or in a block of the thread's scratch (codes.h).
+struct WeightForm {
+  bool coded() const { return bits != 8; }
+  bool one_by_one() const { return table_channels == 1; }
+  size_t bits = 8;
+  /// Channels that share a table, a multiple of 16; 0: all. Or 1, where tables that begin elsewhere
+  /// have been repeated for each channel: such codes are read one at a time.
+  size_t table_channels = 0;
+  int32_t largest = 128;  ///< no weight is larger in magnitude, nor any entry of a table
+};
+
+/// The right operand before packing: element (n, k) is values[n * stride_n + k * stride_k], or what
+/// code first_code + n * k_of_all + k says; k_of_all is the member k.
 struct IntWeights {
   size_t n = 0, k = 0;
-  const int8_t* values = nullptr;
+  WeightForm form = {};
+  const int8_t* values = nullptr;  ///< int8
   size_t stride_n = 0, stride_k = 1;
+  const uint8_t* codes = nullptr;  ///< coded, least significant bit first, [n][k]
+  size_t first_code = 0;
+  const int8_t* tables = nullptr;  ///< coded: 2^bits entries each; null: codes are the integers
   const int8_t* zero_points = nullptr;  ///< [n]; null: all zero
   const int32_t* bias = nullptr;        ///< [n], requantize and raw; null: all zero
   const float* scale = nullptr;         ///< [n], multiplier (requantize) or weight scale (dynamic)
@@ -52,6 +69,7 @@ struct GemmProblem {
   size_t channels = 0;     ///< patches: input channels per group
   size_t out_stride = 0;   ///< elements between output rows (patches: out_pixel_stride)
   Epilogue epilogue = Epilogue::requantize;
+  WeightForm form = {};  ///< integer products
   bool weight_zero_points = false;
   int32_t left_zero_point = 0;
   OutputQuant output;
@@ -66,7 +84,7 @@ struct GemmProblem {
 /// What changes from run to run.
 struct GemmOperands {
   const void* left = nullptr;        ///< int8_t, or float for the float kernels
-  const void* packed = nullptr;      ///< groups after one another, each packed_bytes(n, k)
+  const void* packed = nullptr;      ///< groups after one another, each packed_bytes(n, k, form)
   void* out = nullptr;               ///< int8_t, int32_t or float by the epilogue; [m][groups * n]
   const float* row_scale = nullptr;  ///< [m], dynamic
   const int32_t* row_zero_point = nullptr;  ///< [m], dynamic
@@ -74,7 +92,7 @@ struct GemmOperands {
 
 struct IntGemmKernels {
   /// Size of one packed group, a multiple of 64, and the packing (to memory aligned to 64).
-  size_t (*packed_bytes)(size_t n, size_t k);
+  size_t (*packed_bytes)(size_t n, size_t k, const WeightForm& form);
   void (*pack)(const IntWeights& weights, void* packed);
   void (*plan)(GemmProblem& problem, size_t threads);
   void (*run)(const GemmProblem& problem, const GemmOperands& operands, size_t task, void* scratch);

@@ -10,8 +10,12 @@ HWY_BEFORE_NAMESPACE();
 namespace lutra::kernels::LUTRA_ROW {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// Half of the smallest L1 in use (32 KB): the rest is for left rows passing through.
-constexpr size_t kBlockSteps = 16384 / (Dot::kTileVectors * kVectorElements);
+/// A block of weights: half of the smallest L1 in use (32 KB), the rest is for left rows passing
+/// through. Coded weights are decoded block by block.
+constexpr size_t kBlockBytes = 16384;
+template <class D>
+constexpr size_t kBlockSteps = kBlockBytes /
+                               (D::kTileVectors * kVectorElements<D>) / kGroupSteps* kGroupSteps;
 
 /// Rows of a task. The packed rows should lie in L2 (at most kPanelBytes; half a megabyte is usual)
 /// and the output that they become in L1 (about kOutputBytes), for each tile of channels writes
@@ -21,93 +25,163 @@ constexpr size_t kOutputBytes = 16 * 1024;
 constexpr size_t kLeastRows = 48;
 
 /// Elements between packed left rows. Rows 1 KB apart, or a multiple, would share few cache sets.
+template <class D>
 size_t LeftStride(size_t k) {
-  const size_t bytes = RoundUp(RoundUp(k, Dot::kUnit) * sizeof(Dot::Left), 64);
-  return (bytes % 1024 == 0 ? bytes + 64 : bytes) / sizeof(Dot::Left);
+  const size_t bytes = RoundUp(RoundUp(k, D::kUnit) * sizeof(typename D::Left), 64);
+  return (bytes % 1024 == 0 ? bytes + 64 : bytes) / sizeof(typename D::Left);
 }
 
-/// A thread's scratch: panel of left rows, sums of one tile of channels, row sums.
+/// A thread's scratch: panel of left rows, sums of one tile of channels, row sums, and for codes
+/// a block of decoded weights.
+template <class D>
 struct IntScratch {
+  using Left = typename D::Left;
   IntScratch(const GemmProblem& p, void* scratch)
       : panel_bytes(
-            RoundUp((p.rows_per_task * LeftStride(p.k) + kCopySlack) * sizeof(Dot::Left), 64)) {
+            RoundUp((p.rows_per_task * LeftStride<D>(p.k) + kCopySlack) * sizeof(Left), 64)) {
     auto* bytes = static_cast<char*>(scratch);
-    panel = reinterpret_cast<Dot::Left*>(bytes);
+    panel = reinterpret_cast<Left*>(bytes);
     sums = reinterpret_cast<int32_t*>(bytes + panel_bytes);
     row_sums = sums + p.rows_per_task * kTileChannels;
     // The epilogue reads up to three rows too far.
     const size_t words = p.rows_per_task * kTileChannels + p.rows_per_task + 3;
-    total_bytes = panel_bytes + RoundUp(words * sizeof(int32_t), 64);
+    const size_t used = panel_bytes + RoundUp(words * sizeof(int32_t), 64);
+    block = reinterpret_cast<int8_t*>(bytes + used);
+    total_bytes = used + (p.form.coded() ? kBlockBytes : 0);
   }
   size_t panel_bytes, total_bytes;
-  Dot::Left* panel;
+  Left* panel;
   int32_t* sums;
   int32_t* row_sums;
+  int8_t* block;
 };
 
+template <class D>
 void PlanInt(GemmProblem& p, size_t threads) {
   SimplifyPatches(p);
-  const size_t row_bytes = LeftStride(p.k) * sizeof(Dot::Left);
+  const size_t row_bytes = LeftStride<D>(p.k) * sizeof(typename D::Left);
   const size_t rows = std::min(kPanelBytes / row_bytes, std::max(kOutputBytes / p.n, kLeastRows));
-  CutTasks(p, threads, {kTileRows, kTileChannels, RoundUp(rows + 1, kTileRows)});
-  p.scratch_bytes = IntScratch(p, nullptr).total_bytes;
+  CutTasks(p, threads, {D::kTileRows, kTileChannels, RoundUp(rows + 1, D::kTileRows)});
+  p.scratch_bytes = IntScratch<D>(p, nullptr).total_bytes;
 }
 
 /// Sums of left rows as they were before the offset was added.
-void SumRows(const Dot::Left* panel, size_t stride, size_t k, size_t rows, int32_t* sums) {
+template <class D>
+void SumRows(const typename D::Left* panel, size_t stride, size_t k, size_t rows, int32_t* sums) {
   for (size_t row = 0; row < rows; ++row, panel += stride) {
     int32_t sum = 0;
-    for (size_t i = 0; i < k; ++i) sum += panel[i] - Dot::kLeftOffset;
+    for (size_t i = 0; i < k; ++i) sum += panel[i] - D::kLeftOffset;
     sums[row] = sum;
   }
 }
 
-#if defined(LUTRA_DOT_AVX512VNNI) || defined(LUTRA_DOT_AVXVNNI)
-using LeftCopy = FlipCopy;
-#elif HWY_ARCH_X86
-using LeftCopy = WidenCopy;
-#else
-using LeftCopy = PlainCopy;
-#endif
+template <typename Left>
+struct LeftCopyOf;
+template <>
+struct LeftCopyOf<int8_t> {
+  using Copy = PlainCopy;
+};
+template <>
+struct LeftCopyOf<uint8_t> {
+  using Copy = FlipCopy;
+};
+template <>
+struct LeftCopyOf<int16_t> {
+  using Copy = WidenCopy;
+};
 
+template <class D>
 void PackLeftInt(const GemmProblem& p, const GemmOperands& o, const Task& task, size_t steps,
-                 Dot::Left* panel) {
+                 typename D::Left* panel) {
+  using Copy = typename LeftCopyOf<typename D::Left>::Copy;
   const auto* left = static_cast<const int8_t*>(o.left);
-  const size_t stride = LeftStride(p.k);
-  const size_t k_padded = steps * Dot::kUnit;
+  const size_t stride = LeftStride<D>(p.k);
+  const size_t k_padded = steps * D::kUnit;
   if (p.left == LeftKind::dense) {
-    PackDense<LeftCopy>(p, left, task, k_padded, panel, stride);
+    PackDense<Copy>(p, left, task, k_padded, panel, stride);
   } else {
-    PackPatches<LeftCopy>(p, left, task, k_padded, static_cast<int8_t>(p.left_zero_point), panel,
-                          stride);
+    PackPatches<Copy>(p, left, task, k_padded, static_cast<int8_t>(p.left_zero_point), panel,
+                      stride);
   }
 }
 
+/// The weights of a tile of channels as the register tile reads them.
+template <class D>
+class TileWeights {
+ public:
+  TileWeights(const GemmProblem& p, const PackedInt& packed, size_t n, size_t vectors,
+              int8_t* block)
+      : p_(p), packed_(packed), n_(n), vectors_(vectors), block_(block) {
+    for (size_t i = 0; i < vectors; ++i) tables_[i] = PackedTable(packed, p.form, n + i * kLanes);
+  }
+
+  /// `steps` units from `step` on: where they lie, or decoded.
+  const int8_t* Block(size_t step, size_t steps) const {
+    const WeightForm& form = p_.form;
+    if (form.one_by_one()) {
+      const IntWeights stored = StoredWeights(packed_.tables, p_.n, p_.k, form, 0);
+      DecodeOneByOne<D>(stored, n_, vectors_, step, steps, block_);
+      return block_;
+    }
+    const int8_t* at = packed_.Tile(n_) + step * vectors_ * kVectorElements<D> / 8 * form.bits;
+    if (!form.coded()) return at;
+    kDecoders<D>.decode[form.bits - 1](reinterpret_cast<const uint8_t*>(at), tables_, vectors_,
+                                       steps / kGroupSteps, block_);
+    return block_;
+  }
+
+  /// Instead of blocks: the sums of a task that has one row. False where blocks are the way.
+  bool RowSums(const typename D::Left* left, size_t steps, int32_t* sums) const {
+    if constexpr (D::kUnit == 4) {
+      const size_t bits = p_.form.bits;
+      if (bits > kMostRowBits || p_.form.one_by_one()) return false;
+      kRowProducts<D>.product[(bits - 1) * D::kTileVectors + vectors_ - 1](
+          left, reinterpret_cast<const uint8_t*>(packed_.Tile(n_)), tables_, steps / kGroupSteps,
+          sums);
+      return true;
+    }
+    return false;
+  }
+
+ private:
+  const GemmProblem& p_;
+  const PackedInt& packed_;
+  const size_t n_, vectors_;
+  int8_t* const block_;
+  const int8_t* tables_[D::kTileVectors];
+};
+
+template <class D>
 void RunInt(const GemmProblem& p, const GemmOperands& o, size_t index, void* memory) {
   const Task task = TaskAt(p, index);
-  const IntScratch scratch(p, memory);
-  const PackedInt packed(static_cast<const char*>(o.packed) + task.group * PackedIntBytes(p.n, p.k),
-                         p.n, p.k);
-  const size_t stride = LeftStride(p.k);
+  const IntScratch<D> scratch(p, memory);
+  const PackedInt packed = PackedFor<D>(
+      static_cast<const char*>(o.packed) + task.group * PackedIntBytes<D>(p.n, p.k, p.form), p.n,
+      p.k, p.form);
+  const size_t stride = LeftStride<D>(p.k);
   const size_t rows = task.m_end - task.m_begin;
-  PackLeftInt(p, o, task, packed.steps, scratch.panel);
-  if (p.weight_zero_points) SumRows(scratch.panel, stride, p.k, rows, scratch.row_sums);
+  PackLeftInt<D>(p, o, task, packed.steps, scratch.panel);
+  if (p.weight_zero_points) SumRows<D>(scratch.panel, stride, p.k, rows, scratch.row_sums);
   const TileOutput output{
       p, o, packed, p.weight_zero_points ? scratch.row_sums : nullptr, task.group, task.m_begin};
   // Only sums that wait for the next block of k need room of their own.
-  const size_t sums_step = packed.steps > kBlockSteps ? kLanes : 0;
+  const size_t sums_step = packed.steps > kBlockSteps<D> ? kLanes : 0;
   for (size_t n = task.n_begin; n < task.n_end; n += kTileChannels) {
     const size_t channels = std::min(kTileChannels, task.n_end - n);
     const size_t vectors = CeilDiv(channels, kLanes);
-    for (size_t step = 0; step < packed.steps; step += kBlockSteps) {
-      const size_t steps = std::min(kBlockSteps, packed.steps - step);
-      const int8_t* weights = packed.Tile(n) + step * vectors * kVectorElements;
-      for (size_t row = 0; row < rows; row += kTileRows) {
-        const size_t tile_rows = std::min(kTileRows, rows - row);
+    const TileWeights<D> weights(p, packed, n, vectors, scratch.block);
+    if (rows == 1 && weights.RowSums(scratch.panel, packed.steps, scratch.sums)) {
+      kStores.store[vectors - 1](output, {scratch.sums, task.m_begin, 1, n, channels});
+      continue;
+    }
+    for (size_t step = 0; step < packed.steps; step += kBlockSteps<D>) {
+      const size_t steps = std::min(kBlockSteps<D>, packed.steps - step);
+      const int8_t* block = weights.Block(step, steps);
+      for (size_t row = 0; row < rows; row += D::kTileRows) {
+        const size_t tile_rows = std::min(D::kTileRows, rows - row);
         int32_t* sums = scratch.sums + row * vectors * sums_step;
-        kTiles<Dot>.tile[(tile_rows - 1) * Dot::kTileVectors + vectors - 1](
-            scratch.panel + row * stride + step * Dot::kUnit, stride, weights, steps, step != 0,
-            sums);
+        kTiles<D>.tile[(tile_rows - 1) * D::kTileVectors + vectors - 1](
+            scratch.panel + row * stride + step * D::kUnit, stride, block, steps, step != 0, sums);
         if (step + steps == packed.steps) {
           kStores.store[vectors - 1](output, {sums, task.m_begin + row, tile_rows, n, channels});
         }
@@ -116,7 +190,31 @@ void RunInt(const GemmProblem& p, const GemmOperands& o, size_t index, void* mem
   }
 }
 
-constexpr IntGemmKernels MakeIntGemm() { return {&PackedIntBytes, &PackInt, &PlanInt, &RunInt}; }
+template <class D>
+constexpr IntGemmKernels kIntGemm = {&PackedIntBytes<D>, &PackInt<D>, &PlanInt<D>, &RunInt<D>};
+
+/// The primitive for weights of this form.
+const IntGemmKernels& GemmFor(const WeightForm& form) {
+#if defined(LUTRA_HAS_BYTE_DOT)
+  if (form.coded() && form.largest <= ByteDot<2>::kLargest) return kIntGemm<ByteDot<2>>;
+  if (form.coded() && form.largest <= ByteDot<1>::kLargest) return kIntGemm<ByteDot<1>>;
+#endif
+  (void)form;
+  return kIntGemm<Dot>;
+}
+
+size_t GemmBytes(size_t n, size_t k, const WeightForm& form) {
+  return GemmFor(form).packed_bytes(n, k, form);
+}
+void PackGemm(const IntWeights& weights, void* packed) {
+  GemmFor(weights.form).pack(weights, packed);
+}
+void PlanGemm(GemmProblem& p, size_t threads) { GemmFor(p.form).plan(p, threads); }
+void RunGemm(const GemmProblem& p, const GemmOperands& o, size_t task, void* scratch) {
+  GemmFor(p.form).run(p, o, task, scratch);
+}
+
+constexpr IntGemmKernels MakeIntGemm() { return {&GemmBytes, &PackGemm, &PlanGemm, &RunGemm}; }
 
 }  // namespace lutra::kernels::LUTRA_ROW
 HWY_AFTER_NAMESPACE();

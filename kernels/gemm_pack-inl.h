@@ -1,8 +1,9 @@
 // The right operand of the integer GEMM, packed once.
 //
 // Packed group: weights by tiles of kTileVectors vectors of channels (the last tile may have
-// fewer), each tile [k / kUnit][vector][channel][kUnit], zero beyond n and k; then five arrays of
-// one value per channel.
+// fewer), each tile [k / kUnit][vector][channel][kUnit], zero beyond n and k; codes by groups of
+// that, [k / kUnit / 8][vector][group] (codes-inl.h); then five arrays of one value per channel,
+// and the tables.
 //
 // The sums of the register tile are those of the packed operands; what the zero points and the flip
 // to unsigned add is known in advance but for the row sums: with a the left row, za its zero point,
@@ -14,15 +15,12 @@ HWY_BEFORE_NAMESPACE();
 namespace lutra::kernels::LUTRA_ROW {
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr size_t kTileRows = Dot::kTileRows;
 constexpr size_t kTileChannels = Dot::kTileVectors * kLanes;
-constexpr size_t kVectorElements = kLanes * Dot::kUnit;  ///< weights of one step
 
 struct PackedInt {
-  PackedInt(const void* packed, size_t n, size_t k)
-      : PackedInt(packed, n, CeilDiv(k, Dot::kUnit), CeilDiv(k, Dot::kUnit) * Dot::kUnit) {}
-  PackedInt(const void* packed, size_t n, size_t step_count, size_t channel_bytes)
-      : padded_n(RoundUp(n, kLanes)), steps(step_count) {
+  PackedInt(const void* packed, size_t n, size_t step_count, size_t bytes_of_channel,
+            size_t table_bytes = 0)
+      : padded_n(RoundUp(n, kLanes)), steps(step_count), channel_bytes(bytes_of_channel) {
     auto* bytes = static_cast<char*>(const_cast<void*>(packed));
     weights = reinterpret_cast<int8_t*>(bytes);
     init = reinterpret_cast<int32_t*>(bytes + RoundUp(padded_n * channel_bytes, 64));
@@ -30,32 +28,54 @@ struct PackedInt {
     zero_point = row_zero_factor + padded_n;
     scale = reinterpret_cast<float*>(zero_point + padded_n);
     float_bias = scale + padded_n;
+    tables = reinterpret_cast<int8_t*>(init) + RoundUp(padded_n * 20, 64);
+    end = tables + RoundUp(table_bytes, 64);
   }
-  size_t Bytes() const {
-    return static_cast<size_t>(reinterpret_cast<char*>(init) - reinterpret_cast<char*>(weights)) +
-           RoundUp(padded_n * 20, 64);
-  }
+  size_t Bytes() const { return static_cast<size_t>(end - weights); }
   /// Weights of the tile that begins at channel n, a multiple of kTileChannels.
-  const int8_t* Tile(size_t n) const { return weights + n * steps * Dot::kUnit; }
+  const int8_t* Tile(size_t n) const { return weights + n * channel_bytes; }
 
-  size_t padded_n, steps;
+  size_t padded_n, steps, channel_bytes;
   int8_t* weights;
   int32_t* init;             ///< as above
   int32_t* row_zero_factor;  ///< sum w - k zw: what a row's own zero point is multiplied with
   int32_t* zero_point;       ///< zw
   float* scale;
   float* float_bias;
+  int8_t* tables;  ///< coded: as PackTable writes them; one by one: the whole stored operand
+  int8_t* end;
 };
 
-size_t PackedIntBytes(size_t n, size_t k) { return PackedInt(nullptr, n, k).Bytes(); }
+/// The packed form for the primitive D.
+template <class D>
+PackedInt PackedFor(const void* packed, size_t n, size_t k, const WeightForm& form) {
+  size_t steps = CeilDiv(k, D::kUnit);
+  if (!form.coded()) return PackedInt(packed, n, steps, steps * D::kUnit);
+  steps = RoundUp(steps, kGroupSteps);
+  if (form.one_by_one()) return PackedInt(packed, n, steps, 0, StoredBytes(n, k, form));
+  return PackedInt(packed, n, steps, steps * D::kUnit / 8 * form.bits,
+                   TableCount(n, form) * TableVectors(form.bits) * kTableBytes);
+}
+
+template <class D>
+size_t PackedIntBytes(size_t n, size_t k, const WeightForm& form) {
+  return PackedFor<D>(nullptr, n, k, form).Bytes();
+}
+
+/// The packed table of channel n.
+const int8_t* PackedTable(const PackedInt& packed, const WeightForm& form, size_t n) {
+  const size_t table = form.table_channels == 0 ? 0 : n / form.table_channels;
+  return packed.tables + table * TableVectors(form.bits) * kTableBytes;
+}
 
 /// What depends on a channel's weights through their `sum` alone.
+template <class D>
 void PackChannelTerms(const IntWeights& w, const PackedInt& packed, size_t n, uint32_t sum) {
   const bool real = n < w.n;
   const int32_t zero_point = real && w.zero_points != nullptr ? w.zero_points[n] : 0;
   const uint32_t factor = sum - static_cast<uint32_t>(w.k) * static_cast<uint32_t>(zero_point);
   const uint32_t bias = real && w.bias != nullptr ? static_cast<uint32_t>(w.bias[n]) : 0;
-  packed.init[n] = static_cast<int32_t>(bias - static_cast<uint32_t>(Dot::kLeftOffset) * sum -
+  packed.init[n] = static_cast<int32_t>(bias - static_cast<uint32_t>(D::kLeftOffset) * sum -
                                         static_cast<uint32_t>(w.left_zero_point) * factor);
   packed.row_zero_factor[n] = static_cast<int32_t>(factor);
   packed.zero_point[n] = zero_point;
@@ -63,27 +83,91 @@ void PackChannelTerms(const IntWeights& w, const PackedInt& packed, size_t n, ui
   packed.float_bias[n] = real && w.float_bias != nullptr ? w.float_bias[n] : 0.0F;
 }
 
+template <class D>
 void PackIntChannel(const IntWeights& w, const PackedInt& packed, size_t n) {
   const size_t tile_begin = n / kTileChannels * kTileChannels;
-  const size_t tile_vectors = std::min(Dot::kTileVectors, (packed.padded_n - tile_begin) / kLanes);
-  int8_t* to =
-      packed.weights + tile_begin * packed.steps * Dot::kUnit + (n - tile_begin) * Dot::kUnit;
+  const size_t tile_vectors = std::min(D::kTileVectors, (packed.padded_n - tile_begin) / kLanes);
+  int8_t* to = packed.weights + tile_begin * packed.channel_bytes + (n - tile_begin) * D::kUnit;
   uint32_t sum = 0;
-  for (size_t step = 0; step < packed.steps; ++step, to += tile_vectors * kVectorElements) {
-    for (size_t unit = 0; unit < Dot::kUnit; ++unit) {
-      const size_t k = step * Dot::kUnit + unit;
+  for (size_t step = 0; step < packed.steps; ++step, to += tile_vectors * kVectorElements<D>) {
+    for (size_t unit = 0; unit < D::kUnit; ++unit) {
+      const size_t k = step * D::kUnit + unit;
       const int8_t value =
           n < w.n && k < w.k ? w.values[n * w.stride_n + k * w.stride_k] : int8_t{0};
       to[unit] = value;
       sum += static_cast<uint32_t>(value);
     }
   }
-  PackChannelTerms(w, packed, n, sum);
+  PackChannelTerms<D>(w, packed, n, sum);
 }
 
-void PackInt(const IntWeights& w, void* packed) {
-  const PackedInt p(packed, w.n, w.k);
-  for (size_t n = 0; n < p.padded_n; ++n) PackIntChannel(w, p, n);
+/// The codes of a vector of channels from n on.
+template <class D>
+void PackCodeVector(const IntWeights& w, const PackedInt& packed, size_t n) {
+  constexpr size_t kGroupK = kGroupSteps * D::kUnit;
+  const size_t bits = w.form.bits;
+  const size_t tile_begin = n / kTileChannels * kTileChannels;
+  const size_t tile_vectors = std::min(D::kTileVectors, (packed.padded_n - tile_begin) / kLanes);
+  const size_t group_bytes = bits * kVectorElements<D>;
+  auto* to = reinterpret_cast<uint8_t*>(packed.weights) + tile_begin * packed.channel_bytes +
+             (n - tile_begin) / kLanes * group_bytes;
+  uint32_t sums[kLanes] = {};
+  for (size_t begin = 0; begin < w.k; begin += kGroupK, to += tile_vectors * group_bytes) {
+    uint8_t codes[kGroupSteps * kVectorElements<D>] = {};
+    for (size_t lane = 0; lane < kLanes && n + lane < w.n; ++lane) {
+      const int8_t* table = TableOf(w, n + lane);
+      const size_t first = w.first_code + (n + lane) * w.k + begin;
+      for (size_t i = 0; i < std::min(kGroupK, w.k - begin); ++i) {
+        const size_t code = CodeAt(w.codes, bits, first + i);
+        codes[i / D::kUnit * kVectorElements<D> + lane * D::kUnit + i % D::kUnit] =
+            static_cast<uint8_t>(code);
+        sums[lane] += static_cast<uint32_t>(EntryOf(table, bits, code));
+      }
+    }
+    PackGroup(codes, kVectorElements<D>, bits, to);
+  }
+  for (size_t lane = 0; lane < kLanes; ++lane) {
+    PackChannelTerms<D>(w, packed, n + lane, sums[lane]);
+  }
+}
+
+template <class D>
+void PackOneByOne(const IntWeights& w, const PackedInt& packed) {
+  StoreWeights(w, packed.tables);
+  for (size_t n = 0; n < packed.padded_n; ++n) {
+    uint32_t sum = 0;
+    for (size_t k = 0; n < w.n && k < w.k; ++k) sum += static_cast<uint32_t>(WeightAt(w, n, k));
+    PackChannelTerms<D>(w, packed, n, sum);
+  }
+}
+
+/// `steps` units of a tile of channels from n on, [unit][vector][channel][kUnit].
+template <class D>
+void DecodeOneByOne(const IntWeights& w, size_t n, size_t vectors, size_t step, size_t steps,
+                    int8_t* block) {
+  for (size_t k_begin = step * D::kUnit; k_begin < (step + steps) * D::kUnit; k_begin += D::kUnit) {
+    for (size_t channel = n; channel < n + vectors * kLanes; ++channel) {
+      for (size_t k = k_begin; k < k_begin + D::kUnit; ++k) {
+        *block++ = channel < w.n && k < w.k ? WeightAt(w, channel, k) : int8_t{0};
+      }
+    }
+  }
+}
+
+template <class D>
+void PackInt(const IntWeights& w, void* memory) {
+  const PackedInt packed = PackedFor<D>(memory, w.n, w.k, w.form);
+  if (!w.form.coded()) {
+    for (size_t n = 0; n < packed.padded_n; ++n) PackIntChannel<D>(w, packed, n);
+    return;
+  }
+  if (w.form.one_by_one()) return PackOneByOne<D>(w, packed);
+  for (size_t n = 0; n < packed.padded_n; n += kLanes) PackCodeVector<D>(w, packed, n);
+  for (size_t table = 0; table < TableCount(w.n, w.form); ++table) {
+    const int8_t* entries = w.tables == nullptr ? nullptr : w.tables + (table << w.form.bits);
+    PackTable(entries, w.form.bits,
+              packed.tables + table * TableVectors(w.form.bits) * kTableBytes);
+  }
 }
 
 }  // namespace lutra::kernels::LUTRA_ROW

@@ -38,7 +38,9 @@ PackedInt PackedWinograd(const void* packed, size_t n, size_t k) {
   return PackedInt(packed, n, k / 9 / Dot::kUnit, kPoints * (k / 9) * sizeof(int16_t));
 }
 
-size_t WinogradBytes(size_t n, size_t k) { return PackedWinograd(nullptr, n, k).Bytes(); }
+size_t WinogradBytes(size_t n, size_t k, const WeightForm& /*int8*/) {
+  return PackedWinograd(nullptr, n, k).Bytes();
+}
 
 /// Weights of the tile that begins at channel n.
 int16_t* WinogradTile(const PackedInt& packed, size_t n) {
@@ -84,11 +86,11 @@ void PackWinograd(const IntWeights& w, void* memory) {
       sum += static_cast<uint32_t>(TransformWeights(w, n, c, points));
       for (size_t point = 0; point < kPoints; ++point) {
         const size_t step = point * packed.steps + c / Dot::kUnit;
-        tile[step * vectors * kVectorElements + c % Dot::kUnit] =
+        tile[step * vectors * kVectorElements<Dot> + c % Dot::kUnit] =
             static_cast<int16_t>(points[point]);
       }
     }
-    PackChannelTerms(w, packed, n, sum);
+    PackChannelTerms<Dot>(w, packed, n, sum);
   }
 }
 
@@ -98,7 +100,7 @@ void PackWinograd(const IntWeights& w, void* memory) {
 /// outputs of a row of pixels, a pixel of padding.
 struct WinogradScratch {
   WinogradScratch(const GemmProblem& p, void* memory)
-      : stride(LeftStride(p.channels)), plane(PlaneElements(p.rows_per_task * stride)) {
+      : stride(LeftStride<Dot>(p.channels)), plane(PlaneElements(p.rows_per_task * stride)) {
     auto* bytes = static_cast<char*>(memory);
     image = reinterpret_cast<int16_t*>(bytes);
     size_t used = RoundUp(kPoints * plane * sizeof(int16_t), 64);
@@ -270,9 +272,9 @@ void StoreTileRow(const TileOutput& output, const WinogradScratch& scratch, cons
 /// p.m becomes the number of tiles, which are the rows of the products.
 void PlanWinograd(GemmProblem& p, size_t threads) {
   p.m = p.window.batch * WinogradTiles(p.window);
-  const size_t tile_bytes = kPoints * LeftStride(p.channels) * sizeof(int16_t);
-  const size_t tiles = std::clamp(kWinogradBytes / tile_bytes, 2 * kTileRows, kMostTiles);
-  CutTasks(p, threads, {kTileRows, kTileChannels, tiles});
+  const size_t tile_bytes = kPoints * LeftStride<Dot>(p.channels) * sizeof(int16_t);
+  const size_t tiles = std::clamp(kWinogradBytes / tile_bytes, 2 * Dot::kTileRows, kMostTiles);
+  CutTasks(p, threads, {Dot::kTileRows, kTileChannels, tiles});
   p.scratch_bytes = WinogradScratch(p, nullptr).total_bytes;
 }
 
@@ -285,14 +287,14 @@ void MultiplyPoints(const WinogradScratch& scratch, const PackedInt& packed, siz
     const int16_t* image = scratch.image + point * scratch.plane;
     // Register tiles of about the same height: a last one of one row takes as long as one of four.
     for (size_t left = tiles; left != 0;) {
-      const size_t rows = CeilDiv(left, CeilDiv(left, kTileRows));
+      const size_t rows = CeilDiv(left, CeilDiv(left, Dot::kTileRows));
       kTiles<WideDot>.tile[(rows - 1) * Dot::kTileVectors + vectors - 1](
           image, scratch.stride, weights, packed.steps, false, sums);
       image += rows * scratch.stride;
       sums += rows * vectors * kLanes;
       left -= rows;
     }
-    weights += packed.steps * vectors * kVectorElements;
+    weights += packed.steps * vectors * kVectorElements<Dot>;
   }
 }
 
@@ -300,7 +302,7 @@ void RunWinograd(const GemmProblem& p, const GemmOperands& o, size_t index, void
   const Task task = TaskAt(p, index);
   const WinogradScratch scratch(p, memory);
   const PackedInt packed = PackedWinograd(
-      static_cast<const char*>(o.packed) + task.group * WinogradBytes(p.n, p.k), p.n, p.k);
+      static_cast<const char*>(o.packed) + task.group * WinogradBytes(p.n, p.k, p.form), p.n, p.k);
   TransformImage(p, static_cast<const int8_t*>(o.left), task, scratch);
   const TileOutput output{p, o, packed, nullptr, task.group, 0};
   const size_t across = static_cast<size_t>((p.window.out_w + 1) / 2);

@@ -1,18 +1,30 @@
 #include "runtime/weights.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <cstring>
+
+#include "kernels/codes.h"
 
 namespace lutra {
 namespace {
 
 int8_t IntegerAt(const WeightSource& source, size_t row, size_t element) {
-  if (source.tables == nullptr) return UnpackLinear(source.values, source.bits, element);
-  return source.Table(row)[UnpackIndex(source.values, source.bits, element)];
+  const int8_t* table = source.tables == nullptr ? nullptr : source.Table(row);
+  return kernels::EntryOf(table, source.bits, kernels::CodeAt(source.values, source.bits, element));
 }
 
 void ExpandInt(const WeightSource& source, size_t first, size_t rows, int8_t* out) {
   for (size_t row = first; row < first + rows; ++row) {
     for (size_t i = 0; i < source.k; ++i) *out++ = IntegerAt(source, row, row * source.k + i);
+  }
+}
+
+/// Of the channels of a group, one each.
+void RepeatTables(const WeightSource& source, size_t first, size_t rows, int8_t* out) {
+  const size_t entries = size_t{1} << source.bits;
+  for (size_t row = first; row < first + rows; ++row, out += entries) {
+    std::memcpy(out, source.Table(row), entries);
   }
 }
 
@@ -35,6 +47,62 @@ void ExpandFloat(const WeightSource& source, size_t first, size_t rows, float* o
   }
 }
 
+/// Of one group of n channels, what the kernels cannot read from the file: as floats, an 8-bit
+/// codebook as int8, tables that begin within a group.
+size_t ExpandedBytes(const WeightSource& source, const kernels::WeightForm& form, size_t n) {
+  const size_t elements = SaturatingMultiply(n, source.k);
+  if (source.compute == schema::Compute::float_) {
+    return source.kind == schema::WeightKind::fp32 ? 0
+                                                   : SaturatingMultiply(elements, sizeof(float));
+  }
+  if (form.coded()) return form.one_by_one() ? n << source.bits : 0;
+  return source.tables != nullptr ? elements : 0;
+}
+
+kernels::FloatWeights FloatGroup(const WeightSource& source, size_t first, size_t n,
+                                 float* expanded) {
+  const float* values = expanded;
+  if (source.kind == schema::WeightKind::fp32) {
+    values = reinterpret_cast<const float*>(source.values) + first * source.k;
+  } else {
+    ExpandFloat(source, first, n, expanded);
+  }
+  return {.n = n,
+          .k = source.k,
+          .values = values,
+          .stride_n = source.k,
+          .bias = source.float_bias + first};
+}
+
+kernels::IntWeights IntGroup(const WeightSource& source, const kernels::WeightForm& form,
+                             size_t first, size_t n, int32_t left_zero_point, int8_t* expanded) {
+  kernels::IntWeights weights{.n = n,
+                              .k = source.k,
+                              .form = form,
+                              .stride_n = source.k,
+                              .scale = source.scale + first,
+                              .left_zero_point = left_zero_point};
+  if (source.int_bias != nullptr) weights.bias = source.int_bias + first;
+  if (source.float_bias != nullptr) weights.float_bias = source.float_bias + first;
+  if (source.zero_points != nullptr) weights.zero_points = source.zero_points + first;
+  if (form.coded()) {
+    weights.codes = source.values;
+    weights.first_code = first * source.k;
+    if (form.one_by_one()) {
+      RepeatTables(source, first, n, expanded);
+      weights.tables = expanded;
+    } else if (source.tables != nullptr) {
+      weights.tables = source.Table(first);
+    }
+  } else if (source.tables == nullptr) {
+    weights.values = reinterpret_cast<const int8_t*>(source.values) + first * source.k;
+  } else {
+    ExpandInt(source, first, n, expanded);
+    weights.values = expanded;
+  }
+  return weights;
+}
+
 }  // namespace
 
 float HalfToFloat(uint16_t half) {
@@ -52,16 +120,24 @@ float HalfToFloat(uint16_t half) {
   return value;
 }
 
-size_t UnpackIndex(const uint8_t* values, size_t bits, size_t index) {
-  const size_t bit = index * bits;
-  uint32_t window = values[bit / 8];
-  if (bit % 8 + bits > 8) window |= uint32_t{values[bit / 8 + 1]} << 8;
-  return (window >> (bit % 8)) & ((1U << bits) - 1);
-}
-
-int8_t UnpackLinear(const uint8_t* values, size_t bits, size_t index) {
-  const auto top = static_cast<uint8_t>(UnpackIndex(values, bits, index) << (8 - bits));
-  return static_cast<int8_t>(static_cast<int8_t>(top) >> (8 - bits));
+kernels::WeightForm FormOf(const WeightSource& source, size_t groups) {
+  kernels::WeightForm form;
+  if (source.compute == schema::Compute::float_ || source.bits == 8) return form;
+  form.bits = source.bits;
+  form.largest = 1 << (source.bits - 1);
+  if (source.tables == nullptr) return form;
+  const size_t n = source.n / groups;
+  if (source.table_channels < n) form.table_channels = source.table_channels;
+  // Tables that begin within a group: then each channel gets its own.
+  if (n % source.table_channels != 0 && source.table_channels % n != 0 && groups > 1) {
+    form.table_channels = 1;
+  }
+  form.largest = 0;
+  const int8_t* end = source.Table(source.n - 1) + (size_t{1} << source.bits);
+  for (const int8_t* entry = source.tables; entry != end; ++entry) {
+    form.largest = std::max(form.largest, std::abs(int32_t{*entry}));
+  }
+  return form;
 }
 
 WeightSource ReadWeights(const ModelView& view, const schema::Weights& weights,
@@ -97,47 +173,20 @@ const void* PackWeights(const WeightSource& source, const PackTarget& target,
                         int32_t left_zero_point, Bump& block) {
   const bool to_float = source.compute == schema::Compute::float_;
   const size_t n = source.n / target.groups;
-  const size_t group_elements = SaturatingMultiply(n, source.k);
-  const size_t packed_bytes = target.packed_bytes(n, source.k);
+  const size_t packed_bytes =
+      to_float ? target.float_bytes(n, source.k) : target.int_bytes(n, source.k, target.form);
   auto* packed = static_cast<uint8_t*>(block.Take(SaturatingMultiply(packed_bytes, target.groups)));
-  const bool in_place = to_float ? source.kind == schema::WeightKind::fp32
-                                 : source.kind == schema::WeightKind::linear && source.bits == 8;
-  void* expanded = nullptr;
-  if (!in_place) {
-    expanded =
-        block.Borrow(SaturatingMultiply(group_elements, to_float ? sizeof(float) : sizeof(int8_t)));
-  }
+  const size_t expanded_bytes = ExpandedBytes(source, target.form, n);
+  void* expanded = expanded_bytes == 0 ? nullptr : block.Borrow(expanded_bytes);
   if (!block.placing()) return nullptr;
-
   for (size_t group = 0; group < target.groups; ++group) {
-    const size_t first = group * n;
     uint8_t* out = packed + group * packed_bytes;
     if (to_float) {
-      kernels::FloatWeights weights{
-          .n = n, .k = source.k, .stride_n = source.k, .bias = source.float_bias + first};
-      if (in_place) {
-        weights.values = reinterpret_cast<const float*>(source.values) + first * source.k;
-      } else {
-        ExpandFloat(source, first, n, static_cast<float*>(expanded));
-        weights.values = static_cast<const float*>(expanded);
-      }
-      target.pack_float(weights, out);
+      target.pack_float(FloatGroup(source, group * n, n, static_cast<float*>(expanded)), out);
     } else {
-      kernels::IntWeights weights{.n = n,
-                                  .k = source.k,
-                                  .stride_n = source.k,
-                                  .scale = source.scale + first,
-                                  .left_zero_point = left_zero_point};
-      if (source.int_bias != nullptr) weights.bias = source.int_bias + first;
-      if (source.float_bias != nullptr) weights.float_bias = source.float_bias + first;
-      if (source.zero_points != nullptr) weights.zero_points = source.zero_points + first;
-      if (in_place) {
-        weights.values = reinterpret_cast<const int8_t*>(source.values) + first * source.k;
-      } else {
-        ExpandInt(source, first, n, static_cast<int8_t*>(expanded));
-        weights.values = static_cast<const int8_t*>(expanded);
-      }
-      target.pack_int(weights, out);
+      target.pack_int(IntGroup(source, target.form, group * n, n, left_zero_point,
+                               static_cast<int8_t*>(expanded)),
+                      out);
     }
   }
   return packed;

@@ -1,8 +1,9 @@
 // Weight operands of Conv and Linear on their way from the file into a kernel's packed form. The
-// file's order is [output channel][k] in the kinds of schema Weights; kernels pack from int8 or
-// float, codebook indices are looked up on the way. 8-bit and fp32 blobs are read where they lie,
-// everything else is expanded group by group into borrowed memory of the model's block, so that no
-// expanded copy outlives packing.
+// file's order is [output channel][k] in the kinds of schema Weights. Integer kernels pack from
+// int8 or from codes of 1 to 7 bits, which stay codes; 8-bit codebooks become int8. Float kernels
+// pack from float. What a kernel reads as it is in the file is read where it lies; the rest is
+// expanded group by group into borrowed memory of the model's block, so that no expanded copy
+// outlives packing.
 #pragma once
 
 #include <cstddef>
@@ -32,15 +33,22 @@ struct WeightSource {
   }
 };
 
+/// How an integer kernel keeps the operand of a convolution of so many groups. Entries of tables
+/// are looked at, for kernels add up products in 16 bits where they are small enough.
+kernels::WeightForm FormOf(const WeightSource& source, size_t groups);
+
 WeightSource ReadWeights(const ModelView& view, const schema::Weights& weights,
                          schema::Compute compute, size_t n, size_t k);
 
-/// Which packing and from how many groups: the same for the matrix and the depthwise kernels.
+/// Which packing, in which form, and from how many groups: the same for the matrix and the
+/// depthwise kernels.
 struct PackTarget {
-  size_t (*packed_bytes)(size_t n, size_t k);
+  size_t (*int_bytes)(size_t n, size_t k, const kernels::WeightForm& form);
   void (*pack_int)(const kernels::IntWeights& weights, void* packed);
+  size_t (*float_bytes)(size_t n, size_t k);
   void (*pack_float)(const kernels::FloatWeights& weights, void* packed);
   size_t groups = 1;
+  kernels::WeightForm form = {};
 };
 
 /// Packs into the block and returns the place; null while counting.
@@ -49,12 +57,6 @@ const void* PackWeights(const WeightSource& source, const PackTarget& target,
 
 /// float of an IEEE 754 half, exact.
 float HalfToFloat(uint16_t half);
-
-/// Two's-complement element `index` of a stream of `bits`-bit values, least significant bit first.
-int8_t UnpackLinear(const uint8_t* values, size_t bits, size_t index);
-
-/// Unsigned element `index` of the same kind of stream, bits 1 to 8.
-size_t UnpackIndex(const uint8_t* values, size_t bits, size_t index);
 
 /// Clamps of the options' ranges; an absent range clamps nothing.
 kernels::OutputQuant ToOutputQuant(const Tensor& output, const schema::IntRange* range);

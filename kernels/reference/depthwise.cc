@@ -1,4 +1,5 @@
 // Reference depthwise convolution: one output element at a time, taps in row-major order.
+#include "kernels/codes.h"
 #include "kernels/reference/reference.h"
 
 namespace lutra::kernels {
@@ -6,32 +7,6 @@ namespace {
 
 constexpr size_t RoundUp(size_t x, size_t multiple) {
   return (x + multiple - 1) / multiple * multiple;
-}
-
-/// Packed form: bias [n] and multiplier [n], then the weights less their zero points [n][k].
-struct PackedInt {
-  PackedInt(const void* packed, size_t n)
-      : bias(static_cast<int32_t*>(const_cast<void*>(packed))),
-        multiplier(reinterpret_cast<float*>(bias + n)),
-        weights(reinterpret_cast<int16_t*>(multiplier + n)) {}
-  int32_t* bias;
-  float* multiplier;
-  int16_t* weights;
-};
-
-size_t PackedIntBytes(size_t n, size_t k) { return RoundUp(n * (8 + 2 * k), 64); }
-
-void PackInt(const IntWeights& w, void* packed) {
-  const PackedInt p(packed, w.n);
-  for (size_t n = 0; n < w.n; ++n) {
-    p.bias[n] = w.bias != nullptr ? w.bias[n] : 0;
-    p.multiplier[n] = w.scale != nullptr ? w.scale[n] : 1.0F;
-    const int zero_point = w.zero_points != nullptr ? w.zero_points[n] : 0;
-    for (size_t k = 0; k < w.k; ++k) {
-      const int value = w.values[n * w.stride_n + k * w.stride_k] - zero_point;
-      p.weights[n * w.k + k] = static_cast<int16_t>(value);
-    }
-  }
 }
 
 size_t PackedFloatBytes(size_t n, size_t k) { return RoundUp(n * (1 + k) * sizeof(float), 64); }
@@ -79,21 +54,23 @@ void ForEachOutput(const DepthwiseProblem& p, const T* in, T* out, size_t row_be
 void RunInt(const DepthwiseProblem& p, const int8_t* in, const void* packed, int8_t* out,
             size_t row_begin, size_t row_end, void*) {
   const Window& w = p.window;
-  const PackedInt weights(packed, p.channels * p.channel_multiplier);
+  const size_t taps = static_cast<size_t>(w.kernel_h) * w.kernel_w;
+  const IntWeights weights =
+      StoredWeights(packed, p.channels * p.channel_multiplier, taps, p.form, p.left_zero_point);
   ForEachOutput(p, in, out, row_begin, row_end,
                 [&](const int8_t* image, int32_t out_y, int32_t out_x, size_t n) {
                   auto acc = static_cast<uint32_t>(weights.bias[n]);
-                  const int16_t* weight =
-                      weights.weights + n * static_cast<size_t>(w.kernel_h * w.kernel_w);
+                  size_t tap = 0;
                   for (int32_t ky = 0; ky < w.kernel_h; ++ky) {
-                    for (int32_t kx = 0; kx < w.kernel_w; ++kx, ++weight) {
+                    for (int32_t kx = 0; kx < w.kernel_w; ++kx, ++tap) {
                       const int8_t* pixel = PixelAt(w, image, out_y, out_x, ky, kx);
                       if (pixel == nullptr) continue;  // reads the zero point
                       const int32_t x = pixel[n / p.channel_multiplier] - p.left_zero_point;
-                      acc += static_cast<uint32_t>(x * *weight);
+                      const int32_t weight = WeightAt(weights, n, tap) - weights.zero_points[n];
+                      acc += static_cast<uint32_t>(x * weight);
                     }
                   }
-                  return Requantize(static_cast<int32_t>(acc), weights.multiplier[n], p.output);
+                  return Requantize(static_cast<int32_t>(acc), weights.scale[n], p.output);
                 });
 }
 
@@ -119,7 +96,9 @@ void RunFloat(const DepthwiseProblem& p, const float* in, const void* packed, fl
 
 }  // namespace
 
-IntDepthwiseKernels ReferenceIntDepthwise() { return {&PackedIntBytes, &PackInt, &Plan, &RunInt}; }
+IntDepthwiseKernels ReferenceIntDepthwise() {
+  return {&StoredBytes, &StoreWeights, &Plan, &RunInt};
+}
 
 FloatDepthwiseKernels ReferenceFloatDepthwise() {
   return {&PackedFloatBytes, &PackFloat, &Plan, &RunFloat};

@@ -1,7 +1,7 @@
 // Reference matrix multiplication and convolution: one output element at a time, in k order.
 #include <algorithm>
-#include <cstring>
 
+#include "kernels/codes.h"
 #include "kernels/reference/reference.h"
 
 namespace lutra::kernels {
@@ -11,51 +11,17 @@ constexpr size_t RoundUp(size_t x, size_t multiple) {
   return (x + multiple - 1) / multiple * multiple;
 }
 
-/// Packed form: the weights as [n][k], then per channel what the epilogue needs.
-template <typename T>
-struct Packed {
-  Packed(void* packed, size_t n, size_t k)
-      : weights(static_cast<T*>(packed)),
-        bias(reinterpret_cast<int32_t*>(static_cast<char*>(packed) +
-                                        RoundUp(n * k * sizeof(T), 64))),
-        zero_point(bias + n),
-        scale(reinterpret_cast<float*>(zero_point + n)),
-        float_bias(scale + n) {}
-  static size_t Bytes(size_t n, size_t k) {
-    return RoundUp(n * k * sizeof(T), 64) + RoundUp(n * 16, 64);
-  }
-  T* weights;
-  int32_t* bias;
-  int32_t* zero_point;
-  float* scale;
-  float* float_bias;
-};
-
-template <typename T>
-size_t PackedBytes(size_t n, size_t k) {
-  return Packed<T>::Bytes(n, k);
-}
-
-void PackInt(const IntWeights& w, void* packed) {
-  const Packed<int8_t> p(packed, w.n, w.k);
-  for (size_t n = 0; n < w.n; ++n) {
-    for (size_t k = 0; k < w.k; ++k) {
-      p.weights[n * w.k + k] = w.values[n * w.stride_n + k * w.stride_k];
-    }
-    p.bias[n] = w.bias != nullptr ? w.bias[n] : 0;
-    p.zero_point[n] = w.zero_points != nullptr ? w.zero_points[n] : 0;
-    p.scale[n] = w.scale != nullptr ? w.scale[n] : 1.0F;
-    p.float_bias[n] = w.float_bias != nullptr ? w.float_bias[n] : 0.0F;
-  }
-}
+/// Packed form: bias [n], then the weights [n][k].
+size_t FloatBytes(size_t n, size_t k) { return RoundUp(n * (1 + k) * sizeof(float), 64); }
 
 void PackFloat(const FloatWeights& w, void* packed) {
-  const Packed<float> p(packed, w.n, w.k);
+  auto* bias = static_cast<float*>(packed);
+  float* weights = bias + w.n;
   for (size_t n = 0; n < w.n; ++n) {
+    bias[n] = w.bias != nullptr ? w.bias[n] : 0.0F;
     for (size_t k = 0; k < w.k; ++k) {
-      p.weights[n * w.k + k] = w.values[n * w.stride_n + k * w.stride_k];
+      weights[n * w.k + k] = w.values[n * w.stride_n + k * w.stride_k];
     }
-    p.float_bias[n] = w.bias != nullptr ? w.bias[n] : 0.0F;
   }
 }
 
@@ -86,24 +52,24 @@ T LeftAt(const GemmProblem& p, const T* left, size_t group, size_t m, size_t k, 
   return left[pixel * w.in_pixel_stride + group * p.channels + channel];
 }
 
-void StoreInt(const GemmProblem& p, const GemmOperands& o, const Packed<int8_t>& packed,
-              uint32_t acc, size_t group, size_t m, size_t n) {
+void StoreInt(const GemmProblem& p, const GemmOperands& o, const IntWeights& weights, uint32_t acc,
+              size_t group, size_t m, size_t n) {
   const size_t at = m * p.out_stride + group * p.n + n;
   switch (p.epilogue) {
     case Epilogue::requantize:
       static_cast<int8_t*>(o.out)[at] =
-          Requantize(static_cast<int32_t>(acc + static_cast<uint32_t>(packed.bias[n])),
-                     packed.scale[n], p.output);
+          Requantize(static_cast<int32_t>(acc + static_cast<uint32_t>(weights.bias[n])),
+                     weights.scale[n], p.output);
       break;
     case Epilogue::dynamic: {
-      const float scale = o.row_scale[m] * packed.scale[n];
+      const float scale = o.row_scale[m] * weights.scale[n];
       const float product = static_cast<float>(static_cast<int32_t>(acc)) * scale;
-      static_cast<float*>(o.out)[at] = Clamp(product + packed.float_bias[n], p.clamp);
+      static_cast<float*>(o.out)[at] = Clamp(product + weights.float_bias[n], p.clamp);
       break;
     }
     case Epilogue::raw:
       static_cast<int32_t*>(o.out)[at] =
-          static_cast<int32_t>(acc + static_cast<uint32_t>(packed.bias[n]));
+          static_cast<int32_t>(acc + static_cast<uint32_t>(weights.bias[n]));
       break;
   }
 }
@@ -120,50 +86,48 @@ Band BandOf(const GemmProblem& p, size_t task) {
 
 void RunInt(const GemmProblem& p, const GemmOperands& o, size_t task, void*) {
   const Band band = BandOf(p, task);
-  const Packed<int8_t> packed(
-      static_cast<char*>(const_cast<void*>(o.packed)) + band.group * PackedBytes<int8_t>(p.n, p.k),
-      p.n, p.k);
+  const IntWeights weights =
+      StoredWeights(static_cast<const char*>(o.packed) + band.group * StoredBytes(p.n, p.k, p.form),
+                    p.n, p.k, p.form, p.left_zero_point);
   const auto* left = static_cast<const int8_t*>(o.left);
   for (size_t m = band.m_begin; m < band.m_end; ++m) {
     const int32_t left_zero =
         p.epilogue == Epilogue::dynamic ? o.row_zero_point[m] : p.left_zero_point;
     for (size_t n = 0; n < p.n; ++n) {
-      const int32_t weight_zero = p.weight_zero_points ? packed.zero_point[n] : 0;
+      const int32_t weight_zero = p.weight_zero_points ? weights.zero_points[n] : 0;
       uint32_t acc = 0;
       for (size_t k = 0; k < p.k; ++k) {
         const int32_t a =
             LeftAt(p, left, band.group, m, k, static_cast<int8_t>(left_zero)) - left_zero;
-        acc += static_cast<uint32_t>(a * (packed.weights[n * p.k + k] - weight_zero));
+        acc += static_cast<uint32_t>(a * (WeightAt(weights, n, k) - weight_zero));
       }
-      StoreInt(p, o, packed, acc, band.group, m, n);
+      StoreInt(p, o, weights, acc, band.group, m, n);
     }
   }
 }
 
 void RunFloat(const GemmProblem& p, const GemmOperands& o, size_t task, void*) {
   const Band band = BandOf(p, task);
-  const Packed<float> packed(
-      static_cast<char*>(const_cast<void*>(o.packed)) + band.group * PackedBytes<float>(p.n, p.k),
-      p.n, p.k);
+  const auto* bias = reinterpret_cast<const float*>(static_cast<const char*>(o.packed) +
+                                                    band.group * FloatBytes(p.n, p.k));
+  const float* weights = bias + p.n;
   for (size_t m = band.m_begin; m < band.m_end; ++m) {
     for (size_t n = 0; n < p.n; ++n) {
       float sum = 0.0F;
       for (size_t k = 0; k < p.k; ++k) {
         sum += LeftAt(p, static_cast<const float*>(o.left), band.group, m, k, 0.0F) *
-               packed.weights[n * p.k + k];
+               weights[n * p.k + k];
       }
       static_cast<float*>(o.out)[m * p.out_stride + band.group * p.n + n] =
-          Clamp(sum + packed.float_bias[n], p.clamp);
+          Clamp(sum + bias[n], p.clamp);
     }
   }
 }
 
 }  // namespace
 
-IntGemmKernels ReferenceIntGemm() { return {&PackedBytes<int8_t>, &PackInt, &Plan, &RunInt}; }
+IntGemmKernels ReferenceIntGemm() { return {&StoredBytes, &StoreWeights, &Plan, &RunInt}; }
 
-FloatGemmKernels ReferenceFloatGemm() {
-  return {&PackedBytes<float>, &PackFloat, &Plan, &RunFloat};
-}
+FloatGemmKernels ReferenceFloatGemm() { return {&FloatBytes, &PackFloat, &Plan, &RunFloat}; }
 
 }  // namespace lutra::kernels

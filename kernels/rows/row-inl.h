@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "kernels/codes.h"
 #include "kernels/cpu.h"
 #include "kernels/gemm_plan.h"
 #include "kernels/reference/reference.h"
@@ -26,8 +27,10 @@
 #include "kernels/resize-inl.h"
 #include "kernels/dot-inl.h"
 #include "kernels/gemm_left-inl.h"
+#include "kernels/codes-inl.h"
 #include "kernels/gemm_pack-inl.h"
 #include "kernels/gemm_tile-inl.h"
+#include "kernels/gemm_row-inl.h"
 #include "kernels/gemm_epilogue-inl.h"
 #include "kernels/gemm_int-inl.h"
 #include "kernels/winograd-inl.h"

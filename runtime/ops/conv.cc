@@ -15,6 +15,7 @@ using schema::Compute;
 
 struct Prepared {
   const void* packed = nullptr;
+  kernels::WeightForm form = {};
   bool depthwise = false;
   bool winograd = false;
 };
@@ -69,17 +70,23 @@ Status Prepare(PrepareScope& scope, Prepared* prepared) {
   const bool integer = conv.compute() == Compute::integer;
   prepared->depthwise = groups > 1 && channels == 1;
   const kernels::Row& row = scope.row;
+  prepared->form = FormOf(source, prepared->depthwise ? 1 : groups);
+  // Winograd's transformed weights would be a copy in 16 bits, so codes take the plain way.
   prepared->winograd = integer && !prepared->depthwise && source.zero_points == nullptr &&
-                       row.int_winograd.run != nullptr &&
+                       !prepared->form.coded() && row.int_winograd.run != nullptr &&
                        kernels::SuitsWinograd(MakeWindow(conv, input, output), channels);
   PackTarget target;
   if (prepared->depthwise) {
-    target = {integer ? row.int_depthwise.packed_bytes : row.float_depthwise.packed_bytes,
-              row.int_depthwise.pack, row.float_depthwise.pack, 1};
+    target = {row.int_depthwise.packed_bytes,
+              row.int_depthwise.pack,
+              row.float_depthwise.packed_bytes,
+              row.float_depthwise.pack,
+              1,
+              prepared->form};
   } else {
     const kernels::IntGemmKernels& product = IntProduct(row, prepared->winograd);
-    target = {integer ? product.packed_bytes : row.float_gemm.packed_bytes, product.pack,
-              row.float_gemm.pack, groups};
+    target = {product.packed_bytes, product.pack, row.float_gemm.packed_bytes,
+              row.float_gemm.pack,  groups,       prepared->form};
   }
   prepared->packed = PackWeights(source, target, integer ? input.zero_point : 0, scope.block);
   scope.kernel = prepared->depthwise ? "depthwise" : prepared->winograd ? "winograd" : "gemm";
@@ -93,13 +100,15 @@ bool SeesOnePixel(const schema::Conv& conv) {
          conv.pad_bottom() == 0 && conv.pad_right() == 0;
 }
 
-void PlanDepthwise(PlanScope& scope, const schema::Conv& conv, Plan* plan) {
+void PlanDepthwise(PlanScope& scope, const schema::Conv& conv, const kernels::WeightForm& form,
+                   Plan* plan) {
   const Tensor input = scope.Input(0);
   const Tensor output = scope.Output(0);
   kernels::DepthwiseProblem& problem = plan->depthwise_problem;
   problem.window = MakeWindow(conv, input, output);
   problem.channels = input.channels();
   problem.channel_multiplier = output.channels() / input.channels();
+  problem.form = form;
   problem.weight_zero_points = conv.weights()->has_zero_points();
   problem.left_zero_point = input.zero_point;
   problem.output = ToOutputQuant(output, conv.int_range());
@@ -110,7 +119,8 @@ void PlanDepthwise(PlanScope& scope, const schema::Conv& conv, Plan* plan) {
   scope.thread_scratch_bytes = problem.scratch_bytes;
 }
 
-void PlanGemm(PlanScope& scope, const schema::Conv& conv, Plan* plan) {
+void PlanGemm(PlanScope& scope, const schema::Conv& conv, const kernels::WeightForm& form,
+              Plan* plan) {
   const Tensor input = scope.Input(0);
   const Tensor output = scope.Output(0);
   kernels::GemmProblem& problem = plan->gemm;
@@ -125,6 +135,7 @@ void PlanGemm(PlanScope& scope, const schema::Conv& conv, Plan* plan) {
   problem.left_stride = input.pixel_stride;
   problem.out_stride = output.pixel_stride;
   problem.epilogue = kernels::Epilogue::requantize;
+  problem.form = form;
   problem.weight_zero_points = conv.weights()->has_zero_points();
   problem.left_zero_point = input.zero_point;
   problem.output = ToOutputQuant(output, conv.int_range());
@@ -146,9 +157,9 @@ Status MakePlan(PlanScope& scope, const Prepared& prepared, Plan* plan) {
   plan->winograd = prepared.winograd;
   plan->packed = prepared.packed;
   if (prepared.depthwise) {
-    PlanDepthwise(scope, conv, plan);
+    PlanDepthwise(scope, conv, prepared.form, plan);
   } else {
-    PlanGemm(scope, conv, plan);
+    PlanGemm(scope, conv, prepared.form, plan);
   }
   return Status();
 }
@@ -165,7 +176,10 @@ void RunDepthwise(const Plan& plan, const Execution& execution) {
                                     execution.Data<float>(plan.output), begin, end, scratch);
     }
   };
-  execution.ParallelRanges(plan.threads, rows, Grain(rows, plan.threads), body);
+  // Coded weights are decoded for every range, so each thread gets one.
+  const size_t grain =
+      problem.form.coded() ? (rows + plan.threads - 1) / plan.threads : Grain(rows, plan.threads);
+  execution.ParallelRanges(plan.threads, rows, grain, body);
 }
 
 void Run(const Plan& plan, const Execution& execution) {

@@ -11,6 +11,7 @@ using schema::Compute;
 
 struct Prepared {
   const void* packed = nullptr;
+  kernels::WeightForm form = {};
 };
 
 struct Plan {
@@ -43,10 +44,14 @@ Status Prepare(PrepareScope& scope, Prepared* prepared) {
   const Tensor output = scope.Output(0);
   const WeightSource source = ReadWeights(scope.view, *linear.weights(), linear.compute(),
                                           output.channels(), input.channels());
-  const bool to_float = linear.compute() == Compute::float_;
-  const PackTarget target = {
-      to_float ? scope.row.float_gemm.packed_bytes : scope.row.int_gemm.packed_bytes,
-      scope.row.int_gemm.pack, scope.row.float_gemm.pack, 1};
+  prepared->form = FormOf(source, 1);
+  const kernels::Row& row = scope.row;
+  const PackTarget target = {row.int_gemm.packed_bytes,
+                             row.int_gemm.pack,
+                             row.float_gemm.packed_bytes,
+                             row.float_gemm.pack,
+                             1,
+                             prepared->form};
   prepared->packed = PackWeights(
       source, target, linear.compute() == Compute::integer ? input.zero_point : 0, scope.block);
   scope.kernel = "gemm";
@@ -72,6 +77,7 @@ Status MakePlan(PlanScope& scope, const Prepared& prepared, Plan* plan) {
   problem.left_stride = dynamic ? problem.k : input.pixel_stride;
   problem.out_stride = output.pixel_stride;
   problem.epilogue = dynamic ? kernels::Epilogue::dynamic : kernels::Epilogue::requantize;
+  problem.form = prepared.form;
   problem.weight_zero_points = linear.weights()->has_zero_points();
   problem.left_zero_point = dynamic ? 0 : input.zero_point;
   problem.output = ToOutputQuant(output, linear.int_range());

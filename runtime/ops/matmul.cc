@@ -89,7 +89,7 @@ Status MakePlan(PlanScope& scope, const Nothing&, Plan* plan) {
                          .zero_points = zero_points,
                          .scale = scale,
                          .left_zero_point = a.zero_point};
-    plan->packed_bytes = scope.row.int_gemm.packed_bytes(problem.n, problem.k);
+    plan->packed_bytes = scope.row.int_gemm.packed_bytes(problem.n, problem.k, problem.form);
     scope.row.int_gemm.plan(problem, plan->threads);
   } else {
     plan->float_weights = {

@@ -113,7 +113,7 @@ class OurLayer {
     out_.resize(p_.m * p_.n);
     const std::vector<int8_t> values = RandomBytes(p_.n * p_.k, random);
     const std::vector<float> scale(p_.n, 0.001F);
-    packed_ = Allocate(kernels_->packed_bytes(p_.n, p_.k));
+    packed_ = Allocate(kernels_->packed_bytes(p_.n, p_.k, p_.form));
     IntWeights weights;
     weights.n = p_.n;
     weights.k = p_.k;

@@ -109,7 +109,7 @@ std::vector<int8_t> Run(const Row& row, const IntData& d) {
   const IntDepthwiseKernels& kernels = row.int_depthwise;
   const IntWeights weights = d.Weights();
   DepthwiseProblem p = d.problem;
-  const AlignedBuffer packed = Aligned(kernels.packed_bytes(weights.n, weights.k));
+  const AlignedBuffer packed = Aligned(kernels.packed_bytes(weights.n, weights.k, weights.form));
   kernels.pack(weights, packed.get());
   kernels.plan(p);
   const AlignedBuffer scratch = Aligned(p.scratch_bytes);

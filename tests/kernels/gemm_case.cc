@@ -74,6 +74,39 @@ IntCase MakeIntCase(const GemmProblem& problem, std::mt19937& random) {
   return c;
 }
 
+IntCase MakeCodedCase(const GemmProblem& problem, bool tables, std::mt19937& random) {
+  IntCase c = MakeIntCase(problem, random);
+  const WeightForm& form = problem.form;
+  const size_t entries = size_t{1} << form.bits;
+  const size_t per_table =
+      form.table_channels == 0 ? problem.groups * problem.n : form.table_channels;
+  c.codes.assign((c.weights.size() * form.bits + 7) / 8, 0);
+  for (size_t i = 0; i < c.weights.size(); ++i) {
+    const size_t code = Random32(random) % entries;
+    // Bit by bit, as the format's description has it.
+    for (size_t bit = 0; bit < form.bits; ++bit) {
+      const size_t at = i * form.bits + bit;
+      c.codes[at / 8] |= static_cast<uint8_t>((code >> bit & 1U) << (at % 8));
+    }
+    if (!tables) {
+      const int value = static_cast<int>(code);
+      const int half = 1 << (form.bits - 1);
+      c.weights[i] = static_cast<int8_t>(value < half ? value : value - 2 * half);
+      continue;
+    }
+    const size_t table = i / problem.k / per_table;
+    while (c.tables.size() < (table + 1) * entries) {
+      const auto range = static_cast<uint32_t>(2 * form.largest + 1);
+      const int32_t entry = static_cast<int32_t>(Random32(random) % range) - form.largest;
+      c.tables.push_back(static_cast<int8_t>(c.tables.size() % entries == 0   ? -form.largest
+                                             : c.tables.size() % entries == 1 ? form.largest
+                                                                              : entry));
+    }
+    c.weights[i] = c.tables[table * entries + code];
+  }
+  return c;
+}
+
 FloatCase MakeFloatCase(const GemmProblem& problem, std::mt19937& random) {
   FloatCase c;
   c.problem = problem;
@@ -92,14 +125,22 @@ std::vector<uint8_t> RunCase(const Row& row, const IntCase& c, size_t threads) {
 std::vector<uint8_t> RunCase(const IntGemmKernels& kernels, const IntCase& c, size_t threads) {
   const GemmProblem& p = c.problem;
   const bool dynamic = p.epilogue == Epilogue::dynamic;
-  const size_t group_bytes = kernels.packed_bytes(p.n, p.k);
+  const size_t group_bytes = kernels.packed_bytes(p.n, p.k, p.form);
   const Aligned packed = Allocate(group_bytes * p.groups);
   for (size_t group = 0; group < p.groups; ++group) {
     IntWeights w;
     w.n = p.n;
     w.k = p.k;
-    w.values = c.weights.data() + group * p.n * p.k;
-    w.stride_n = p.k;
+    w.form = p.form;
+    if (p.form.coded()) {
+      w.codes = c.codes.data();
+      w.first_code = group * p.n * p.k;
+      const size_t table = p.form.table_channels == 0 ? 0 : group * p.n / p.form.table_channels;
+      w.tables = c.tables.empty() ? nullptr : c.tables.data() + (table << p.form.bits);
+    } else {
+      w.values = c.weights.data() + group * p.n * p.k;
+      w.stride_n = p.k;
+    }
     w.zero_points = p.weight_zero_points ? c.zero_points.data() + group * p.n : nullptr;
     w.bias = dynamic ? nullptr : c.bias.data() + group * p.n;
     w.scale = c.scale.data() + group * p.n;
@@ -139,7 +180,8 @@ std::string Describe(const GemmProblem& p) {
   std::ostringstream s;
   s << "m " << p.m << " n " << p.n << " k " << p.k << " groups " << p.groups << " epilogue "
     << static_cast<int>(p.epilogue) << " left zero " << p.left_zero_point << " out zero "
-    << p.output.zero_point << " weight zeros " << p.weight_zero_points;
+    << p.output.zero_point << " weight zeros " << p.weight_zero_points << " bits " << p.form.bits
+    << " largest " << p.form.largest << " table channels " << p.form.table_channels;
   if (p.left == LeftKind::patches) {
     s << " | image " << w.batch << "x" << w.in_h << "x" << w.in_w << "x" << p.channels << " kernel "
       << w.kernel_h << "x" << w.kernel_w << " stride " << w.stride_h << "," << w.stride_w

@@ -18,6 +18,8 @@ constexpr size_t kGuard = 3;  ///< elements before the output, which also unalig
 struct IntCase {
   GemmProblem problem;
   std::vector<int8_t> left, weights, zero_points;  ///< weights [groups * n][k]
+  std::vector<uint8_t> codes;  ///< of the same weights, where problem.form is coded
+  std::vector<int8_t> tables;  ///< of the whole tensor; empty: two's complement
   std::vector<int32_t> bias, row_zero_point;
   std::vector<float> scale, float_bias, row_scale;
 };
@@ -33,6 +35,10 @@ size_t LeftSize(const GemmProblem& p);
 /// Fills the data at random; every eighth value is an extreme one.
 IntCase MakeIntCase(const GemmProblem& problem, std::mt19937& random);
 FloatCase MakeFloatCase(const GemmProblem& problem, std::mt19937& random);
+
+/// The same with weights in the problem's form: codes of random tables whose entries go up to
+/// form.largest, or two's complement integers.
+IntCase MakeCodedCase(const GemmProblem& problem, bool tables, std::mt19937& random);
 
 /// The whole output with its guards, as bytes.
 std::vector<uint8_t> RunCase(const Row& row, const IntCase& c, size_t threads = 1);

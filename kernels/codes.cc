@@ -1,0 +1,82 @@
+#include "kernels/codes.h"
+
+#include <cstring>
+
+namespace lutra::kernels {
+namespace {
+
+/// Arrays of one value per channel, tables, then the weights: codes, or int8.
+struct Stored {
+  Stored(const void* stored, size_t n, size_t k, const WeightForm& form)
+      : table_count(TableCount(n, form)),
+        bias(static_cast<int32_t*>(const_cast<void*>(stored))),
+        scale(reinterpret_cast<float*>(bias + n)),
+        float_bias(scale + n),
+        zero_points(reinterpret_cast<int8_t*>(float_bias + n)),
+        tables(zero_points + n),
+        weights(reinterpret_cast<uint8_t*>(tables) + (form.coded() ? table_count << form.bits : 0)),
+        end(weights + (n * k * form.bits + 7) / 8) {}
+  size_t table_count;
+  int32_t* bias;
+  float* scale;
+  float* float_bias;
+  int8_t* zero_points;
+  int8_t* tables;
+  uint8_t* weights;
+  uint8_t* end;
+};
+
+}  // namespace
+
+size_t StoredBytes(size_t n, size_t k, const WeightForm& form) {
+  const Stored s(nullptr, n, k, form);
+  return (reinterpret_cast<uintptr_t>(s.end) + 63) / 64 * 64;
+}
+
+void StoreWeights(const IntWeights& w, void* stored) {
+  const Stored s(stored, w.n, w.k, w.form);
+  for (size_t n = 0; n < w.n; ++n) {
+    s.bias[n] = w.bias != nullptr ? w.bias[n] : 0;
+    s.scale[n] = w.scale != nullptr ? w.scale[n] : 1.0F;
+    s.float_bias[n] = w.float_bias != nullptr ? w.float_bias[n] : 0.0F;
+    s.zero_points[n] = w.zero_points != nullptr ? w.zero_points[n] : int8_t{0};
+  }
+  const size_t bits = w.form.bits;
+  if (!w.form.coded()) {
+    for (size_t i = 0; i < w.n * w.k; ++i) {
+      s.weights[i] = static_cast<uint8_t>(WeightAt(w, i / w.k, i % w.k));
+    }
+    return;
+  }
+  for (size_t i = 0; i < s.table_count << bits; ++i) {
+    const size_t code = i & ((size_t{1} << bits) - 1);
+    s.tables[i] = w.tables != nullptr ? w.tables[i] : EntryOf(nullptr, bits, code);
+  }
+  std::memset(s.weights, 0, static_cast<size_t>(s.end - s.weights));
+  for (size_t i = 0; i < w.n * w.k; ++i) {
+    const size_t window = CodeAt(w.codes, bits, w.first_code + i) << (i * bits % 8);
+    s.weights[i * bits / 8] |= static_cast<uint8_t>(window);
+    if (window > 0xFF) s.weights[i * bits / 8 + 1] |= static_cast<uint8_t>(window >> 8);
+  }
+}
+
+IntWeights StoredWeights(const void* stored, size_t n, size_t k, const WeightForm& form,
+                         int32_t left_zero_point) {
+  const Stored s(stored, n, k, form);
+  IntWeights w;
+  w.n = n;
+  w.k = k;
+  w.form = form;
+  w.values = reinterpret_cast<const int8_t*>(s.weights);
+  w.stride_n = k;
+  w.codes = s.weights;
+  w.tables = s.tables;
+  w.zero_points = s.zero_points;
+  w.bias = s.bias;
+  w.scale = s.scale;
+  w.float_bias = s.float_bias;
+  w.left_zero_point = left_zero_point;
+  return w;
+}
+
+}  // namespace lutra::kernels
