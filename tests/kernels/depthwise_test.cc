@@ -66,6 +66,8 @@ struct IntData {
   std::vector<int8_t> in, weights, zero_points;
   std::vector<int32_t> bias;
   std::vector<float> scale;
+  std::vector<uint8_t> codes;  ///< of the same weights, where problem.form is coded
+  std::vector<int8_t> tables;
 
   IntWeights Weights() const {
     const size_t n = problem.channels * problem.channel_multiplier;
@@ -75,6 +77,9 @@ struct IntData {
     w.k = k;
     w.values = weights.data();
     w.stride_n = k;
+    w.form = problem.form;
+    w.codes = codes.data();
+    w.tables = tables.data();
     w.zero_points = problem.weight_zero_points ? zero_points.data() : nullptr;
     w.bias = bias.data();
     w.scale = scale.data();
@@ -263,6 +268,33 @@ TEST_CASE("depthwise int8: every channel count up to past two blocks of the wide
   std::mt19937 random(kDataSeed + 1);
   for (size_t channels = 1; channels <= 129; ++channels) {
     CheckInt({channels, 1, 3, 4, 3, 3, 1, 1, 1, 1, 1, 1, 1, 0, 0}, random);
+  }
+}
+
+TEST_CASE("depthwise: codes of all widths, one table or one for 16 channels, more than a strip") {
+  std::mt19937 random(kDataSeed + 4);
+  const Shape many = {1500, 1, 4, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 0, 0};
+  for (size_t bits = 1; bits <= 7; ++bits) {
+    for (const Shape& shape : {kShapes[2], kShapes[3], kShapes[5], kShapes[6], many}) {
+      IntData d = MakeInt(shape, random);
+      d.problem.form = {.bits = bits, .table_channels = bits % 2 * 16, .largest = 127};
+      const size_t per_table = bits % 2 == 0 ? d.bias.size() : 16;
+      const size_t taps = d.weights.size() / d.bias.size();
+      d.tables = Bytes((d.bias.size() / per_table + 1) << bits, random);
+      std::vector<size_t> codes(d.weights.size());
+      for (size_t i = 0; i < codes.size(); ++i) {
+        codes[i] = random() % (size_t{1} << bits);
+        d.weights[i] = d.tables[(i / taps / per_table << bits) + codes[i]];
+      }
+      d.codes = BitStream(codes, bits);
+      INFO(Describe(shape), " ", bits, " bits");
+      const std::vector<int8_t> expected = Textbook(d);
+      CHECK(Run(*FindRow("reference"), d) == expected);
+      for (const Row* row : SimdRows()) {
+        INFO(std::string(row->name));
+        CHECK(Run(*row, d) == expected);
+      }
+    }
   }
 }
 

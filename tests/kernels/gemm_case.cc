@@ -4,15 +4,17 @@
 #include <memory>
 #include <sstream>
 
+#include "kernels/kernel_data.h"
+
 namespace lutra::kernels {
 namespace {
 
 struct FreeAligned {
   void operator()(void* p) const { ::operator delete (p, std::align_val_t{64}); }
 };
-using Aligned = std::unique_ptr<void, FreeAligned>;
+using Buffer = std::unique_ptr<void, FreeAligned>;
 
-Aligned Allocate(size_t bytes) { return Aligned(::operator new (bytes, std::align_val_t{64})); }
+Buffer Allocate(size_t bytes) { return Buffer(::operator new (bytes, std::align_val_t{64})); }
 
 uint32_t Random32(std::mt19937& random) { return static_cast<uint32_t>(random()); }
 
@@ -36,7 +38,7 @@ std::vector<uint8_t> Run(const Kernels& kernels, GemmProblem p, GemmOperands o, 
   std::vector<uint8_t> out((elements + 2 * kGuard) * element_bytes, 0xA5);
   o.out = out.data() + kGuard * element_bytes;
   kernels.plan(p, threads);
-  const Aligned scratch = Allocate(p.scratch_bytes);
+  const Buffer scratch = Allocate(p.scratch_bytes);
   for (size_t task = p.tasks; task-- > 0;) {  // any order must do
     std::memset(scratch.get(), 0x5A, p.scratch_bytes);
     kernels.run(p, o, task, scratch.get());
@@ -80,14 +82,9 @@ IntCase MakeCodedCase(const GemmProblem& problem, bool tables, std::mt19937& ran
   const size_t entries = size_t{1} << form.bits;
   const size_t per_table =
       form.table_channels == 0 ? problem.groups * problem.n : form.table_channels;
-  c.codes.assign((c.weights.size() * form.bits + 7) / 8, 0);
+  std::vector<size_t> codes(c.weights.size());
   for (size_t i = 0; i < c.weights.size(); ++i) {
-    const size_t code = Random32(random) % entries;
-    // Bit by bit, as the format's description has it.
-    for (size_t bit = 0; bit < form.bits; ++bit) {
-      const size_t at = i * form.bits + bit;
-      c.codes[at / 8] |= static_cast<uint8_t>((code >> bit & 1U) << (at % 8));
-    }
+    const size_t code = codes[i] = Random32(random) % entries;
     if (!tables) {
       const int value = static_cast<int>(code);
       const int half = 1 << (form.bits - 1);
@@ -104,6 +101,7 @@ IntCase MakeCodedCase(const GemmProblem& problem, bool tables, std::mt19937& ran
     }
     c.weights[i] = c.tables[table * entries + code];
   }
+  c.codes = BitStream(codes, form.bits);
   return c;
 }
 
@@ -126,7 +124,7 @@ std::vector<uint8_t> RunCase(const IntGemmKernels& kernels, const IntCase& c, si
   const GemmProblem& p = c.problem;
   const bool dynamic = p.epilogue == Epilogue::dynamic;
   const size_t group_bytes = kernels.packed_bytes(p.n, p.k, p.form);
-  const Aligned packed = Allocate(group_bytes * p.groups);
+  const Buffer packed = Allocate(group_bytes * p.groups);
   for (size_t group = 0; group < p.groups; ++group) {
     IntWeights w;
     w.n = p.n;
@@ -159,7 +157,7 @@ std::vector<uint8_t> RunCase(const IntGemmKernels& kernels, const IntCase& c, si
 std::vector<uint8_t> RunCase(const Row& row, const FloatCase& c, size_t threads) {
   const GemmProblem& p = c.problem;
   const size_t group_bytes = row.float_gemm.packed_bytes(p.n, p.k);
-  const Aligned packed = Allocate(group_bytes * p.groups);
+  const Buffer packed = Allocate(group_bytes * p.groups);
   for (size_t group = 0; group < p.groups; ++group) {
     FloatWeights w;
     w.n = p.n;

@@ -30,6 +30,16 @@ inline std::vector<int8_t> Bytes(size_t count, std::mt19937& random) {
   return values;
 }
 
+/// `bits` of every code, one after another, lowest first: bit by bit, as the format describes it.
+inline std::vector<uint8_t> BitStream(const std::vector<size_t>& codes, size_t bits) {
+  std::vector<uint8_t> stream((codes.size() * bits + 7) / 8);
+  for (size_t i = 0; i < codes.size() * bits; ++i) {
+    const size_t bit = codes[i / bits] >> (i % bits) & 1U;
+    stream[i / 8] |= static_cast<uint8_t>(bit << (i % 8));
+  }
+  return stream;
+}
+
 inline std::vector<float> Floats(size_t count, float lo, float hi, std::mt19937& random) {
   std::vector<float> values(count);
   for (float& value : values) {

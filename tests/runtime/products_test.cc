@@ -294,6 +294,62 @@ TEST_CASE("integer Linear on several leading dimensions") {
   }
 }
 
+// Bits 2 to 8 of linear, 1 to 8 of codebooks with one table or one for 16 channels.
+TEST_CASE("integer Linear with weights of any width, one row and several") {
+  Random random(23);
+  const size_t k = 77, n = 45;
+  for (int bits = 1; bits <= 8; ++bits) {
+    for (const uint32_t table_channels : {0U, 16U, UINT32_MAX}) {  // the last: linear
+      if (table_channels == UINT32_MAX && bits == 1) continue;
+      CAPTURE(bits);
+      CAPTURE(table_channels);
+      const int top = (1 << (bits - 1)) - 1;
+      std::vector<int8_t> weights = random.Int8s(n * k, -top - 1, top);
+      const std::vector<int8_t> stored = weights;
+      std::vector<int8_t> tables;
+      if (table_channels != UINT32_MAX) {
+        const size_t count = table_channels == 0 ? 1 : (n + 15) / 16;
+        for (size_t i = 0; i < count; ++i) {
+          const std::vector<int8_t> next = RandomTable(random, bits);
+          tables.insert(tables.end(), next.begin(), next.end());
+        }
+        for (size_t i = 0; i < weights.size(); ++i) {
+          const size_t table = table_channels == 0 ? 0 : i / k / 16;
+          const auto index = static_cast<size_t>(stored[i]) & ((size_t{1} << bits) - 1);
+          weights[i] = tables[(table << bits) + index];
+        }
+      }
+      std::vector<int32_t> bias(n);
+      for (int32_t& value : bias) value = random.Int(-500, 500);
+      const std::vector<float> multiplier(n, 0.004F);
+      for (const size_t rows : {1, 6}) {
+        const auto input = random.Int8s(rows * k);
+        ModelBuilder b;
+        const auto x = b.Input("x", {1, static_cast<int>(rows), static_cast<int>(k)}, {0.1F, -128});
+        const auto y = b.Int8({1, static_cast<int>(rows), static_cast<int>(n)}, {0.1F, -4});
+        schema::LinearT linear;
+        linear.compute = schema::Compute::integer;
+        linear.weights = b.IntWeights(stored, bias, multiplier, {}, bits);
+        if (!tables.empty()) {
+          linear.weights = b.WithCodebook(std::move(linear.weights), tables, table_channels);
+        }
+        b.Add(std::move(linear), {x}, {y});
+        b.Output("y", y);
+        const auto outputs = RunEverywhere(b.Finish(), {ToBytes(input)});
+        std::vector<int8_t> expected;
+        for (size_t row = 0; row < rows; ++row) {
+          for (size_t o = 0; o < n; ++o) {
+            int64_t acc = bias[o];
+            for (size_t i = 0; i < k; ++i) acc += (input[row * k + i] + 128) * weights[o * k + i];
+            expected.push_back(Requantize(acc, multiplier[o], -4));
+          }
+        }
+        CHECK(FromBytes<int8_t>(outputs[0]) == expected);
+      }
+    }
+  }
+}
+
 TEST_CASE("dynamic Linear quantizes every row over its own range") {
   Random random(5);
   const size_t batch = 2, rows = 5, k = 37, n = 21;
