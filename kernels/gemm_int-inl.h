@@ -130,14 +130,14 @@ class TileWeights {
     return block_;
   }
 
-  /// Instead of blocks: the sums of a task that has one row. False where blocks are the way.
-  bool RowSums(const typename D::Left* left, size_t steps, int32_t* sums) const {
+  /// Instead of blocks: the sums of a task of few rows. False where blocks are the way.
+  bool FewRows(const typename D::Left* left, size_t left_stride, size_t rows, int32_t* sums) const {
     if constexpr (D::kUnit == 4) {
       const size_t bits = p_.form.bits;
-      if (bits > kMostRowBits || p_.form.one_by_one()) return false;
-      kRowProducts<D>.product[(bits - 1) * D::kTileVectors + vectors_ - 1](
-          left, reinterpret_cast<const uint8_t*>(packed_.Tile(n_)), tables_, steps / kGroupSteps,
-          sums);
+      if (rows > kFewRows || bits > kMostFewRowsBits || p_.form.one_by_one()) return false;
+      kFewRowsProducts<D>.product[bits - 1][(rows - 1) * D::kTileVectors + vectors_ - 1](
+          left, left_stride, reinterpret_cast<const uint8_t*>(packed_.Tile(n_)), tables_,
+          packed_.steps / kGroupSteps, sums);
       return true;
     }
     return false;
@@ -170,8 +170,8 @@ void RunInt(const GemmProblem& p, const GemmOperands& o, size_t index, void* mem
     const size_t channels = std::min(kTileChannels, task.n_end - n);
     const size_t vectors = CeilDiv(channels, kLanes);
     const TileWeights<D> weights(p, packed, n, vectors, scratch.block);
-    if (rows == 1 && weights.RowSums(scratch.panel, packed.steps, scratch.sums)) {
-      kStores.store[vectors - 1](output, {scratch.sums, task.m_begin, 1, n, channels});
+    if (weights.FewRows(scratch.panel, stride, rows, scratch.sums)) {
+      kStores.store[vectors - 1](output, {scratch.sums, task.m_begin, rows, n, channels});
       continue;
     }
     for (size_t step = 0; step < packed.steps; step += kBlockSteps<D>) {

@@ -30,7 +30,7 @@
 #include "kernels/codes-inl.h"
 #include "kernels/gemm_pack-inl.h"
 #include "kernels/gemm_tile-inl.h"
-#include "kernels/gemm_row-inl.h"
+#include "kernels/gemm_few_rows-inl.h"
 #include "kernels/gemm_epilogue-inl.h"
 #include "kernels/gemm_int-inl.h"
 #include "kernels/winograd-inl.h"

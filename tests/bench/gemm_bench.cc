@@ -2,7 +2,10 @@
 // process, in turn, on one thread; and our speed as a part of what the row's dot primitive reaches
 // on registers alone.
 //
-//   gemm_bench [ROW [NETWORK]]          default: the best row, all networks
+//   gemm_bench [ROW [NETWORK [LARGEST]]]    default: the best row, all networks, 64
+//
+// The last columns are the same layer with codes of 4 and 2 bits, whose tables have entries up to
+// LARGEST, in turn with the others.
 //
 // "best" and "median" are over the repetitions of one run. GMAC/s counts the multiply-adds of the
 // plain way, also where Winograd's products (a "w" after the layer) take fewer; they may pass the
@@ -65,7 +68,13 @@ constexpr Layer kLayers[] = {
     {"vggcifar", "16 3x3 128-128", 16, 128, 128, 3, 1, 1},
     {"vggcifar", "8 3x3 256-256", 8, 256, 256, 3, 1, 1},
     {"vggcifar", "fc 4096-512", 1, 4096, 512, 1, 1, 1},
-    {"alexcifar", "fc 4096-4096", 1, 4096, 4096, 1, 1, 1},
+    {"alexnet", "8 11x11/4 3-64", 32, 3, 64, 11, 4, 1},
+    {"alexnet", "4 5x5 64-192", 4, 64, 192, 5, 1, 1},
+    {"alexnet", "2 3x3 192-384", 2, 192, 384, 3, 1, 1},
+    {"alexnet", "2 3x3 384-256", 2, 384, 256, 3, 1, 1},
+    {"alexnet", "2 3x3 256-256", 2, 256, 256, 3, 1, 1},
+    {"alexnet", "fc 256-4096", 1, 256, 4096, 1, 1, 1},
+    {"alexnet", "fc 4096-4096", 1, 4096, 4096, 1, 1, 1},
 };
 
 int32_t OutSize(const Layer& l) { return (l.size + l.stride - 1) / l.stride; }
@@ -94,7 +103,9 @@ Aligned Allocate(size_t bytes) {
 
 class OurLayer {
  public:
-  OurLayer(const Row& row, const Layer& l, std::mt19937& random) : row_(row) {
+  OurLayer(const Row& row, const Layer& l, const WeightForm& form, std::mt19937& random)
+      : row_(row) {
+    p_.form = form;
     p_.left = LeftKind::patches;
     p_.channels = static_cast<size_t>(l.channels);
     p_.n = static_cast<size_t>(l.out_channels);
@@ -117,8 +128,13 @@ class OurLayer {
     IntWeights weights;
     weights.n = p_.n;
     weights.k = p_.k;
+    weights.form = form;
     weights.values = values.data();
     weights.stride_n = p_.k;
+    weights.codes = reinterpret_cast<const uint8_t*>(values.data());
+    std::vector<int8_t> table(size_t{1} << form.bits, static_cast<int8_t>(form.largest));
+    table[0] = 0;
+    weights.tables = table.data();
     weights.scale = scale.data();
     kernels_->pack(weights, packed_.get());
     kernels_->plan(p_, 1);
@@ -132,7 +148,8 @@ class OurLayer {
   }
   /// As the runtime decides.
   bool UsesWinograd() const {
-    return row_.int_winograd.run != nullptr && SuitsWinograd(p_.window, p_.channels);
+    return row_.int_winograd.run != nullptr && !p_.form.coded() &&
+           SuitsWinograd(p_.window, p_.channels);
   }
 
  private:
@@ -218,30 +235,38 @@ int Main(int argc, char** argv) {
   }
   if (omp_set_num_threads != nullptr) omp_set_num_threads(1);
   const std::string only = argc > 2 ? argv[2] : "";
+  const int32_t largest = argc > 3 ? std::atoi(argv[3]) : 64;
   const double peak = DotPeak::Measure(row->name);
   std::printf("row %s, peak of its dot primitive %.1f GMAC/s, one thread\n", row->name, peak / 1e9);
-  std::printf("%-12s %-18s %9s | %9s %9s %8s %6s | %9s %9s | %s\n", "network", "layer", "MMAC",
-              "best us", "median", "GMAC/s", "peak%", "oneDNN us", "median",
-              "ours/oneDNN (medians)");
+  std::printf("%-12s %-18s %9s | %9s %9s %8s %6s | %9s %9s | %-11s | %9s %6s | %9s %6s\n",
+              "network", "layer", "MMAC", "best us", "median", "GMAC/s", "peak%", "oneDNN us",
+              "median", "ours/oneDNN", "4 bits us", "/int8", "2 bits us", "/int8");
   std::mt19937 random(1);
   for (size_t i = 0; i < std::size(kLayers); ++i) {
     const Layer& l = kLayers[i];
     if (!only.empty() && only != l.network) continue;
-    OurLayer ours(*row, l, random);
+    OurLayer ours(*row, l, {}, random);
+    OurLayer nibbles(*row, l, {.bits = 4, .table_channels = 0, .largest = largest}, random);
+    OurLayer crumbs(*row, l, {.bits = 2, .table_channels = 0, .largest = largest}, random);
     OneDnnLayer onednn(l);
-    Times our_times, onednn_times;
+    Times our_times, onednn_times, nibble_times, crumb_times;
     const double once = Seconds([&] { ours.Run(); });
     const int repeats = std::clamp(static_cast<int>(0.15 / once), 10, 500);
     for (int r = 0; r < repeats; ++r) {
       our_times.seconds.push_back(Seconds([&] { ours.Run(); }));
       onednn_times.seconds.push_back(Seconds([&] { onednn.Run(); }));
+      nibble_times.seconds.push_back(Seconds([&] { nibbles.Run(); }));
+      crumb_times.seconds.push_back(Seconds([&] { crumbs.Run(); }));
     }
     const double speed = Macs(l) / our_times.Best();
-    std::printf("%-12s %-18s%s %8.2f | %9.1f %9.1f %8.1f %6.1f | %9.1f %9.1f | %.2f\n", l.network,
-                l.name, ours.UsesWinograd() ? "w" : " ", Macs(l) / 1e6, our_times.Best() * 1e6,
-                our_times.Median() * 1e6, speed / 1e9, 100 * speed / peak,
-                onednn_times.Best() * 1e6, onednn_times.Median() * 1e6,
-                our_times.Median() / onednn_times.Median());
+    std::printf(
+        "%-12s %-18s%s %8.2f | %9.1f %9.1f %8.1f %6.1f | %9.1f %9.1f | %11.2f | %9.1f %6.2f | "
+        "%9.1f %6.2f\n",
+        l.network, l.name, ours.UsesWinograd() ? "w" : " ", Macs(l) / 1e6, our_times.Best() * 1e6,
+        our_times.Median() * 1e6, speed / 1e9, 100 * speed / peak, onednn_times.Best() * 1e6,
+        onednn_times.Median() * 1e6, our_times.Median() / onednn_times.Median(),
+        nibble_times.Best() * 1e6, nibble_times.Median() / our_times.Median(),
+        crumb_times.Best() * 1e6, crumb_times.Median() / our_times.Median());
   }
   return 0;
 }
