@@ -60,8 +60,9 @@ void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
   ++g_allocations;
   return malloc(bytes);
 }
-void operator delete(void* pointer) noexcept { free(pointer); }
-void operator delete(void* pointer, size_t) noexcept { free(pointer); }
+// Not inline: g++ would see free() called on what operator new returned, and warn.
+[[gnu::noinline]] void operator delete(void* pointer) noexcept { free(pointer); }
+[[gnu::noinline]] void operator delete(void* pointer, size_t) noexcept { free(pointer); }
 #endif
 
 namespace lutra::test {
