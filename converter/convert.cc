@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "converter/coding/encode_model.h"
 #include "converter/compare.h"
 #include "converter/error.h"
 #include "converter/executor/float_executor.h"
@@ -173,6 +174,7 @@ ConvertReport Convert(const ConvertOptions& options, const Dataset* data) {
   if (data != nullptr) lower.normalization = data->normalization();
   LoweredModel lowered = Lower(graph, quantization, lower);
   lowered.writer.model.fp32_bytes = graph.fp32_bytes;
+  EncodeModel(&lowered.writer, options.codec);
   CheckModel(graph, data, options, lowered, report);
   std::string qdq;
   if (options.emit_qdq_path) qdq = ExportQdq(network.fused, graph, quantization);

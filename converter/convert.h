@@ -10,6 +10,7 @@
 #include "converter/data/dataset.h"
 #include "converter/import/onnx_import.h"
 #include "converter/quantize/quantization.h"
+#include "runtime/coding/codec.h"
 
 namespace lutra::converter {
 
@@ -22,6 +23,7 @@ struct ConvertOptions {
   ImportOptions import;
   LayerScheme scheme;                      ///< defaults for every layer
   std::optional<std::string> recipe_path;  ///< JSON, overrides by name or pattern
+  coding::Codec codec = coding::Codec::none;  ///< of integer weights in the file
   bool strict = false;
   std::optional<std::string> emit_qdq_path;
   std::string input_type = "float";  ///< float, int8, uint8

@@ -13,7 +13,17 @@ const schema::Operator& OperatorAt(const lutra_model* model, size_t index) {
 }
 
 size_t WeightBytes(const ModelView& view, const schema::Weights* weights) {
-  return view.BlobBytes(weights->values()) + view.BlobBytes(weights->params());
+  const bool codebook = weights->kind() == schema::WeightKind::codebook;
+  return view.BlobBytes(weights->values()) + view.BlobBytes(weights->params()) +
+         (codebook ? view.BlobBytes(weights->codebook()) : 0);
+}
+
+const char* EncodingOf(const ModelView& view, const schema::Operator& op) {
+  const auto* conv = op.options_as_Conv();
+  const auto* linear = op.options_as_Linear();
+  if (conv == nullptr && linear == nullptr) return "";
+  const schema::Weights* weights = conv != nullptr ? conv->weights() : linear->weights();
+  return schema::EnumNameEncoding(view.BlobEncoding(weights->values()));
 }
 
 /// Blobs of the operator's options and its constant inputs.
@@ -67,6 +77,7 @@ OperatorInfo DescribeOperator(const lutra_model* model, size_t index) {
   info.row = model->row->name;
   info.output_name = NameOf(model->view, op.outputs()->Get(0));
   info.weight_bytes = BlobBytes(model->view, op);
+  info.encoding = EncodingOf(model->view, op);
   info.packed_bytes = prepared.packed_bytes;
   info.multiply_adds = prepared.multiply_adds;
   return info;

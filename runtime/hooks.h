@@ -23,6 +23,7 @@ struct OperatorInfo {
   const char* row = "";          ///< instruction-set row: "avx2", "reference" ...
   const char* output_name = "";  ///< of its first output; "" if the file keeps no name
   size_t weight_bytes = 0;       ///< bytes of the file's blobs that belong to it alone
+  const char* encoding = "";     ///< of its weights in the file: "raw", "huffman", "best"
   size_t packed_bytes = 0;       ///< bytes of the model block that it uses
   uint64_t multiply_adds = 0;    ///< per sample; 0 for operators that are no matrix product
 };

@@ -1,7 +1,8 @@
 # liblutra.a and liblutra.so, and what `cmake --install` gives: lutra/lutra.h, both libraries, a
 # CMake package (lutra::lutra shared, lutra::lutra_static) and a pkg-config file.
 set(lutra_objects
-  $<TARGET_OBJECTS:lutra_runtime> $<TARGET_OBJECTS:lutra_schema> $<TARGET_OBJECTS:lutra_kernels>)
+  $<TARGET_OBJECTS:lutra_runtime> $<TARGET_OBJECTS:lutra_coding> $<TARGET_OBJECTS:lutra_schema>
+  $<TARGET_OBJECTS:lutra_kernels>)
 
 add_library(lutra_static STATIC ${lutra_objects})
 add_library(lutra_shared SHARED ${lutra_objects})

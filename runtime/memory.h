@@ -56,6 +56,21 @@ class Bump {
     return placing() ? base_ + begin : nullptr;
   }
 
+  /// Counts what follows, from here on.
+  Bump CountOn() const {
+    Bump counted;
+    counted.used_ = counted.high_water_ = used_;
+    return counted;
+  }
+  /// Memory that the pieces counted by a CountOn of this do not touch, valid until something else
+  /// is taken.
+  void* BorrowBehind(const Bump& counted, size_t bytes) {
+    const size_t begin =
+        SaturatingAdd(counted.high_water_, kBlockAlignment - 1) & ~(kBlockAlignment - 1);
+    Raise(SaturatingAdd(begin, bytes));
+    return placing() ? base_ + begin : nullptr;
+  }
+
   /// Size of the block so far; SIZE_MAX if it does not fit the address space.
   size_t bytes() const { return high_water_; }
   /// Bytes taken so far.

@@ -29,9 +29,18 @@ struct ModelView {
   const uint8_t* Blob(size_t index) const {
     return segments + model->blobs()->Get(static_cast<flatbuffers::uoffset_t>(index))->offset();
   }
+  /// As they are stored.
   size_t BlobBytes(size_t index) const {
     return model->blobs()->Get(static_cast<flatbuffers::uoffset_t>(index))->stored_bytes();
   }
+  size_t DecodedBytes(size_t index) const {
+    return model->blobs()->Get(static_cast<flatbuffers::uoffset_t>(index))->decoded_bytes();
+  }
+  schema::Encoding BlobEncoding(size_t index) const {
+    return model->blobs()->Get(static_cast<flatbuffers::uoffset_t>(index))->encoding();
+  }
+  /// Whether the blob is what its user reads.
+  bool IsRaw(size_t index) const { return BlobEncoding(index) == schema::Encoding::raw; }
 };
 
 /// Checks size, identifier, header, checksum, then runs the FlatBuffers verifier. `bytes` must be

@@ -12,6 +12,20 @@ namespace lutra {
 /// operator or port and the reason. Takes time linear in the graph and the weights, and frees what
 /// it allocates (about 120 bytes per tensor, at most kMaxTensors) before it returns. Reads nothing
 /// outside the file. Thread-safe.
+/// Of entropy-coded weights it checks all but what their values tell.
 Status Validate(const ModelView& view);
+
+/// The values of an operator's coded weights, decoded to what a raw blob would hold.
+struct DecodedWeights {
+  const schema::Weights* weights;
+  schema::Compute compute;
+  size_t n, k;  ///< output channels, weights of each
+  int32_t input_zero_point;
+  const uint8_t* values;
+};
+
+/// Of a model that Validate has accepted: what was left, that the sums fit.
+Status ValidateDecodedWeights(const ModelView& view, const schema::Operator& op,
+                              const DecodedWeights& decoded);
 
 }  // namespace lutra

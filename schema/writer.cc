@@ -19,6 +19,10 @@ bool HasCodebook(const std::unique_ptr<schema::WeightsT>& weights) {
 
 // The oldest runtime that knows all that the model uses.
 uint16_t RuntimeVersionFor(const schema::ModelT& model) {
+  const bool coded = std::ranges::any_of(model.blobs, [](const schema::Blob& blob) {
+    return blob.encoding() != schema::Encoding::raw;
+  });
+  if (coded) return 3;
   const bool codebooks = std::ranges::any_of(model.operators, [](const auto& op) {
     const auto* conv = op->options.AsConv();
     const auto* linear = op->options.AsLinear();
@@ -32,26 +36,31 @@ uint16_t RuntimeVersionFor(const schema::ModelT& model) {
 
 uint16_t ModelWriter::AddBlob(std::span<const uint8_t> bytes) {
   const auto same = std::find_if(blobs_.begin(), blobs_.end(), [&](const auto& blob) {
-    return std::equal(blob.begin(), blob.end(), bytes.begin(), bytes.end());
+    return std::equal(blob.bytes.begin(), blob.bytes.end(), bytes.begin(), bytes.end());
   });
   const auto index = static_cast<size_t>(same - blobs_.begin());
   if (same == blobs_.end()) {
     if (index == kMaxBlobs) throw std::length_error("more blobs than a model file can hold");
-    blobs_.emplace_back(bytes.begin(), bytes.end());
+    blobs_.emplace_back().bytes.assign(bytes.begin(), bytes.end());
   }
   return static_cast<uint16_t>(index);
+}
+
+void ModelWriter::SetEncoded(size_t index, schema::Encoding encoding, std::vector<uint8_t> stream) {
+  blobs_[index].encoding = encoding;
+  blobs_[index].stream = std::move(stream);
 }
 
 std::vector<uint8_t> ModelWriter::Finish() {
   std::vector<size_t> order(blobs_.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::stable_partition(order.begin(), order.end(),
-                        [&](size_t i) { return blobs_[i].size() >= kLargeBlobBytes; });
+                        [&](size_t i) { return blobs_[i].stored().size() >= kLargeBlobBytes; });
 
   std::vector<uint8_t> segments;
   model.blobs.resize(blobs_.size());
   for (const size_t i : order) {
-    const std::vector<uint8_t>& blob = blobs_[i];
+    const std::vector<uint8_t>& blob = blobs_[i].stored();
     const size_t offset = RoundUp(
         segments.size(), blob.size() >= kLargeBlobBytes ? kSegmentAlignment : kBlobAlignment);
     if (offset + blob.size() > UINT32_MAX) {
@@ -59,9 +68,9 @@ std::vector<uint8_t> ModelWriter::Finish() {
     }
     segments.resize(offset);
     segments.insert(segments.end(), blob.begin(), blob.end());
-    const auto bytes = static_cast<uint32_t>(blob.size());
     model.blobs[i] =
-        schema::Blob(static_cast<uint32_t>(offset), bytes, bytes, schema::Encoding::raw);
+        schema::Blob(static_cast<uint32_t>(offset), static_cast<uint32_t>(blob.size()),
+                     static_cast<uint32_t>(blobs_[i].bytes.size()), blobs_[i].encoding);
   }
 
   if (model.format_version == 0) model.format_version = kFormatVersion;

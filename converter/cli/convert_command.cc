@@ -22,7 +22,7 @@ std::string RecipePath(const std::string& output) {
 struct ConvertCommand {
   ConvertOptions options;
   std::string weights = "int8", activations = "int8", granularity = "channel";
-  std::string calibrator = "minmax", recipe, emit_qdq, html;
+  std::string calibrator = "minmax", codec = "none", recipe, emit_qdq, html;
   uint64_t codebook_channels = 0;
   bool json = false;
   DataFlags data;
@@ -35,6 +35,8 @@ struct ConvertCommand {
     Set("--granularity", [&] { SetGranularity(options.scheme, granularity); });
     Set("--calibrator", [&] { SetCalibrator(options.scheme, calibrator); });
     Set("--codebook-channels", [&] { SetCodebookChannels(options.scheme, codebook_channels); });
+    if (codec == "huffman") options.codec = coding::Codec::huffman;
+    if (codec == "best") options.codec = coding::Codec::best;
     if (!recipe.empty()) options.recipe_path = recipe;
     if (!emit_qdq.empty()) options.emit_qdq_path = emit_qdq;
     const std::unique_ptr<Dataset> dataset = data.Open();
@@ -101,6 +103,12 @@ void AddConvertCommand(CLI::App& app) {
   sub->add_flag("--asymmetric", options.scheme.asymmetric, "weights with a zero point per channel");
   sub->add_option("--calibrator", command->calibrator, "minmax, percentile, mse or entropy")
       ->type_name("NAME")
+      ->capture_default_str();
+  sub->add_option("--codec", command->codec,
+                  "of integer weights in the file: none, huffman (smaller), best (smallest; opens "
+                  "at some 10 million weights per second)")
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"none", "huffman", "best"}))
       ->capture_default_str();
   sub->add_option("--recipe", command->recipe, "schemes per layer; MODEL.recipe.json is written")
       ->type_name("FILE.json");

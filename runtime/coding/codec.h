@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "schema/limits.h"
 #include "schema/status.h"
 
 namespace lutra::coding {
@@ -38,11 +39,11 @@ struct SymbolLayout {
 };
 
 /// More symbols than this are refused, whatever the codec.
-constexpr size_t kMaxSymbols = size_t{1} << 31;
+constexpr size_t kMaxSymbols = kMaxCodedWeights;
 /// A coded stream of n bytes holds at most kFreeSymbols + n * kMaxSymbolsPerByte symbols, so that
 /// a short stream cannot ask for much memory or time. Encoders pad with zero bytes up to it.
-constexpr size_t kFreeSymbols = 65536;
-constexpr size_t kMaxSymbolsPerByte = 256;
+constexpr size_t kFreeSymbols = kFreeCodedWeights;
+constexpr size_t kMaxSymbolsPerByte = kMaxWeightsPerCodedByte;
 /// The fewest bytes of a coded stream for a (legal) layout.
 size_t FewestBytes(const SymbolLayout& layout);
 

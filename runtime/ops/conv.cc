@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "kernels/winograd.h"
+#include "runtime/coded_weights.h"
 #include "runtime/ops/families.h"
-#include "runtime/weights.h"
 
 namespace lutra {
 namespace {
@@ -88,7 +88,8 @@ Status Prepare(PrepareScope& scope, Prepared* prepared) {
     target = {product.packed_bytes, product.pack, row.float_gemm.packed_bytes,
               row.float_gemm.pack,  groups,       prepared->form};
   }
-  prepared->packed = PackWeights(source, target, integer ? input.zero_point : 0, scope.block);
+  LUTRA_RETURN_IF_ERROR(PackStoredWeights(scope, *conv.weights(), source, target,
+                                          integer ? input.zero_point : 0, &prepared->packed));
   scope.kernel = prepared->depthwise ? "depthwise" : prepared->winograd ? "winograd" : "gemm";
   scope.multiply_adds = uint64_t{output.elements} * k;
   return Status();

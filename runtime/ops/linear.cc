@@ -1,8 +1,8 @@
 // Linear: every innermost row of the input times a constant matrix. Dynamic quantizes the rows
 // first, into memory that all threads share, since each row's bytes are read by every task that
 // computes some of its output channels.
+#include "runtime/coded_weights.h"
 #include "runtime/ops/families.h"
-#include "runtime/weights.h"
 
 namespace lutra {
 namespace {
@@ -52,8 +52,9 @@ Status Prepare(PrepareScope& scope, Prepared* prepared) {
                              row.float_gemm.pack,
                              1,
                              prepared->form};
-  prepared->packed = PackWeights(
-      source, target, linear.compute() == Compute::integer ? input.zero_point : 0, scope.block);
+  LUTRA_RETURN_IF_ERROR(PackStoredWeights(
+      scope, *linear.weights(), source, target,
+      linear.compute() == Compute::integer ? input.zero_point : 0, &prepared->packed));
   scope.kernel = "gemm";
   scope.multiply_adds = uint64_t{output.elements} * input.channels();
   return Status();

@@ -70,15 +70,15 @@ void PrintText(const Inspection& it) {
   for (size_t i = 0; i < lutra_model_output_count(it.model.get()); ++i) {
     PrintPort("output", OutputPort(it.model.get(), i));
   }
-  std::printf("\n%4s  %-11s %-10s %10s %12s  %-28s %s\n", "", "operator", "kernel", "bytes",
-              "mult-adds", "result", "name");
+  std::printf("\n%4s  %-11s %-10s %10s %-8s %12s  %-28s %s\n", "", "operator", "kernel", "bytes",
+              "stored", "mult-adds", "result", "name");
   size_t weight_bytes = 0;
   for (size_t i = 0; i < OperatorCount(it.model.get()); ++i) {
     const OperatorInfo info = DescribeOperator(it.model.get(), i);
     weight_bytes += info.weight_bytes;
-    std::printf("%4zu  %-11s %-10s %10zu %12" PRIu64 "  %-28s %s\n", i, info.type, info.kernel,
-                info.weight_bytes, info.multiply_adds, OutputText(FirstOutput(it, i)).c_str(),
-                info.output_name);
+    std::printf("%4zu  %-11s %-10s %10zu %-8s %12" PRIu64 "  %-28s %s\n", i, info.type, info.kernel,
+                info.weight_bytes, info.encoding, info.multiply_adds,
+                OutputText(FirstOutput(it, i)).c_str(), info.output_name);
   }
   std::printf("\nbytes: weights and their parameters %zu, everything else %zu\n", weight_bytes,
               it.file_bytes - weight_bytes);
@@ -118,6 +118,7 @@ void WriteOperator(JsonWriter& json, const Inspection& it, size_t index) {
   json.Open('{').Key("name").Text(info.output_name).Key("type").Text(info.type);
   json.Key("kernel").Text(info.kernel).Key("row").Text(info.row);
   json.Key("bytes").Integer(static_cast<int64_t>(info.weight_bytes));
+  json.Key("encoding").Text(info.encoding);
   json.Key("packed_bytes").Integer(static_cast<int64_t>(info.packed_bytes));
   json.Key("multiply_adds").Integer(static_cast<int64_t>(info.multiply_adds));
   json.Key("output_type").Text(output.type() == schema::TensorType::int8 ? "int8" : "float32");

@@ -148,13 +148,31 @@ Status OperatorUse::WantRange(const schema::FloatRange* range, bool allowed) con
 }
 
 Status OperatorUse::WantBlob(size_t blob, uint64_t bytes, const char* what) const {
+  LUTRA_RETURN_IF_ERROR(WantSize(blob, bytes, what));
+  if (facts_.view.IsRaw(blob)) return Status();
+  return Fail("%s are in blob %zu, which is entropy coded, as only weights may be", what, blob);
+}
+
+Status OperatorUse::WantWeights(size_t blob, uint64_t bytes, uint64_t count) const {
+  LUTRA_RETURN_IF_ERROR(WantSize(blob, bytes, "weights"));
+  if (facts_.view.IsRaw(blob)) return Status();
+  const uint64_t stored = facts_.view.BlobBytes(blob);
+  if (count <= kFreeCodedWeights + stored * kMaxWeightsPerCodedByte && count <= kMaxCodedWeights) {
+    return Status();
+  }
+  return FailLimit("%llu coded weights in %llu bytes of blob %zu",
+                   static_cast<unsigned long long>(count), static_cast<unsigned long long>(stored),
+                   blob);
+}
+
+Status OperatorUse::WantSize(size_t blob, uint64_t bytes, const char* what) const {
   if (blob >= facts_.blobs()) {
     return Fail("%s are in blob %zu of %zu", what, blob, facts_.blobs());
   }
-  if (const uint64_t stored = facts_.view.BlobBytes(blob); stored != bytes) {
+  if (const uint64_t held = facts_.view.DecodedBytes(blob); held != bytes) {
     return Fail("%s take %llu bytes, blob %zu has %llu", what,
                 static_cast<unsigned long long>(bytes), blob,
-                static_cast<unsigned long long>(stored));
+                static_cast<unsigned long long>(held));
   }
   return Status();
 }

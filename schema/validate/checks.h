@@ -100,12 +100,17 @@ class OperatorUse {
   Status WantMultiplier(float multiplier, const char* name) const;
   Status WantRange(const schema::IntRange* range, bool allowed) const;
   Status WantRange(const schema::FloatRange* range, bool allowed) const;
-  /// Index of a blob that must hold exactly `bytes` bytes.
+  /// Index of a raw blob that must hold exactly `bytes` bytes.
   Status WantBlob(size_t blob, uint64_t bytes, const char* what) const;
+  /// Index of a blob, raw or coded, that must hold exactly `bytes` bytes, which are `count`
+  /// weights.
+  Status WantWeights(size_t blob, uint64_t bytes, uint64_t count) const;
   /// In a batchable model dimension 0 belongs to the samples.
   Status WantSamplesApart(bool apart) const;
 
  private:
+  Status WantSize(size_t blob, uint64_t bytes, const char* what) const;
+
   Facts& facts_;
   Subject subject_;
   const schema::Operator& op_;

@@ -59,8 +59,9 @@ Status CheckPixelTable(const Facts& facts, const Subject& subject, const schema:
   }
   if (!is_input || !tensor.is_int8())
     return subject.Fail(Code::malformed, "a pixel table is for int8 inputs only");
-  if (port.pixel_table() >= facts.blobs() || facts.view.BlobBytes(port.pixel_table()) !=
-                                                 static_cast<uint64_t>(tensor.shape.last()) * 256) {
+  if (port.pixel_table() >= facts.blobs() || !facts.view.IsRaw(port.pixel_table()) ||
+      facts.view.BlobBytes(port.pixel_table()) !=
+          static_cast<uint64_t>(tensor.shape.last()) * 256) {
     return subject.Fail(Code::malformed,
                         "the pixel table is not a blob of 256 entries for each of %lld channels",
                         static_cast<long long>(tensor.shape.last()));

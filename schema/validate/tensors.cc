@@ -36,9 +36,13 @@ Status CheckConstant(const Facts& facts, const Subject& subject, const TensorFac
   if (tensor.blob >= facts.blobs()) {
     return subject.Fail(Code::malformed, "blob %u of %zu", tensor.blob, facts.blobs());
   }
-  if (const size_t stored = facts.view.BlobBytes(tensor.blob); stored != tensor.bytes) {
+  if (const size_t held = facts.view.DecodedBytes(tensor.blob); held != tensor.bytes) {
     return subject.Fail(Code::malformed, "%llu bytes, blob %u has %zu",
-                        static_cast<unsigned long long>(tensor.bytes), tensor.blob, stored);
+                        static_cast<unsigned long long>(tensor.bytes), tensor.blob, held);
+  }
+  if (!facts.view.IsRaw(tensor.blob)) {
+    return subject.Fail(Code::malformed, "blob %u is entropy coded, which only weights may be",
+                        tensor.blob);
   }
   if (tensor.inside != kNoIndex) {
     return subject.Fail(Code::malformed, "a constant inside another tensor");

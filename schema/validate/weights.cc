@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "schema/validate.h"
 #include "schema/validate/checks.h"
 
 namespace lutra::validate {
@@ -254,7 +255,9 @@ Status CheckWeights(OperatorUse& use, const schema::Weights* weights, Compute co
   if (k > UINT32_MAX) return use.FailLimit("a kernel of more than 2^32 weights");
   Operand operand{*weights, compute, n, k, input_zero_point};
   LUTRA_RETURN_IF_ERROR(CheckKind(use, operand));
-  LUTRA_RETURN_IF_ERROR(use.WantBlob(weights->values(), ValueBytes(operand), "weights"));
+  LUTRA_RETURN_IF_ERROR(use.WantWeights(weights->values(), ValueBytes(operand), n * k));
+  const bool coded = !use.facts().view.IsRaw(weights->values());
+  if (coded && !operand.integer()) return use.Fail("floating-point weights are entropy coded");
   const uint64_t param_bytes =
       n * (operand.integer() ? 8 : 4) + (weights->has_zero_points() ? n : 0);
   LUTRA_RETURN_IF_ERROR(use.WantBlob(weights->params(), param_bytes, "channel parameters"));
@@ -272,7 +275,28 @@ Status CheckWeights(OperatorUse& use, const schema::Weights* weights, Compute co
     LUTRA_RETURN_IF_ERROR(CheckTables(use, operand, tables));
   }
   if (!operand.integer()) return CheckFloatValues(use, operand);
-  return compute == Compute::float_ ? Status() : CheckSums(use, operand);
+  // The sums of coded weights are checked when they are decoded.
+  return compute == Compute::float_ || coded ? Status() : CheckSums(use, operand);
 }
 
 }  // namespace lutra::validate
+
+namespace lutra {
+
+Status ValidateDecodedWeights(const ModelView& view, const schema::Operator& op,
+                              const DecodedWeights& decoded) {
+  const schema::Weights& weights = *decoded.weights;
+  if (decoded.compute == schema::Compute::float_) return Status();
+  size_t index = 0;
+  while (view.model->operators()->Get(static_cast<flatbuffers::uoffset_t>(index)) != &op) ++index;
+  validate::Facts facts{view, *view.model, {}};
+  const validate::OperatorUse use(facts, index, op);
+  validate::Operand operand{weights, decoded.compute, decoded.n, decoded.k,
+                            decoded.input_zero_point};
+  operand.values = decoded.values;
+  operand.params = view.Blob(weights.params());
+  if (operand.codebook()) operand.tables = view.Blob(weights.codebook());
+  return validate::CheckSums(use, operand);
+}
+
+}  // namespace lutra

@@ -22,5 +22,6 @@ struct CorruptCase {
 std::vector<CorruptCase> ContainerCases();  ///< container_cases.cc: header, blobs, ports, records
 std::vector<CorruptCase> TensorCases();     ///< tensor_cases.cc: tensors and the arena plan
 std::vector<CorruptCase> OperatorCases();   ///< operator_cases.cc: windows, weights, shapes
+std::vector<CorruptCase> CodedCases();      ///< coded_cases.cc: entropy-coded blobs
 
 }  // namespace lutra::test

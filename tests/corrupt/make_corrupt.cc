@@ -17,8 +17,8 @@ int main(int argc, char** argv) {
   const std::string folder = argv[1];
   std::ofstream manifest(folder + "/manifest.tsv");
   int wrong = 0;
-  for (const auto& cases :
-       {lutra::test::ContainerCases(), lutra::test::TensorCases(), lutra::test::OperatorCases()}) {
+  for (const auto& cases : {lutra::test::ContainerCases(), lutra::test::TensorCases(),
+                            lutra::test::OperatorCases(), lutra::test::CodedCases()}) {
     for (const lutra::test::CorruptCase& c : cases) {
       const std::vector<uint8_t> file = c.make();
       const lutra::Status status = lutra::test::OpenAndValidate(file);

@@ -11,11 +11,16 @@ namespace lutra::test {
 
 struct GoldenFile {
   const char* name;
-  uint32_t crc;  ///< CRC-32C of all its bytes: the files never change
+  uint32_t crc;               ///< CRC-32C of all its bytes: the files never change
+  const char* raw = nullptr;  ///< entropy coded: the file of the same network with raw weights
 };
 
-constexpr GoldenFile kGoldenFiles[] = {
-    {"integer", 0x173DFE2B}, {"mixed", 0x7A06AB90}, {"codebook", 0xA3901EC9}};
+constexpr GoldenFile kGoldenFiles[] = {{"integer", 0x173DFE2B},
+                                       {"mixed", 0x7A06AB90},
+                                       {"codebook", 0xA3901EC9},
+                                       {"coded_none", 0xB42B48C6},
+                                       {"coded_huffman", 0xA36C3BCB, "coded_none"},
+                                       {"coded_best", 0x47A188DF, "coded_none"}};
 
 inline std::vector<uint8_t> ReadGolden(const GoldenFile& golden) {
   std::ifstream in(std::string(LUTRA_SOURCE_DIR "/tests/golden/") + golden.name + ".lutra",

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "runtime/coding/codec.h"
+
 namespace lutra::test {
 
 constexpr uint64_t kGoldenSeed = 20240607;
@@ -19,5 +21,7 @@ std::vector<uint8_t> MixedModel(const std::vector<uint32_t>& output_crc);
 /// Codebooks of every width, for all channels and for groups of them: Conv, grouped and depthwise
 /// Conv, Linear; integer, dynamic and float.
 std::vector<uint8_t> CodebookModel(const std::vector<uint32_t>& output_crc);
+/// Weights of 8, 5 and (indices) 4 bits, raw or entropy coded: one network in three files.
+std::vector<uint8_t> CodedModel(const std::vector<uint32_t>& output_crc, coding::Codec codec);
 
 }  // namespace lutra::test

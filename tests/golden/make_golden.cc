@@ -3,6 +3,7 @@
 // Never needed again: the files are stored and must not change.
 #include <cstdio>
 #include <fstream>
+#include <functional>
 #include <string>
 
 #include "golden/golden_models.h"
@@ -11,10 +12,11 @@
 
 namespace {
 
-using Make = std::vector<uint8_t> (*)(const std::vector<uint32_t>&);
+using Make = std::function<std::vector<uint8_t>(const std::vector<uint32_t>&)>;
 
-int Write(const std::string& path, Make make, size_t outputs) {
-  const std::vector<uint8_t> draft = make(std::vector<uint32_t>(outputs));
+/// `raw` makes the same network with raw weights, which is what the naive evaluator reads.
+int Write(const std::string& path, const Make& make, const Make& raw, size_t outputs) {
+  const std::vector<uint8_t> draft = raw(std::vector<uint32_t>(outputs));
   lutra::ModelView view;
   lutra::Status status = lutra::OpenContainer(draft.data(), draft.size(), &view);
   if (status.ok()) status = lutra::Validate(view);
@@ -43,7 +45,16 @@ int main(int argc, char** argv) {
     return 2;
   }
   const std::string folder = argv[1];
-  return Write(folder + "/integer.lutra", lutra::test::IntegerModel, 2) |
-         Write(folder + "/mixed.lutra", lutra::test::MixedModel, 2) |
-         Write(folder + "/codebook.lutra", lutra::test::CodebookModel, 3);
+  const auto coded = [](lutra::coding::Codec codec) {
+    return
+        [codec](const std::vector<uint32_t>& crc) { return lutra::test::CodedModel(crc, codec); };
+  };
+  using lutra::coding::Codec;
+  return Write(folder + "/integer.lutra", lutra::test::IntegerModel, lutra::test::IntegerModel, 2) |
+         Write(folder + "/mixed.lutra", lutra::test::MixedModel, lutra::test::MixedModel, 2) |
+         Write(folder + "/codebook.lutra", lutra::test::CodebookModel, lutra::test::CodebookModel,
+               3) |
+         Write(folder + "/coded_none.lutra", coded(Codec::none), coded(Codec::none), 1) |
+         Write(folder + "/coded_huffman.lutra", coded(Codec::huffman), coded(Codec::none), 1) |
+         Write(folder + "/coded_best.lutra", coded(Codec::best), coded(Codec::none), 1);
 }

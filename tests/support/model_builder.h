@@ -62,6 +62,10 @@ class ModelBuilder {
 
   // Blobs.
   uint16_t Blob(std::vector<uint8_t> bytes);
+  /// The blob is stored as this stream of an entropy code.
+  void Encode(uint16_t blob, schema::Encoding encoding, std::vector<uint8_t> stream) {
+    writer_.SetEncoded(blob, encoding, std::move(stream));
+  }
   template <typename T>
   uint16_t BlobOf(const std::vector<T>& values) {
     const auto* bytes = reinterpret_cast<const uint8_t*>(values.data());

@@ -1,0 +1,73 @@
+#include "runtime/coded_weights.h"
+
+#include "runtime/coding/codec.h"
+#include "schema/validate.h"
+
+namespace lutra {
+namespace {
+
+using coding::Codec;
+using coding::SymbolKind;
+using coding::SymbolLayout;
+
+static_assert(static_cast<int>(schema::Encoding::huffman) == static_cast<int>(Codec::huffman) &&
+              static_cast<int>(schema::Encoding::best) == static_cast<int>(Codec::best));
+
+/// Symbols to the bit string of a raw blob, in the same memory: an element's bits never lie behind
+/// the element.
+void PackBits(const SymbolLayout& layout, uint16_t* symbols) {
+  auto* out = reinterpret_cast<uint8_t*>(symbols);
+  const uint32_t mask = (1U << layout.bits) - 1;
+  uint32_t window = 0;
+  unsigned held = 0;
+  for (size_t i = 0; i < layout.rows * layout.columns; ++i) {
+    window |= (symbols[i] & mask) << held;
+    held += layout.bits;
+    while (held >= 8) {
+      *out++ = static_cast<uint8_t>(window);
+      window >>= 8;
+      held -= 8;
+    }
+  }
+  if (held > 0) *out = static_cast<uint8_t>(window);
+}
+
+}  // namespace
+
+Status PackStoredWeights(PrepareScope& scope, const schema::Weights& weights, WeightSource source,
+                         const PackTarget& target, int32_t left_zero_point, const void** packed) {
+  const ModelView& view = scope.view;
+  const size_t blob = weights.values();
+  if (view.IsRaw(blob)) {
+    *packed = PackWeights(source, target, left_zero_point, scope.block);
+    return Status();
+  }
+  const auto codec = static_cast<Codec>(view.BlobEncoding(blob));
+  const SymbolLayout layout{
+      .kind = source.kind == schema::WeightKind::codebook ? SymbolKind::index : SymbolKind::integer,
+      .bits = static_cast<unsigned>(source.bits),
+      .rows = source.n,
+      .columns = source.k};
+  source.values = nullptr;
+  Bump behind = scope.block.CountOn();
+  PackWeights(source, target, left_zero_point, behind);
+  const size_t scratch_bytes = (coding::DecodeScratchBytes(codec, layout) + kBlockAlignment - 1) /
+                               kBlockAlignment * kBlockAlignment;
+  auto* scratch = static_cast<uint8_t*>(scope.block.BorrowBehind(
+      behind,
+      SaturatingAdd(scratch_bytes, SaturatingMultiply(source.n * source.k, sizeof(uint16_t)))));
+  if (scope.block.placing()) {
+    auto* symbols = reinterpret_cast<uint16_t*>(scratch + scratch_bytes);
+    LUTRA_RETURN_IF_ERROR(
+        coding::Decode(codec, layout, view.Blob(blob), view.BlobBytes(blob), scratch, symbols));
+    PackBits(layout, symbols);
+    source.values = reinterpret_cast<const uint8_t*>(symbols);
+    LUTRA_RETURN_IF_ERROR(ValidateDecodedWeights(
+        view, scope.op,
+        {&weights, source.compute, source.n, source.k, left_zero_point, source.values}));
+  }
+  *packed = PackWeights(source, target, left_zero_point, scope.block);
+  return Status();
+}
+
+}  // namespace lutra
