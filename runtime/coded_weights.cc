@@ -15,8 +15,9 @@ static_assert(static_cast<int>(schema::Encoding::huffman) == static_cast<int>(Co
 
 /// Symbols to the bit string of a raw blob, in the same memory: an element's bits never lie behind
 /// the element.
-void PackBits(const SymbolLayout& layout, uint16_t* symbols) {
-  auto* out = reinterpret_cast<uint8_t*>(symbols);
+void PackBits(const SymbolLayout& layout, uint8_t* symbols) {
+  if (layout.bits == 8) return;
+  uint8_t* out = symbols;
   const uint32_t mask = (1U << layout.bits) - 1;
   uint32_t window = 0;
   unsigned held = 0;
@@ -53,15 +54,14 @@ Status PackStoredWeights(PrepareScope& scope, const schema::Weights& weights, We
   PackWeights(source, target, left_zero_point, behind);
   const size_t scratch_bytes = (coding::DecodeScratchBytes(codec, layout) + kBlockAlignment - 1) /
                                kBlockAlignment * kBlockAlignment;
-  auto* scratch = static_cast<uint8_t*>(scope.block.BorrowBehind(
-      behind,
-      SaturatingAdd(scratch_bytes, SaturatingMultiply(source.n * source.k, sizeof(uint16_t)))));
+  auto* scratch = static_cast<uint8_t*>(
+      scope.block.BorrowBehind(behind, SaturatingAdd(scratch_bytes, source.n * source.k)));
   if (scope.block.placing()) {
-    auto* symbols = reinterpret_cast<uint16_t*>(scratch + scratch_bytes);
-    LUTRA_RETURN_IF_ERROR(
-        coding::Decode(codec, layout, view.Blob(blob), view.BlobBytes(blob), scratch, symbols));
+    uint8_t* symbols = scratch + scratch_bytes;
+    LUTRA_RETURN_IF_ERROR(coding::DecodeBytes(codec, layout, view.Blob(blob), view.BlobBytes(blob),
+                                              scratch, symbols));
     PackBits(layout, symbols);
-    source.values = reinterpret_cast<const uint8_t*>(symbols);
+    source.values = symbols;
     LUTRA_RETURN_IF_ERROR(ValidateDecodedWeights(
         view, scope.op,
         {&weights, source.compute, source.n, source.k, left_zero_point, source.values}));

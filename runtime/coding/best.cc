@@ -45,8 +45,9 @@ size_t BestScratchBytes(const SymbolLayout& layout) {
   return WeightModel::ScratchBytes(layout.columns);
 }
 
+template <typename Symbol>
 Status DecodeBest(const SymbolLayout& layout, const uint8_t* stream, size_t bytes, void* scratch,
-                  uint16_t* symbols, size_t* used) {
+                  Symbol* symbols, size_t* used) {
   *used = 0;
   if (layout.rows == 0 || layout.columns == 0) return {};
   BestHeader header;
@@ -58,9 +59,11 @@ Status DecodeBest(const SymbolLayout& layout, const uint8_t* stream, size_t byte
     sizes.BeginRow();
     for (size_t column = 0; column < layout.columns; ++column) {
       const SignedSize value = sizes.Code(decoder, {});
-      if (value.size > header.largest || !FromSignedSize(layout, header.center, value, symbols++)) {
+      uint16_t symbol = 0;
+      if (value.size > header.largest || !FromSignedSize(layout, header.center, value, &symbol)) {
         return Status::Error(Code::malformed, "coded weights hold a symbol outside their range");
       }
+      *symbols++ = static_cast<Symbol>(symbol);
     }
   }
   const size_t coded = decoder.Finish();
@@ -70,5 +73,8 @@ Status DecodeBest(const SymbolLayout& layout, const uint8_t* stream, size_t byte
   *used = header_bytes + coded;
   return {};
 }
+
+template Status DecodeBest(const SymbolLayout&, const uint8_t*, size_t, void*, uint8_t*, size_t*);
+template Status DecodeBest(const SymbolLayout&, const uint8_t*, size_t, void*, uint16_t*, size_t*);
 
 }  // namespace lutra::coding

@@ -141,8 +141,10 @@ class SizeCoder {
 
 size_t BestScratchBytes(const SymbolLayout& layout);
 
-/// Decodes and sets *used to the bytes of the stream proper.
+/// Decodes to uint16_t or (their low bytes) uint8_t and sets *used to the bytes of the stream
+/// proper.
+template <typename Symbol>
 Status DecodeBest(const SymbolLayout& layout, const uint8_t* stream, size_t bytes, void* scratch,
-                  uint16_t* symbols, size_t* used);
+                  Symbol* symbols, size_t* used);
 
 }  // namespace lutra::coding

@@ -25,6 +25,22 @@ Status CheckEnd(const SymbolLayout& layout, const uint8_t* stream, size_t bytes,
   return {};
 }
 
+/// For a legal layout.
+template <typename Symbol>
+Status DecodeTo(Codec codec, const SymbolLayout& layout, const uint8_t* stream, size_t bytes,
+                void* scratch, Symbol* symbols) {
+  if (codec == Codec::none) return DecodePacked(layout, stream, bytes, symbols);
+  if (bytes < FewestBytes(layout)) {
+    return Status::Error(Code::limit, "%zu bytes cannot hold %zu coded weights", bytes,
+                         layout.rows * layout.columns);
+  }
+  size_t used = 0;
+  LUTRA_RETURN_IF_ERROR(codec == Codec::huffman
+                            ? DecodeHuffman(layout, stream, bytes, scratch, symbols, &used)
+                            : DecodeBest(layout, stream, bytes, scratch, symbols, &used));
+  return CheckEnd(layout, stream, bytes, used);
+}
+
 }  // namespace
 
 Status CheckLayout(Codec codec, const SymbolLayout& layout) {
@@ -92,16 +108,16 @@ size_t DecodeScratchBytes(Codec codec, const SymbolLayout& layout) {
 Status Decode(Codec codec, const SymbolLayout& layout, const uint8_t* stream, size_t bytes,
               void* scratch, uint16_t* symbols) {
   LUTRA_RETURN_IF_ERROR(CheckLayout(codec, layout));
-  if (codec == Codec::none) return DecodePacked(layout, stream, bytes, symbols);
-  if (bytes < FewestBytes(layout)) {
-    return Status::Error(Code::limit, "%zu bytes cannot hold %zu coded weights", bytes,
-                         layout.rows * layout.columns);
+  return DecodeTo(codec, layout, stream, bytes, scratch, symbols);
+}
+
+Status DecodeBytes(Codec codec, const SymbolLayout& layout, const uint8_t* stream, size_t bytes,
+                   void* scratch, uint8_t* symbols) {
+  LUTRA_RETURN_IF_ERROR(CheckLayout(codec, layout));
+  if (layout.bits > 8 || layout.pruned) {
+    return Status::Error(Code::malformed, "coded weights of %u bits do not fit bytes", layout.bits);
   }
-  size_t used = 0;
-  LUTRA_RETURN_IF_ERROR(codec == Codec::huffman
-                            ? DecodeHuffman(layout, stream, bytes, scratch, symbols, &used)
-                            : DecodeBest(layout, stream, bytes, scratch, symbols, &used));
-  return CheckEnd(layout, stream, bytes, used);
+  return DecodeTo(codec, layout, stream, bytes, scratch, symbols);
 }
 
 }  // namespace lutra::coding

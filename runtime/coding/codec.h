@@ -63,4 +63,9 @@ size_t DecodeScratchBytes(Codec codec, const SymbolLayout& layout);
 Status Decode(Codec codec, const SymbolLayout& layout, const uint8_t* stream, size_t bytes,
               void* scratch, uint16_t* symbols);
 
+/// The low byte of each symbol, all of it for layouts of at most 8 bits that are not pruned; others
+/// are refused.
+Status DecodeBytes(Codec codec, const SymbolLayout& layout, const uint8_t* stream, size_t bytes,
+                   void* scratch, uint8_t* symbols);
+
 }  // namespace lutra::coding

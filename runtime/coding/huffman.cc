@@ -8,8 +8,8 @@ namespace {
 constexpr unsigned kEntryMask = kDecodeEntries - 1;
 
 /// Decodes one symbol: a code and, where the letters are wider than a code, raw bits below it.
-template <bool kLow>
-inline uint16_t Next(BitReader& bits, const DecodeEntry* table, unsigned low_bits) {
+template <bool kLow, typename Symbol>
+inline Symbol Next(BitReader& bits, const DecodeEntry* table, unsigned low_bits) {
   const DecodeEntry entry = table[bits.Peek() & kEntryMask];
   bits.Skip(entry.length);
   uint16_t symbol = entry.value;
@@ -17,12 +17,12 @@ inline uint16_t Next(BitReader& bits, const DecodeEntry* table, unsigned low_bit
     symbol = static_cast<uint16_t>(symbol + (bits.Peek() & ((1U << low_bits) - 1)));
     bits.Skip(low_bits);
   }
-  return symbol;
+  return static_cast<Symbol>(symbol);
 }
 
-template <bool kLow>
+template <bool kLow, typename Symbol>
 void DecodeParts(BitReader (&parts)[kParts], const DecodeEntry* table, unsigned low_bits,
-                 size_t symbols, uint16_t* out) {
+                 size_t symbols, Symbol* out) {
   // As many symbols as a refill holds for sure.
   constexpr size_t kStep = BitReader::kBitsPerRefill / (kMaxCodeBits + (kLow ? 8 : 0));
   const size_t part = PartSymbols(symbols);
@@ -35,10 +35,10 @@ void DecodeParts(BitReader (&parts)[kParts], const DecodeEntry* table, unsigned 
     c.Refill();
     d.Refill();
     for (size_t j = i; j < i + kStep; ++j) {
-      out[j] = Next<kLow>(a, table, low_bits);
-      out[part + j] = Next<kLow>(b, table, low_bits);
-      out[2 * part + j] = Next<kLow>(c, table, low_bits);
-      out[3 * part + j] = Next<kLow>(d, table, low_bits);
+      out[j] = Next<kLow, Symbol>(a, table, low_bits);
+      out[part + j] = Next<kLow, Symbol>(b, table, low_bits);
+      out[2 * part + j] = Next<kLow, Symbol>(c, table, low_bits);
+      out[3 * part + j] = Next<kLow, Symbol>(d, table, low_bits);
     }
   }
   BitReader* const readers[] = {&a, &b, &c, &d};
@@ -46,7 +46,7 @@ void DecodeParts(BitReader (&parts)[kParts], const DecodeEntry* table, unsigned 
     const size_t begin = std::min(symbols, p * part), end = std::min(symbols, begin + part);
     for (size_t j = begin + std::min(i, end - begin); j < end; ++j) {
       readers[p]->Refill();
-      out[j] = Next<kLow>(*readers[p], table, low_bits);
+      out[j] = Next<kLow, Symbol>(*readers[p], table, low_bits);
     }
     parts[p] = *readers[p];
   }
@@ -91,24 +91,24 @@ struct SparsePart {
 
 /// A gap and the value behind it, if there is one; false if the gap leaves the part. Far from the
 /// part's end no gap does.
-template <bool kLow, bool kFar>
+template <bool kLow, bool kFar, typename Symbol>
 inline bool SparseStep(SparsePart& part, const DecodeEntry* gaps, const DecodeEntry* values,
-                       unsigned low_bits, uint16_t* symbols) {
+                       unsigned low_bits, Symbol* symbols) {
   part.bits.Refill();
   const DecodeEntry gap = gaps[part.bits.Peek() & kEntryMask];
   part.bits.Skip(gap.length);
   if (!kFar && gap.value > part.end - part.position) return false;
   part.position += gap.value;
   if (gap.value != kLongGap && (kFar || part.position != part.end)) {
-    symbols[part.position++] = Next<kLow>(part.bits, values, low_bits);
+    symbols[part.position++] = Next<kLow, Symbol>(part.bits, values, low_bits);
   }
   return true;
 }
 
-template <bool kLow>
+template <bool kLow, typename Symbol>
 Status DecodeSparse(unsigned low_bits, BitReader (&readers)[kParts], const DecodeEntry* gaps,
-                    const DecodeEntry* values, size_t count, uint16_t* symbols) {
-  std::fill(symbols, symbols + count, uint16_t{0});
+                    const DecodeEntry* values, size_t count, Symbol* symbols) {
+  std::fill(symbols, symbols + count, Symbol{0});
   SparsePart parts[kParts];
   for (size_t p = 0; p < kParts; ++p) {
     const size_t begin = std::min(count, p * PartSymbols(count));
@@ -137,8 +137,9 @@ Status DecodeSparse(unsigned low_bits, BitReader (&readers)[kParts], const Decod
 
 }  // namespace
 
+template <typename Symbol>
 Status DecodeHuffman(const SymbolLayout& layout, const uint8_t* stream, size_t bytes, void* scratch,
-                     uint16_t* symbols, size_t* used) {
+                     Symbol* symbols, size_t* used) {
   const size_t count = layout.rows * layout.columns;
   *used = 0;
   if (count == 0) return {};
@@ -169,15 +170,20 @@ Status DecodeHuffman(const SymbolLayout& layout, const uint8_t* stream, size_t b
   LUTRA_RETURN_IF_ERROR(ReadParts(stream + header, stream + bytes, parts, &stop));
   const unsigned low_bits = letters.low_bits();
   if (sparse) {
-    const auto decode = low_bits > 0 ? DecodeSparse<true> : DecodeSparse<false>;
+    const auto decode = low_bits > 0 ? DecodeSparse<true, Symbol> : DecodeSparse<false, Symbol>;
     LUTRA_RETURN_IF_ERROR(decode(low_bits, parts, gaps, values, count, symbols));
   } else {
-    const auto decode = low_bits > 0 ? DecodeParts<true> : DecodeParts<false>;
+    const auto decode = low_bits > 0 ? DecodeParts<true, Symbol> : DecodeParts<false, Symbol>;
     decode(parts, values, low_bits, count, symbols);
   }
   for (const BitReader& part : parts) LUTRA_RETURN_IF_ERROR(part.Finish());
   *used = static_cast<size_t>(stop - stream);
   return {};
 }
+
+template Status DecodeHuffman(const SymbolLayout&, const uint8_t*, size_t, void*, uint8_t*,
+                              size_t*);
+template Status DecodeHuffman(const SymbolLayout&, const uint8_t*, size_t, void*, uint16_t*,
+                              size_t*);
 
 }  // namespace lutra::coding

@@ -26,8 +26,10 @@ constexpr size_t kHuffmanScratchBytes = 2 * kDecodeEntries * sizeof(DecodeEntry)
 /// Symbols of every part but the last ones, which may be shorter or empty.
 constexpr size_t PartSymbols(size_t symbols) { return (symbols + kParts - 1) / kParts; }
 
-/// Decodes and sets *used to the bytes of the stream proper.
+/// Decodes to uint16_t or (their low bytes) uint8_t and sets *used to the bytes of the stream
+/// proper.
+template <typename Symbol>
 Status DecodeHuffman(const SymbolLayout& layout, const uint8_t* stream, size_t bytes, void* scratch,
-                     uint16_t* symbols, size_t* used);
+                     Symbol* symbols, size_t* used);
 
 }  // namespace lutra::coding

@@ -11,7 +11,8 @@
 namespace lutra::coding {
 
 /// The stream must be exactly as long as its symbols ask for.
+template <typename Symbol>
 Status DecodePacked(const SymbolLayout& layout, const uint8_t* stream, size_t bytes,
-                    uint16_t* symbols);
+                    Symbol* symbols);
 
 }  // namespace lutra::coding

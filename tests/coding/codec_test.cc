@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "coding/tensors.h"
 #include "converter/coding/encode.h"
 #include "converter/error.h"
@@ -25,6 +27,14 @@ void CheckRoundTrip(const SymbolLayout& layout, const std::vector<uint16_t>& sym
     const Status status = DecodeAll(codec, layout, stream, &decoded);
     CHECK_MESSAGE(status.ok(), status.message());
     CHECK(decoded == symbols);
+    std::vector<uint8_t> low(symbols.size());
+    const Scratch scratch(coding::DecodeScratchBytes(codec, layout));
+    const Status bytes =
+        coding::DecodeBytes(codec, layout, stream.data(), stream.size(), scratch.get(), low.data());
+    const bool fits = layout.bits <= 8 && !layout.pruned;
+    CHECK(bytes.ok() == fits);
+    CHECK((!fits || std::equal(low.begin(), low.end(), symbols.begin(),
+                               [](uint8_t a, uint16_t b) { return a == (b & 0xFF); })));
   }
 }
 
