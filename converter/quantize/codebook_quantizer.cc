@@ -133,7 +133,7 @@ std::vector<float> StartAt(double reach, const std::vector<float>& full_scale, i
 
 }  // namespace
 
-int LargestEntry(int bits) { return bits <= 4 ? 64 : 127; }
+int LargestEntry(int bits) { return bits <= 2 ? 32 : bits <= 4 ? 64 : 127; }
 
 QuantizedWeights QuantizeToCodebook(const WeightMatrix& matrix, const LayerScheme& scheme,
                                     std::span<const float> importance, double input_scale) {

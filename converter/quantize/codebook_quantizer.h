@@ -13,9 +13,10 @@
 
 namespace lutra::converter {
 
-/// Entries go to this and its negative. Up to 4 bits 64: two products of an entry with a byte then
-/// fit 16 bits together (2 * 64 * 255 < 2^15), as AVX2's vpmaddubsw wants, and 16 entries need no
-/// finer grid.
+/// Entries go to this and its negative: so that the products of several entries with bytes fit 16
+/// bits together, as AVX2's vpmaddubsw wants, two at 64 (2 * 64 * 255 < 2^15) and four at 32. 4
+/// entries lose nothing by a grid of 32 (0.001 dB, of normally distributed values), 16 would lose
+/// 0.04 dB.
 int LargestEntry(int bits);
 
 /// Requires scheme.weights == codebook. `importance` is empty (all errors count alike) or has

@@ -2,14 +2,16 @@
 //
 //   npm install --ignore-scripts onnxruntime-node          (anywhere; run from that folder)
 //   taskset -c 1 node compare_onnxruntime.mjs [--threads=1] [--rounds=7] [--row=ROW]
-//       --bench=build/release/bin/lutra-bench NAME=MODEL.lutra,QDQ.onnx ...
+//       --bench=build/release/bin/lutra-bench NAME=MODEL.lutra[,MORE.lutra ...],QDQ.onnx ...
 //
 // MODEL.lutra and QDQ.onnx come from one `lutra convert MODEL.onnx -o MODEL.lutra --emit-qdq
 // QDQ.onnx`. Every round times one after the other for about half a second each; a row of the table
 // gives the medians over the rounds and the median of the rounds' ratios (below 1: Lutra is
-// faster). ONNX Runtime runs with its default settings: on x86 without VNNI these saturate.
+// faster). More models of the same network, with other weights, get a row each, with the ratio to
+// the first model in the last column. ONNX Runtime runs with its default settings: on x86 without VNNI these saturate.
 import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
+import { basename } from 'node:path';
 
 const ort = createRequire(process.cwd() + '/')('onnxruntime-node');
 
@@ -18,7 +20,10 @@ const pairs = [];
 for (const argument of process.argv.slice(2)) {
   const flag = argument.match(/^--(\w+)=(.*)$/);
   if (flag) options[flag[1]] = flag[2];
-  else pairs.push(argument.match(/^([^=]+)=([^,]+),(.+)$/).slice(1));
+  else {
+    const [, name, files] = argument.match(/^([^=]+)=(.+)$/);
+    pairs.push({ name, models: files.split(',').slice(0, -1), qdq: files.split(',').at(-1) });
+  }
 }
 
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
@@ -54,14 +59,18 @@ function timeLutra(path) {
   return JSON.parse(execFileSync(options.bench, flags, { encoding: 'utf8' })).median_us / 1000;
 }
 
-console.log('| network | Lutra ms | ONNX Runtime ms | ratio |\n|---|---|---|---|');
-for (const [name, lutra, qdq] of pairs) {
+console.log('| network | Lutra ms | ONNX Runtime ms | ratio | to the first |\n|---|---|---|---|---|');
+for (const { name, models, qdq } of pairs) {
   const peer = await openPeer(qdq);
-  const ours = [], theirs = [];
+  const ours = models.map(() => []), theirs = [];
   for (let round = 0; round < Number(options.rounds); ++round) {
-    ours.push(timeLutra(lutra));
+    models.forEach((model, i) => ours[i].push(timeLutra(model)));
     theirs.push(await peer());
   }
-  const ratio = median(ours.map((value, i) => value / theirs[i]));
-  console.log(`| ${name} | ${median(ours).toFixed(3)} | ${median(theirs).toFixed(3)} | ${ratio.toFixed(2)} |`);
+  const ratio = (times, others) => median(times.map((value, i) => value / others[i])).toFixed(2);
+  models.forEach((model, i) => {
+    const label = i === 0 ? name : `${name} ${basename(model, '.lutra')}`;
+    console.log(`| ${label} | ${median(ours[i]).toFixed(3)} | ${median(theirs).toFixed(3)} | ${
+      ratio(ours[i], theirs)} | ${ratio(ours[i], ours[0])} |`);
+  });
 }

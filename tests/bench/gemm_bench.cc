@@ -2,10 +2,10 @@
 // process, in turn, on one thread; and our speed as a part of what the row's dot primitive reaches
 // on registers alone.
 //
-//   gemm_bench [ROW [NETWORK [LARGEST]]]    default: the best row, all networks, 64
+//   gemm_bench [ROW [NETWORK]]          default: the best row, all networks
 //
 // The last columns are the same layer with codes of 4 and 2 bits, whose tables have entries up to
-// LARGEST, in turn with the others.
+// 64 and 32 as the converter's do, in turn with the others.
 //
 // "best" and "median" are over the repetitions of one run. GMAC/s counts the multiply-adds of the
 // plain way, also where Winograd's products (a "w" after the layer) take fewer; they may pass the
@@ -235,7 +235,6 @@ int Main(int argc, char** argv) {
   }
   if (omp_set_num_threads != nullptr) omp_set_num_threads(1);
   const std::string only = argc > 2 ? argv[2] : "";
-  const int32_t largest = argc > 3 ? std::atoi(argv[3]) : 64;
   const double peak = DotPeak::Measure(row->name);
   std::printf("row %s, peak of its dot primitive %.1f GMAC/s, one thread\n", row->name, peak / 1e9);
   std::printf("%-12s %-18s %9s | %9s %9s %8s %6s | %9s %9s | %-11s | %9s %6s | %9s %6s\n",
@@ -246,8 +245,8 @@ int Main(int argc, char** argv) {
     const Layer& l = kLayers[i];
     if (!only.empty() && only != l.network) continue;
     OurLayer ours(*row, l, {}, random);
-    OurLayer nibbles(*row, l, {.bits = 4, .table_channels = 0, .largest = largest}, random);
-    OurLayer crumbs(*row, l, {.bits = 2, .table_channels = 0, .largest = largest}, random);
+    OurLayer nibbles(*row, l, {.bits = 4, .table_channels = 0, .largest = 64}, random);
+    OurLayer crumbs(*row, l, {.bits = 2, .table_channels = 0, .largest = 32}, random);
     OneDnnLayer onednn(l);
     Times our_times, onednn_times, nibble_times, crumb_times;
     const double once = Seconds([&] { ours.Run(); });

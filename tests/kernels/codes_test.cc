@@ -159,7 +159,9 @@ TEST_CASE("the extremes are exact: entries as large as the form says times the l
 TEST_CASE("packed codes take their bits: no byte more than padding, channel terms and tables") {
   for (size_t i = 0; const Row* row = RowAt(i); ++i) {
     for (size_t bits = 1; bits <= 7; ++bits) {
-      for (const auto& [n, k] : {std::pair<size_t, size_t>{4096, 4096}, {64, 576}, {10, 84}}) {
+      for (const std::pair<size_t, size_t>& shape :
+           {std::pair<size_t, size_t>{4096, 4096}, {64, 576}, {10, 84}}) {
+        const size_t n = shape.first, k = shape.second;
         const WeightForm form = {.bits = bits, .table_channels = 0, .largest = 64};
         // Channels up to a multiple of 16 lanes, k to one of 32; per channel 20 bytes; a table of
         // at most 128 bytes; each of the three parts up to 64 bytes.
