@@ -21,8 +21,8 @@ Graph LoadGraph(const std::string& path, ImportOptions import);
 struct ConvertOptions {
   std::string model_path, output_path;
   ImportOptions import;
-  LayerScheme scheme;                      ///< defaults for every layer
-  std::optional<std::string> recipe_path;  ///< JSON, overrides by name or pattern
+  LayerScheme scheme;                         ///< defaults for every layer
+  std::optional<std::string> recipe_path;     ///< JSON, overrides by name or pattern
   coding::Codec codec = coding::Codec::none;  ///< of integer weights in the file
   bool strict = false;
   std::optional<std::string> emit_qdq_path;
