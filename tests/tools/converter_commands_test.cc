@@ -69,6 +69,23 @@ TEST_CASE("convert, eval, compare, verify: the whole way, in JSON") {
   CHECK(RunProgram(kLutra, "verify " + model).status == 0);
 }
 
+TEST_CASE("entropy-coded weights: smaller, listed, and verified by the same golden check") {
+  const TempFolder folder;
+  const std::string raw = folder / "none.lutra";
+  RunJson("convert " + kOnnx + " -o " + raw + kCalib);
+  for (const std::string codec : {"huffman", "best"}) {
+    const std::string coded = folder / (codec + ".lutra");
+    RunJson("convert " + kOnnx + " -o " + coded + kCalib + " --codec " + codec);
+    CHECK(std::filesystem::file_size(coded) < std::filesystem::file_size(raw) * 24 / 25);
+    const json inspection = RunJson("inspect " + coded);
+    CHECK(inspection["min_runtime_version"] == 3);
+    size_t blobs = 0;
+    for (const json& op : inspection["operators"]) blobs += op["encoding"] == codec ? 1 : 0;
+    CHECK(blobs > 0);
+    CHECK(RunProgram(kLutra, "verify " + coded).status == 0);
+  }
+}
+
 TEST_CASE("the text form, and a report that needs nothing from elsewhere") {
   TempFolder folder;
   const Outcome outcome =
