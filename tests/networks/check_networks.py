@@ -7,9 +7,10 @@
 classifiers: the float executor reproduces the known top-1; int8 loses at most one point (or two
 images); the file stays within its size bound; no operator stays in float but a final softmax.
 detectors: they convert, and every output keeps an SQNR of 20 dB, or the report names the layer.
-identity: three networks, one of them also with dynamic activations, and the example give the same
-bytes on every row of this machine with one and two threads, and with --device, a command that runs
-another build's `lutra` ("qemu-aarch64-static build/arm64/bin/lutra"), on its rows.
+identity: three networks, one of them also with dynamic activations, and the example, each also with
+a codebook, give the same bytes on every row of this machine with one and two threads, and with
+--device, a command that runs another build's `lutra` ("qemu-aarch64-static build/arm64/bin/lutra"),
+on its rows.
 
 weights: the top-1 of all classifiers with each of the --weights types; int8's limits hold for
 codebook8, codebook6 may lose half a point more, the others are reported.
@@ -159,23 +160,27 @@ class Networks:
 
   def identity(self, entries):
     example = HERE / "examples/shapes"
-    cases = [("shapes", example / "shapes.onnx", example / "calib.json", [1, 1, 24, 24], "int8")]
+    cases = [("shapes", example / "shapes.onnx", example / "calib.json", [1, 1, 24, 24], weights,
+              "int8") for weights in ("int8", "codebook3")]
     known = {pathlib.Path(entry["file"]).stem: entry for entry in entries}
-    for name, activations in [("lenet300100", "int8"), ("lenet300100", "dynamic"),
-                              ("cifar10_resnet20", "int8"), ("kws_mlperf_dscnn", "int8")]:
+    for name, weights, activations in [
+        ("lenet300100", "int8", "int8"), ("lenet300100", "int8", "dynamic"),
+        ("lenet300100", "codebook4", "int8"), ("cifar10_resnet20", "int8", "int8"),
+        ("cifar10_resnet20", "codebook6", "int8"), ("kws_mlperf_dscnn", "int8", "int8"),
+        ("kws_mlperf_dscnn", "codebook2", "int8")]:
       if name in known:
         cases.append((name, self.shared / "models" / known[name]["file"],
                       self.shared / f"data/specs/{name}.calib.json", known[name]["input"],
-                      activations))
-    header("network", "activations", "rows that ran, with 1 and 2 threads", "not available",
-           "SHA-256 of the output begins with")
+                      weights, activations))
+    header("network", "weights", "activations", "rows that ran, with 1 and 2 threads",
+           "not available", "SHA-256 of the output begins with")
     for case in cases:
       self.same_bytes(*case)
 
-  def same_bytes(self, name, onnx, data, shape, activations):
+  def same_bytes(self, name, onnx, data, shape, weights, activations):
     model, sample = self.folder / "model.lutra", self.folder / "input.npy"
-    run([self.lutra, "convert", onnx, "-o", model, "--data", data, "--activations", activations,
-         "--json"])
+    run([self.lutra, "convert", onnx, "-o", model, "--data", data, "--weights", weights,
+         "--activations", activations, "--json"])
     write_npy(sample, [8] + shape[1:])
     digests, ran, missing = set(), [], []
     for device, program in [("", [str(self.lutra)]), (" (device)", shlex.split(self.device))]:
@@ -189,7 +194,7 @@ class Networks:
                        f"{row_name}: exit status {status}, {said}")
         (ran if status == 0 else missing).append(row_name + device)
     self.limit(name, len(digests) == 1, f"{len(digests)} different outputs")
-    row(name, activations, ", ".join(ran), ", ".join(missing), ", ".join(sorted(digests)))
+    row(name, weights, activations, ", ".join(ran), ", ".join(missing), ", ".join(sorted(digests)))
 
   def digest(self, program, row_name, threads, model, sample):
     output = self.folder / "output.npy"
