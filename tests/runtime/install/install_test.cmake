@@ -25,7 +25,7 @@ function(classify program)
 endfunction()
 
 # With CMake, shared and static, in a project that knows no C++.
-run(${CMAKE_COMMAND} -S ${example} -B ${WORK_DIR}/cmake -DCMAKE_PREFIX_PATH=${prefix}
+run(${CMAKE_COMMAND} -S ${example} -B ${WORK_DIR}/cmake -G ${GENERATOR} -DCMAKE_PREFIX_PATH=${prefix}
   -DCMAKE_FIND_ROOT_PATH_MODE_PACKAGE=BOTH
   -DCMAKE_TOOLCHAIN_FILE=${TOOLCHAIN} -DCMAKE_C_COMPILER=${CC} -DCMAKE_C_FLAGS=${C_FLAGS})
 run(${CMAKE_COMMAND} --build ${WORK_DIR}/cmake)
