@@ -57,8 +57,9 @@ TEST_CASE("every size comes back") {
            {0, 0},  {0, 5},  {5, 0},  {1, 1},   {1, 2},   {2, 1},   {1, 3},    {1, 4},
            {5, 1},  {1, 20}, {1, 21}, {1, 255}, {1, 256}, {256, 1}, {3, 257},  {64, 128},
            {2, 63}, {9, 9},  {1, 64}, {3, 129}, {1, 511}, {1, 765}, {300, 300}}) {
-    CAPTURE(rows);
-    CAPTURE(columns);
+    const std::pair size(rows, columns);
+    CAPTURE(size.first);
+    CAPTURE(size.second);
     for (const SymbolLayout kind : {SymbolLayout{.kind = SymbolKind::integer, .bits = 5},
                                     SymbolLayout{.kind = SymbolKind::integer, .bits = 8},
                                     SymbolLayout{.kind = SymbolKind::index, .bits = 1},

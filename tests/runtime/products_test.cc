@@ -263,10 +263,10 @@ TEST_CASE("integer Linear on several leading dimensions") {
   Random random(3);
   for (const auto& [rows, k, n, bits] : {std::tuple{1, 1, 1, 8}, std::tuple{3, 17, 5, 8},
                                          std::tuple{6, 64, 33, 4}, std::tuple{64, 256, 130, 8}}) {
-    CAPTURE(k);
     const int top = (1 << (bits - 1)) - 1;
     const auto ns = static_cast<size_t>(n);
     const auto ks = static_cast<size_t>(k);
+    CAPTURE(ks);
     const auto weights = random.Int8s(ns * ks, -top, top);
     std::vector<int32_t> bias(ns);
     std::vector<float> multiplier(ns, 0.01F);

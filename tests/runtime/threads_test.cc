@@ -116,8 +116,8 @@ struct CountingPool {
       threads.emplace_back([&pool, fn, arg, i] {
         ++pool.calls;
         const size_t now = ++pool.at_once;
-        size_t most = pool.most;
-        while (now > most && !pool.most.compare_exchange_weak(most, now)) {
+        size_t seen = pool.most;
+        while (now > seen && !pool.most.compare_exchange_weak(seen, now)) {
         }
         fn(arg, i);
         --pool.at_once;
