@@ -10,6 +10,7 @@
 #include "converter/data/dataset.h"
 #include "converter/import/onnx_import.h"
 #include "converter/quantize/quantization.h"
+#include "converter/warnings.h"
 #include "runtime/coding/codec.h"
 
 namespace lutra::converter {
@@ -48,6 +49,7 @@ struct ConvertReport {
   double output_sqnr_db = 0;  ///< of the worst output; NaN when identical
   std::vector<LayerReport> layers;
   std::string recipe_json;  ///< the recipe that was used, for every layer
+  Warnings warnings;
 };
 
 /// data: calibration samples; null is allowed for dynamic, weight-only, float and QDQ models.
@@ -59,6 +61,7 @@ struct CompareReport {
   double output_sqnr_db = 0;  ///< of the worst output; NaN when identical
   double top1_agreement = 0;  ///< fraction; NaN when the network is no classifier
   size_t samples = 0;
+  Warnings warnings;
 };
 
 /// Runs both on the data; layers ranked by the caller.

@@ -9,6 +9,7 @@
 
 #include "converter/archive/contents.h"
 #include "converter/checkpoint/checkpoint.h"
+#include "converter/warnings.h"
 
 namespace lutra::converter {
 
@@ -61,6 +62,7 @@ struct ArchiveListing {
 struct CompressedArchive {
   std::vector<uint8_t> file;
   ArchiveListing listing;
+  Warnings warnings;
 };
 
 /// Reads back what it wrote before it returns, and measures the SQNR on that. Throws Error.

@@ -39,6 +39,12 @@ ImportOptions ShapeFlags::Import() const {
   return import;
 }
 
+void PrintWarnings(const char* command, const Warnings& warnings) {
+  for (const std::string& line : warnings.lines()) {
+    std::fprintf(stderr, "lutra %s: warning: %s\n", command, line.c_str());
+  }
+}
+
 Progress::~Progress() {
   if (shown_) std::fputs("\r\x1b[K", stderr);
 }

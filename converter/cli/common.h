@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "converter/import/onnx_import.h"
+#include "converter/warnings.h"
 
 namespace lutra::converter {
 
@@ -30,6 +31,10 @@ class ShapeFlags {
  private:
   std::vector<std::string> shapes_;
 };
+
+/// `lutra COMMAND: warning: TEXT` on stderr, a line for each; every command ends with it, with JSON
+/// as well.
+void PrintWarnings(const char* command, const Warnings& warnings);
 
 /// One line on the terminal that is written over and over; nothing when stderr is no terminal.
 class Progress {

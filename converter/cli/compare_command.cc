@@ -23,6 +23,7 @@ struct CompareCommand {
     } else {
       std::fputs(CompareText(report).c_str(), stdout);
     }
+    PrintWarnings("compare", report.warnings);
   }
 };
 

@@ -36,13 +36,16 @@ struct CompressCommand {
     const CompressedArchive archive = Pack(checkpoint, options);
     WriteBytes(output, archive.file);
     if (json) {
-      std::fputs(ArchiveJson(archive.listing, true, checkpoint.skipped).c_str(), stdout);
-      return;
+      const std::string text =
+          ArchiveJson(archive.listing, true, checkpoint.skipped, archive.warnings);
+      std::fputs(text.c_str(), stdout);
+    } else {
+      std::fputs(ArchiveText(archive.listing, true).c_str(), stdout);
+      for (const SkippedEntry& entry : checkpoint.skipped) {
+        std::printf("skipped %s: %s\n", entry.path.c_str(), entry.what.c_str());
+      }
     }
-    std::fputs(ArchiveText(archive.listing, true).c_str(), stdout);
-    for (const SkippedEntry& entry : checkpoint.skipped) {
-      std::printf("skipped %s: %s\n", entry.path.c_str(), entry.what.c_str());
-    }
+    PrintWarnings("compress", archive.warnings);
   }
 
  private:

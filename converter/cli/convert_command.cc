@@ -40,7 +40,8 @@ struct ConvertCommand {
     if (!recipe.empty()) options.recipe_path = recipe;
     if (!emit_qdq.empty()) options.emit_qdq_path = emit_qdq;
     const std::unique_ptr<Dataset> dataset = data.Open();
-    const ConvertReport report = Convert(dataset.get());
+    ConvertReport report = Convert(dataset.get());
+    if (const std::string advice = Advice(report); !advice.empty()) report.warnings.Add(advice);
     // A device or a pipe has no neighbour to put the recipe into.
     if (std::filesystem::is_regular_file(options.output_path)) {
       WriteText(RecipePath(options.output_path), report.recipe_json + "\n");
@@ -53,6 +54,7 @@ struct ConvertCommand {
     } else {
       std::fputs(ConvertText(report).c_str(), stdout);
     }
+    PrintWarnings("convert", report.warnings);
   }
 
  private:

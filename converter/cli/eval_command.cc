@@ -28,12 +28,14 @@ struct EvalCommand {
       const nlohmann::json object = {{"top1", result.top1},
                                      {"top5", result.top5},
                                      {"loss", result.loss},
-                                     {"count", result.count}};
+                                     {"count", result.count},
+                                     {"warnings", result.warnings.lines()}};
       std::printf("%s\n", object.dump().c_str());
     } else {
       std::printf("top-1 %.2f %%   top-5 %.2f %%   loss %.4f   %zu samples\n", 100 * result.top1,
                   100 * result.top5, result.loss, result.count);
     }
+    PrintWarnings("eval", result.warnings);
   }
 };
 

@@ -66,7 +66,7 @@ class Counter {
 
   Evaluation Result() const {
     const auto n = static_cast<double>(count_);
-    return {count_, static_cast<double>(top1_) / n, static_cast<double>(top5_) / n, loss_ / n};
+    return {count_, static_cast<double>(top1_) / n, static_cast<double>(top5_) / n, loss_ / n, {}};
   }
 
  private:

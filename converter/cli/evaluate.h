@@ -7,6 +7,7 @@
 
 #include "converter/data/dataset.h"
 #include "converter/import/onnx_import.h"
+#include "converter/warnings.h"
 
 namespace lutra::converter {
 
@@ -17,6 +18,7 @@ struct Evaluation {
   /// a Softmax (or its logarithm, a LogSoftmax), else the softmax of the output; probabilities
   /// below 1e-7 count as 1e-7.
   double loss = 0;
+  Warnings warnings;
 };
 
 using EvaluationProgress = std::function<void(size_t done, size_t total)>;

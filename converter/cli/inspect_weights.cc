@@ -31,7 +31,7 @@ std::string Describe(const std::string& path, bool json) {
   }
   try {
     const ArchiveListing listing = ListArchive(bytes);
-    return json ? ArchiveJson(listing, false, {}) : ArchiveText(listing, false);
+    return json ? ArchiveJson(listing, false, {}, {}) : ArchiveText(listing, false);
   } catch (const Error& failure) {
     throw Error(path + ": " + failure.what());
   }

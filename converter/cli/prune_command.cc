@@ -18,10 +18,13 @@ namespace {
 
 // What both commands have: weights in and out, and data to measure a network on.
 struct Step {
+  const char* command;
   std::string input, output;
   bool json = false;
   DataFlags data;
   ShapeFlags shapes;
+
+  explicit Step(const char* name) : command(name) {}
 
   void AddTo(CLI::App& sub, const std::string& result) {
     sub.add_option("WEIGHTS", input, "an ONNX network, a PyTorch checkpoint or a safetensors file")
@@ -36,7 +39,8 @@ struct Step {
   }
 
   // The part between reading and writing is `change`; what it prints comes after all that can fail
-  // but the second measurement. Prints the accuracy before and after, without retraining.
+  // but the second measurement. Prints the accuracy before and after, without retraining, and what
+  // the measurements warned of.
   void Run(const std::function<void(std::vector<LayerWeights>&)>& change,
            const std::function<void(const WeightsFile&, nlohmann::json&)>& print) const {
     const std::unique_ptr<Dataset> dataset = data.Open();
@@ -46,30 +50,39 @@ struct Step {
     }
     change(file->weights());
     nlohmann::json report;
-    if (dataset) report["top1_before"] = Top1(input, *dataset);
+    Warnings warnings;
+    if (dataset) report["top1_before"] = Top1(input, *dataset, warnings);
     file->Write(output);
     print(*file, report);
-    if (dataset) report["top1"] = Top1(output, *dataset);
+    if (dataset) report["top1"] = Top1(output, *dataset, warnings);
+    report["warnings"] = warnings.lines();
     if (json) {
       std::printf("%s\n", report.dump().c_str());
-      return;
+    } else {
+      PrintEnd(*file, report);
     }
-    if (dataset) {
-      std::printf("top-1 %.2f %% before, %.2f %% without retraining\n",
-                  100 * report["top1_before"].get<double>(), 100 * report["top1"].get<double>());
-    }
-    for (const SkippedEntry& entry : file->Skipped()) {
-      std::printf("skipped %s: %s\n", entry.path.c_str(), entry.what.c_str());
-    }
-    if (!file->HasGraph()) std::printf("%s is a safetensors file\n", output.c_str());
+    PrintWarnings(command, warnings);
   }
 
  private:
-  double Top1(const std::string& path, const Dataset& dataset) const {
+  void PrintEnd(const WeightsFile& file, const nlohmann::json& report) const {
+    if (report.contains("top1")) {
+      std::printf("top-1 %.2f %% before, %.2f %% without retraining\n",
+                  100 * report["top1_before"].get<double>(), 100 * report["top1"].get<double>());
+    }
+    for (const SkippedEntry& entry : file.Skipped()) {
+      std::printf("skipped %s: %s\n", entry.path.c_str(), entry.what.c_str());
+    }
+    if (!file.HasGraph()) std::printf("%s is a safetensors file\n", output.c_str());
+  }
+
+  double Top1(const std::string& path, const Dataset& dataset, Warnings& warnings) const {
     Progress progress;
-    return Evaluate(path, shapes.Import(), dataset,
-                    [&](size_t done, size_t total) { progress.Show("eval", done, total); })
-        .top1;
+    const Evaluation result =
+        Evaluate(path, shapes.Import(), dataset,
+                 [&](size_t done, size_t total) { progress.Show("eval", done, total); });
+    warnings.Add(result.warnings);
+    return result.top1;
   }
 };
 
@@ -115,7 +128,7 @@ CLI::Validator NumberIn(double lowest, double highest, const std::string& descri
 }
 
 struct PruneCommand {
-  Step step;
+  Step step{"prune"};
   PruneOptions options;
   std::vector<std::string> keep;
 
@@ -171,7 +184,7 @@ struct PruneCommand {
 };
 
 struct ClusterCommand {
-  Step step;
+  Step step{"cluster"};
   std::vector<std::string> bits{"4"};
   bool compare = false;
 

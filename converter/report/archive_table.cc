@@ -146,7 +146,7 @@ std::string ArchiveText(const ArchiveListing& listing, bool measured) {
 }
 
 std::string ArchiveJson(const ArchiveListing& listing, bool measured,
-                        const std::vector<SkippedEntry>& skipped) {
+                        const std::vector<SkippedEntry>& skipped, const Warnings& warnings) {
   const Totals totals = Sum(listing);
   Json json;
   json["output_bytes"] = listing.file_bytes;
@@ -160,6 +160,7 @@ std::string ArchiveJson(const ArchiveListing& listing, bool measured,
   json["tensors"] = Json::array();
   for (const ArchiveRow& row : listing.rows) json["tensors"].push_back(RowJson(row, measured));
   json["skipped"] = SkippedJson(skipped);
+  json["warnings"] = warnings.lines();
   return json.dump() + "\n";
 }
 

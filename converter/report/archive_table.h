@@ -13,7 +13,7 @@ namespace lutra::converter {
 std::string ArchiveText(const ArchiveListing& listing, bool measured);
 /// One JSON object.
 std::string ArchiveJson(const ArchiveListing& listing, bool measured,
-                        const std::vector<SkippedEntry>& skipped);
+                        const std::vector<SkippedEntry>& skipped, const Warnings& warnings);
 
 /// The tensors of a checkpoint, which has no other table.
 std::string CheckpointText(const Checkpoint& checkpoint);

@@ -17,6 +17,8 @@ constexpr char kStyle[] =
     "margin-top:2rem}table{border-collapse:collapse;font-size:.85rem}td,th{padding:.2rem .7rem;"
     "text-align:right;border-bottom:1px solid #ddd}td:first-child,th:first-child,td.t,th.t{"
     "text-align:left}.k{display:inline-block;width:.8em;height:.8em;margin:0 .3em 0 1em}"
+    ".w{background:#fffbeb;border-left:.3rem solid #d97706;padding:.2rem 1rem}.w "
+    "h2{margin-top:.5rem}"
     "svg text{font:11px system-ui,sans-serif;fill:#333}</style></head><body>\n";
 
 std::string Escape(const std::string& text) {
@@ -163,6 +165,13 @@ std::string Table(const std::vector<LayerReport>& layers) {
   return html + "</table>\n";
 }
 
+std::string WarningList(const Warnings& warnings) {
+  if (warnings.empty()) return "";
+  std::string html = "<div class=w><h2>Warnings</h2>\n<ul>\n";
+  for (const std::string& line : warnings.lines()) html += "<li>" + Escape(line) + "</li>\n";
+  return html + "</ul></div>\n";
+}
+
 std::string Summary(const ConvertReport& report) {
   const double ratio = static_cast<double>(report.fp32_bytes) /
                        static_cast<double>(std::max<uint64_t>(report.output_bytes, 1));
@@ -178,11 +187,7 @@ std::string Summary(const ConvertReport& report) {
     }
     html += ".";
   }
-  html += "</p>\n";
-  if (const std::string advice = Advice(report); !advice.empty()) {
-    html += "<p>" + Escape(advice) + "</p>\n";
-  }
-  return html;
+  return html + "</p>\n" + WarningList(report.warnings);
 }
 
 }  // namespace

@@ -39,6 +39,7 @@ json ConvertJson(const ConvertReport& report) {
           {"top1_agreement", Number(report.top1_agreement)},
           {"output_sqnr_db", Number(report.output_sqnr_db)},
           {"advice", Advice(report)},
+          {"warnings", report.warnings.lines()},
           {"layers", std::move(layers)}};
 }
 
@@ -48,6 +49,7 @@ json CompareJson(const CompareReport& report) {
   return {{"output_sqnr_db", Number(report.output_sqnr_db)},
           {"top1_agreement", Number(report.top1_agreement)},
           {"samples", report.samples},
+          {"warnings", report.warnings.lines()},
           {"layers", std::move(layers)}};
 }
 

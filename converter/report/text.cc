@@ -96,7 +96,6 @@ std::string ConvertText(const ConvertReport& report) {
     text += std::isnan(report.top1_agreement) ? sqnr + samples : top1 + samples + ", " + sqnr;
     text += "\n";
   }
-  if (const std::string advice = Advice(report); !advice.empty()) text += advice + "\n";
   return text;
 }
 

@@ -42,7 +42,8 @@ TEST_CASE("convert, eval, compare, verify: the whole way, in JSON") {
   const json fp32 = RunJson("eval " + kOnnx + kTest);
   const json int8 = RunJson("eval " + model + kTest);
   for (const json& result : {fp32, int8}) {
-    CHECK(result.size() == 4);
+    CHECK(result.size() == 5);
+    CHECK(result["warnings"].empty());
     CHECK(result["count"] == 400);
     CHECK(result["top5"].get<double>() >= result["top1"].get<double>());
   }
