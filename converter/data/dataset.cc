@@ -111,6 +111,14 @@ class SourceDataset : public Dataset {
 
   Normalization normalization() const override { return normalization_; }
 
+  std::vector<std::string> Files() const override {
+    std::vector<std::string> files = source_->Files();
+    for (const std::string& named : {spec_.path, spec_.images, spec_.labels}) {
+      if (!named.empty()) files.push_back(named);
+    }
+    return files;
+  }
+
  private:
   DataSpec spec_;
   std::unique_ptr<Source> source_;

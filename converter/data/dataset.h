@@ -40,6 +40,8 @@ class Dataset {
   /// FNV-1a over the raw bytes of the samples in order, for the accuracy certificate.
   virtual uint64_t Hash() const = 0;
   virtual Normalization normalization() const { return {}; }
+  /// Every file that is read, for whoever must not write over one.
+  virtual std::vector<std::string> Files() const { return {}; }
 };
 
 /// The JSON file (paths relative to it). Throws Error naming file, field and cure.

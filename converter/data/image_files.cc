@@ -120,6 +120,12 @@ class FileSource : public Source {
     return ReadBytes(entries_[range_.offset + index].path);
   }
 
+  std::vector<std::string> Files() const override {
+    std::vector<std::string> files;
+    for (const Entry& entry : entries_) files.push_back(entry.path);
+    return files;
+  }
+
  private:
   std::vector<Entry> entries_;
   bool labelled_;

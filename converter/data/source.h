@@ -35,6 +35,8 @@ class Source {
   virtual RawSample Get(size_t index) const = 0;
   /// The sample's bytes as they are stored (a whole file for the image formats).
   virtual std::vector<uint8_t> Bytes(size_t index) const = 0;
+  /// Files that hold samples and that the description does not name itself.
+  virtual std::vector<std::string> Files() const { return {}; }
 };
 
 std::unique_ptr<Source> OpenIdx(const DataSpec& spec);
