@@ -6,6 +6,7 @@
 
 #include "converter/error.h"
 #include "converter/executor/float_executor.h"
+#include "converter/graph/check_finite.h"
 #include "runtime/hooks.h"
 
 namespace lutra::converter {
@@ -126,9 +127,11 @@ Comparison CompareOnData(const Graph& graph, RuntimeSession& session, const Data
   FloatExecutor executor(graph);
   const std::string& input = graph.inputs[0];
   for (size_t s = 0; s < data.size(); ++s) {
-    const Tensor sample = AsInput(data.Get(s), *graph.Info(input)->dims);
+    const Sample given = data.Get(s);
+    const Tensor sample = AsInput(given, *graph.Info(input)->dims);
     TensorMap exact;
     executor.Run({{input, sample}}, [&](const std::string& value, const Tensor& tensor) {
+      RefuseNan(value, tensor, given.source);
       if (names.contains(value) && IsFloating(tensor.type())) {
         exact[value] = tensor.Cast(DataType::float32);
       }

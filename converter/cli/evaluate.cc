@@ -8,6 +8,7 @@
 #include "converter/error.h"
 #include "converter/executor/float_executor.h"
 #include "converter/files.h"
+#include "converter/graph/check_finite.h"
 #include "converter/runtime_session.h"
 #include "schema/container.h"
 
@@ -34,7 +35,7 @@ double Loss(std::span<const float> scores, size_t label, Scores kind) {
   return -std::max(log_probability, std::log(kLeastProbability));
 }
 
-// How many classes come before the label; scores that are no numbers never count as right.
+// How many classes come before the label.
 size_t RankOf(std::span<const float> scores, size_t label) {
   size_t rank = 0;
   for (size_t c = 0; c < scores.size(); ++c) {
@@ -54,8 +55,11 @@ class Counter {
       throw Error(sample.source + ": has class " + std::to_string(sample.label) +
                   ", but the network gives " + std::to_string(scores.size()) + " scores");
     }
+    if (std::ranges::any_of(scores, [](float score) { return std::isnan(score); })) {
+      throw Error(sample.source + ": the network gives NaN for this sample");
+    }
     const auto label = static_cast<size_t>(sample.label);
-    const size_t rank = std::isnan(scores[label]) ? scores.size() : RankOf(scores, label);
+    const size_t rank = RankOf(scores, label);
     top1_ += rank < 1 ? 1 : 0;
     top5_ += rank < 5 ? 1 : 0;
     loss_ += Loss(scores, label, kind_);
@@ -164,7 +168,10 @@ class OnnxEvaluator {
                 Counter& counter) {
     TensorMap results;
     try {
-      results = executor_.Run({{graph_.inputs[0], Stack(inputs)}});
+      results = executor_.Run({{graph_.inputs[0], Stack(inputs)}},
+                              [&](const std::string& value, const Tensor& tensor) {
+                                RefuseNan(value, tensor, samples[0].source);
+                              });
     } catch (const Error& error) {
       if (inputs.size() > 1) return false;
       throw Error(path_ + ": " + error.what());

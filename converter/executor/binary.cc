@@ -96,6 +96,9 @@ Tensor Fold(const Call& call, F f) {
   return result;
 }
 
+/// Max and Min, as ONNX takes them from numpy: NaN when either is. A comparison with it fails.
+constexpr auto kLarger = []<typename T>(T x, T y) { return x > y || x != x ? x : y; };
+constexpr auto kSmaller = []<typename T>(T x, T y) { return x < y || x != x ? x : y; };
 constexpr auto kAdd = []<typename T>(T x, T y) { return x + y; };
 
 Results Mean(const Call& call) {
@@ -221,14 +224,8 @@ constexpr Operator kRows[] = {
     {"BitwiseAnd", [](const Call& call) { return Bitwise(call, std::bit_and()); }},
     {"BitwiseOr", [](const Call& call) { return Bitwise(call, std::bit_or()); }},
     {"BitwiseXor", [](const Call& call) { return Bitwise(call, std::bit_xor()); }},
-    {"Max",
-     [](const Call& call) {
-       return Results{Fold(call, []<typename T>(T x, T y) { return std::max(x, y); })};
-     }},
-    {"Min",
-     [](const Call& call) {
-       return Results{Fold(call, []<typename T>(T x, T y) { return std::min(x, y); })};
-     }},
+    {"Max", [](const Call& call) { return Results{Fold(call, kLarger)}; }},
+    {"Min", [](const Call& call) { return Results{Fold(call, kSmaller)}; }},
     {"Sum", [](const Call& call) { return Results{Fold(call, kAdd)}; }},
     {"Mean", Mean},
     {"Equal", [](const Call& call) { return Compare(call, std::equal_to()); }},

@@ -62,16 +62,6 @@ dnnl::memory::desc Wanted(const Activation& activation, Layout layout) {
                                 : onednn::AnyFormat(activation.dims);
 }
 
-dnnl::primitive_attr FusedClamp(const Node& node) {
-  dnnl::primitive_attr attr;
-  if (node.clamp) {
-    dnnl::post_ops post_ops;
-    onednn::AppendClamp(post_ops, node.clamp->lo, node.clamp->hi);
-    attr.set_post_ops(post_ops);
-  }
-  return attr;
-}
-
 /// Tail padding as it follows from the other sizes; `big` are the dims of the side that is padded.
 /// What the last stride leaves over counts as 0, not as a negative pad.
 Dims TailPads(const Window& window, std::span<const int64_t> big, std::span<const int64_t> small) {
@@ -92,7 +82,8 @@ Prepared<Primitive> Prepare(const Call& call, dnnl::algorithm algorithm, const A
   const auto src = Wanted(x, layout), dst = Wanted(y, layout), w = onednn::AnyFormat(weights);
   const Dims dilates = Minus1(window.dilations);
   const auto kind = dnnl::prop_kind::forward_inference;
-  const auto attr = FusedClamp(call.node);
+  // The node's clamp is not fused into the primitive, whose maximum makes a number of NaN.
+  const dnnl::primitive_attr attr;
   if (call.Optional(2) != nullptr) {
     const auto bias = onednn::Strided({y.Channels()}, {1});
     auto descriptor = onednn::Describe<Primitive>(attr, kind, algorithm, src, w, bias, dst,
@@ -219,8 +210,8 @@ Results ConvTranspose(const Call& call) {
 }
 
 constexpr Operator kRows[] = {
-    {"Conv", Conv, Precision::single, WhyNotConv, false, true},
-    {"ConvTranspose", ConvTranspose, Precision::single, WhyNotConv, false, true},
+    {"Conv", Conv, Precision::single, WhyNotConv},
+    {"ConvTranspose", ConvTranspose, Precision::single, WhyNotConv},
 };
 
 }  // namespace

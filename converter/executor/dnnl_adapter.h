@@ -64,15 +64,6 @@ typename Primitive::primitive_desc DescribeBackward(const Hint& forward,
 #endif
 }
 
-/// Adds y = min(max(y, lo), hi) behind the operator.
-inline void AppendClamp(dnnl::post_ops& post_ops, float lo, float hi) {
-#if DNNL_VERSION_MAJOR >= 3
-  post_ops.append_eltwise(dnnl::algorithm::eltwise_clip, lo, hi);
-#else
-  post_ops.append_eltwise(1.0f, dnnl::algorithm::eltwise_clip, lo, hi);
-#endif
-}
-
 /// float32 with the given strides (elements), or in whatever format the primitive likes best.
 inline dnnl::memory::desc Strided(const Dims& dims, const Dims& strides) {
   return {dims, dnnl::memory::data_type::f32, strides};

@@ -192,7 +192,7 @@ constexpr Operator kRows[] = {
     {"QLinearConv", QLinearConv, Precision::any, nullptr, true},
     {"MatMulInteger", MatMulInteger, Precision::any},
     {"QLinearMatMul", QLinearMatMul, Precision::any},
-    {"QGemm", QGemm, Precision::any, nullptr, false, false, "com.microsoft"},
+    {"QGemm", QGemm, Precision::any, nullptr, false, "com.microsoft"},
 };
 
 }  // namespace

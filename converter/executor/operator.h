@@ -73,8 +73,6 @@ struct Operator {
   std::string (*why_unsupported)(const Node&) = nullptr;
   /// A spatial operator that understands Layout::nhwc only through transposes around it.
   bool through_nchw = false;
-  /// Applies Node::clamp itself.
-  bool clamps = false;
   std::string_view domain = "";
 };
 

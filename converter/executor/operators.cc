@@ -87,7 +87,7 @@ Results ExecuteRow(const Operator& row, const Call& call) {
   } else {
     results = row.run({call.node, converted.inputs(), call.constant, call.cache});
   }
-  if (call.node.clamp && !row.clamps && !results.empty()) ApplyClamp(*call.node.clamp, results[0]);
+  if (call.node.clamp && !results.empty()) ApplyClamp(*call.node.clamp, results[0]);
   if (converted.original() != DataType::undefined) {
     for (Tensor& result : results) {
       if (result.type() == DataType::float32) result = result.Cast(converted.original());

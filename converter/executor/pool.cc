@@ -10,6 +10,7 @@
 #include "converter/executor/operator.h"
 #include "converter/executor/spatial.h"
 #include "converter/executor/types.h"
+#include "converter/graph/check_finite.h"
 
 namespace lutra::converter {
 namespace {
@@ -134,8 +135,9 @@ Results MaxPoolLoops(const Call& call, const Geometry& geometry) {
       T best = std::numeric_limits<T>::lowest();
       int64_t at = -1;
       for (const int64_t tap : taps) {
-        if (at < 0 || from[plane + tap] > best) {
-          best = from[plane + tap];
+        const T here = from[plane + tap];
+        if (at < 0 || here > best || (here != here && best == best)) {
+          best = here;
           at = plane + tap;
         }
       }
@@ -182,7 +184,8 @@ Results SumPoolLoops(const Call& call, const Geometry& geometry, Step step, Fini
 
 Results MaxPool(const Call& call) {
   const Geometry geometry = GeometryOf(call);
-  if (!SuitsOnednn(call, geometry)) return MaxPoolLoops(call, geometry);
+  // oneDNN's maximum passes over NaN.
+  if (!SuitsOnednn(call, geometry) || FirstNan(call.Input(0))) return MaxPoolLoops(call, geometry);
   return {PoolOnednn(call, geometry, dnnl::algorithm::pooling_max)};
 }
 

@@ -55,7 +55,7 @@ Results Concat(const Call& call) {
 }
 
 constexpr Operator Row(std::string_view name, Results (*run)(const Call&)) {
-  return {name, run, Precision::any, nullptr, false, false, "com.microsoft"};
+  return {name, run, Precision::any, nullptr, false, "com.microsoft"};
 }
 
 constexpr Operator kRows[] = {

@@ -89,8 +89,8 @@ constexpr Operator kRows[] = {
     {"QuantizeLinear", QuantizeLinear, Precision::any, WhyNotBlocked},
     {"DequantizeLinear", DequantizeLinear, Precision::any, WhyNotBlocked},
     {"DynamicQuantizeLinear", DynamicQuantizeLinear, Precision::single},
-    {"QuantizeLinear", QuantizeLinear, Precision::any, nullptr, false, false, "com.microsoft"},
-    {"DequantizeLinear", DequantizeLinear, Precision::any, nullptr, false, false, "com.microsoft"},
+    {"QuantizeLinear", QuantizeLinear, Precision::any, nullptr, false, "com.microsoft"},
+    {"DequantizeLinear", DequantizeLinear, Precision::any, nullptr, false, "com.microsoft"},
 };
 
 }  // namespace
@@ -149,6 +149,7 @@ Tensor Quantize(const Tensor& x, const Quantization& quantization) {
   VisitNumeric(type, [&]<typename T>() {
     const auto to = q.as<T>();
     ForEachElement(x, quantization, [&](int64_t i, int64_t channel) {
+      if (std::isnan(from[i])) throw Error("a value is NaN, for which there is no integer");
       const double rounded = std::nearbyint(from[i] / quantization.ScaleAt(channel));
       to[i] = static_cast<T>(Saturate(rounded + quantization.ZeroPointAt(channel), type));
     });

@@ -141,7 +141,7 @@ struct Largest : Zero {
   }
   template <typename T>
   static void Step(T& best, T x) {
-    best = std::max(best, x);
+    if (x > best || x != x) best = x;  // once NaN, no comparison replaces it
   }
 };
 
@@ -153,7 +153,7 @@ struct Smallest : Zero {
   }
   template <typename T>
   static void Step(T& best, T x) {
-    best = std::min(best, x);
+    if (x < best || x != x) best = x;
   }
 };
 
@@ -172,7 +172,7 @@ struct LogSumExp {
     if (x > state.largest) {
       state.sum = state.sum * std::exp(state.largest - x) + 1;
       state.largest = x;
-    } else if (x > -std::numeric_limits<double>::infinity()) {
+    } else if (x != -std::numeric_limits<double>::infinity()) {
       state.sum += std::exp(x - state.largest);
     }
   }

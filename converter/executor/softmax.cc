@@ -1,10 +1,29 @@
 // Softmax and LogSoftmax over any axis, on oneDNN: the tensor is seen as [outer, axis, inner].
+#include <cmath>
+#include <limits>
+
 #include "converter/executor/dnnl_adapter.h"
 #include "converter/executor/operator.h"
 #include "converter/executor/strides.h"
+#include "converter/graph/check_finite.h"
 
 namespace lutra::converter {
 namespace {
+
+/// NaN makes its whole line NaN; what oneDNN's exponential makes of it depends on the CPU.
+void SpreadNan(const Tensor& x, const Shape& lines, Tensor& y) {
+  const auto from = x.as<float>();
+  const auto to = y.as<float>();
+  const int64_t length = lines[1], inner = lines[2];
+  for (int64_t line = 0; line < lines[0] * inner; ++line) {
+    const int64_t start = line / inner * length * inner + line % inner;
+    bool nan = false;
+    for (int64_t i = 0; i < length; ++i) nan = nan || std::isnan(from[start + i * inner]);
+    for (int64_t i = 0; nan && i < length; ++i) {
+      to[start + i * inner] = std::numeric_limits<float>::quiet_NaN();
+    }
+  }
+}
 
 Results RunSoftmax(const Call& call) {
   const Tensor& x = call.Input(0);
@@ -23,6 +42,7 @@ Results RunSoftmax(const Call& call) {
   primitive.execute(onednn::Stream(),
                     {{DNNL_ARG_SRC, onednn::View(x, data)}, {DNNL_ARG_DST, onednn::View(y, data)}});
   onednn::Stream().wait();
+  if (FirstNan(x)) SpreadNan(x, lines, y);
   return {std::move(y)};
 }
 

@@ -1,5 +1,6 @@
 // Functions of one value, element by element, with their attributes: ONNX's, and the activations
-// that passes recognise (Silu, Gelu).
+// that passes recognise (Silu, Gelu). NaN gives NaN: where a comparison or std::max decides, it is
+// written so that x is taken when the comparison with it fails.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -64,7 +65,10 @@ Results Abs(const Call& call) {
 }
 
 Results Sign(const Call& call) {
-  return MapNumeric(call, []<typename T>(T x) { return (x > 0) - (x < 0); });
+  return MapNumeric(call, []<typename T>(T x) {
+    const auto sign = static_cast<T>((x > 0) - (x < 0));
+    return x == x ? sign : x;
+  });
 }
 
 Results Relu(const Call& call) {
@@ -96,7 +100,7 @@ Results Celu(const Call& call) {
   const float alpha = call.node.Float("alpha", 1.0f);
   return MapFloating(call, [=]<typename T>(T x) {
     const T a = static_cast<T>(alpha);
-    return std::max(T{0}, x) + std::min(T{0}, a * std::expm1(x / a));
+    return std::max(x, T{0}) + std::min(a * std::expm1(x / a), T{0});
   });
 }
 
@@ -110,7 +114,7 @@ Results Selu(const Call& call) {
 
 Results ThresholdedRelu(const Call& call) {
   const float alpha = call.node.Float("alpha", 1.0f);
-  return MapFloating(call, [=]<typename T>(T x) { return x > static_cast<T>(alpha) ? x : T{0}; });
+  return MapFloating(call, [=]<typename T>(T x) { return x <= static_cast<T>(alpha) ? T{0} : x; });
 }
 
 Results Shrink(const Call& call) {
@@ -118,7 +122,7 @@ Results Shrink(const Call& call) {
   return MapNumeric(call, [=]<typename T>(T x) {
     const auto value = static_cast<double>(x);
     if (value < -lambda) return static_cast<T>(value + bias);
-    return value > lambda ? static_cast<T>(value - bias) : T{0};
+    return value <= lambda ? T{0} : static_cast<T>(value - bias);
   });
 }
 

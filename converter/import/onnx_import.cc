@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "converter/error.h"
+#include "converter/graph/check_finite.h"
 #include "converter/import/canonical.h"
 #include "converter/import/external_data.h"
 #include "converter/import/functions.h"
@@ -66,6 +67,7 @@ class Importer {
     graph_.Sort();
     graph_.Check();
     RefuseUnsupported();
+    CheckFinite(graph_);
     return std::move(graph_);
   }
 

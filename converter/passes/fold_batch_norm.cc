@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "converter/graph/check_finite.h"
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
 
@@ -44,6 +45,7 @@ std::optional<Affine> BatchNormAffine(const Graph& graph, const Node& node) {
       return std::nullopt;
     }
   }
+  CheckBatchNorm(graph, node);
   Affine affine{ToDoubles(*parameters[0]), ToDoubles(*parameters[1])};
   const std::vector<double> mean = ToDoubles(*parameters[2]), variance = ToDoubles(*parameters[3]);
   const double epsilon = static_cast<double>(node.Float("epsilon", 1e-5F));
@@ -142,10 +144,12 @@ bool FoldInto(Graph& graph, size_t producer, const ChannelMap& map, const Affine
   for (size_t c = 0; c < map.channels; ++c) {
     (*bias)[c] = (*bias)[c] * beta * affine.scale[c] + affine.shift[c];
   }
-  const std::string new_weights =
-      AddInitializer(graph, stem + "_weights", ToTensor(weights.dims(), scaled));
-  const std::string new_bias =
-      AddInitializer(graph, stem + "_bias", ToTensor({static_cast<int64_t>(map.channels)}, *bias));
+  // What was two finite numbers may be one that float32 cannot hold; then they stay apart.
+  const Tensor folded_weights = ToTensor(weights.dims(), scaled);
+  const Tensor folded_bias = ToTensor({static_cast<int64_t>(map.channels)}, *bias);
+  if (FirstNotFinite(folded_weights) || FirstNotFinite(folded_bias)) return false;
+  const std::string new_weights = AddInitializer(graph, stem + "_weights", folded_weights);
+  const std::string new_bias = AddInitializer(graph, stem + "_bias", folded_bias);
   Node& folded = graph.nodes[producer];
   folded.inputs = {folded.inputs[0], new_weights, new_bias};
   folded.attributes.erase("alpha");

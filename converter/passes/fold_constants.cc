@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "converter/executor/float_executor.h"
+#include "converter/graph/check_finite.h"
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
 
@@ -71,7 +72,17 @@ bool IsFoldable(const Graph& graph, const Node& node) {
          });
 }
 
-void Fold(Graph& graph, size_t index) {
+/// How a value was computed, for messages about it.
+std::string Origin(const Node& node) {
+  std::string inputs;
+  for (const std::string& input : node.inputs) {
+    if (!input.empty()) inputs += (inputs.empty() ? " from '" : ", '") + input + "'";
+  }
+  return "node '" + node.Label() + "' (" + node.op + ")" + inputs;
+}
+
+/// Notes in `origins` the results that are no numbers.
+void Fold(Graph& graph, size_t index, Origins& origins) {
   const Node node = std::move(graph.nodes[index]);
   graph.nodes.erase(graph.nodes.begin() + static_cast<std::ptrdiff_t>(index));
   std::vector<Tensor> inputs;
@@ -87,6 +98,7 @@ void Fold(Graph& graph, size_t index) {
   std::vector<Tensor> results = ExecuteNode(node, inputs);
   for (size_t i = 0; i < node.outputs.size() && i < results.size(); ++i) {
     if (node.outputs[i].empty()) continue;
+    if (FirstNotFinite(results[i])) origins[node.outputs[i]] = Origin(node);
     graph.values[node.outputs[i]] = {results[i].type(), results[i].dims()};
     graph.initializers.insert_or_assign(node.outputs[i], std::move(results[i]));
   }
@@ -95,10 +107,11 @@ void Fold(Graph& graph, size_t index) {
 }  // namespace
 
 void FoldConstants(Graph& graph) {
+  Origins origins;
   for (size_t i = 0; i < graph.nodes.size();) {
     const Node& node = graph.nodes[i];
     if (IsFoldable(graph, node)) {
-      Fold(graph, i);
+      Fold(graph, i, origins);
       continue;
     }
     const bool plain = node.domain.empty() && !node.clamp;
@@ -108,6 +121,7 @@ void FoldConstants(Graph& graph) {
     }
     ++i;
   }
+  if (!origins.empty()) CheckFinite(graph, origins);
 }
 
 }  // namespace lutra::converter

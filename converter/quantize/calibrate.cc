@@ -2,6 +2,7 @@
 
 #include "converter/error.h"
 #include "converter/executor/float_executor.h"
+#include "converter/graph/check_finite.h"
 
 namespace lutra::converter {
 
@@ -20,6 +21,7 @@ std::map<std::string, Histogram> Calibrate(const Graph& graph, const std::set<st
   for (size_t i = 0; i < data.size(); ++i) {
     const Sample sample = data.Get(i);
     const auto observe = [&](const std::string& value, const Tensor& tensor) {
+      RefuseNan(value, tensor, sample.source);
       if (!values.contains(value) || !IsFloating(tensor.type())) return;
       try {
         if (tensor.type() == DataType::float32) {
@@ -28,7 +30,7 @@ std::map<std::string, Histogram> Calibrate(const Graph& graph, const std::set<st
           histograms[value].Add(tensor.ToFloats());
         }
       } catch (const Error&) {
-        throw Error("value '" + value + "' is NaN or infinite for sample " + sample.source);
+        throw Error("value '" + value + "' is infinite for sample " + sample.source);
       }
     };
     executor.Run({{input, AsInput(sample, *info->dims)}}, observe);
