@@ -155,6 +155,7 @@ ConvertReport Convert(const ConvertOptions& options, const Dataset* data) {
   Network network = ReadNetwork(options);
   ConvertReport report;
   report.top1_agreement = report.output_sqnr_db = kNotMeasured;
+  if (data != nullptr) report.warnings.Add(data->warnings());
   if (network.quantized) {
     report.recipe_json = WriteRecipe(network.graph, LayerScheme{}, network.quantization.schemes);
   } else {
@@ -213,6 +214,7 @@ CompareReport Compare(const std::string& onnx_path, const std::string& lutra_pat
   report.output_sqnr_db = comparison.WorstOutputDb();
   report.top1_agreement = comparison.Top1Agreement();
   report.samples = comparison.samples;
+  report.warnings = data.warnings();
   return report;
 }
 

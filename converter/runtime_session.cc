@@ -65,6 +65,13 @@ void RuntimeSession::Run(const std::vector<Tensor>& inputs) {
   Check(lutra_context_run(context(), &error), error);
 }
 
+void RuntimeSession::RunPixels(std::span<const uint8_t> pixels) {
+  lutra_error error = NewError();
+  Check(lutra_context_set_input(context(), 0, LUTRA_UINT8, pixels.data(), pixels.size(), &error),
+        error);
+  Check(lutra_context_run(context(), &error), error);
+}
+
 Tensor RuntimeSession::Output(size_t index) const {
   const lutra_port port = Outputs().at(index);
   Tensor tensor(DataType::float32, {port.shape, port.shape + port.rank});

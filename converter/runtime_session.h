@@ -25,6 +25,8 @@ class RuntimeSession {
 
   /// One sample: inputs as float32 in the ONNX graph's layout, by port index. Throws Error.
   void Run(const std::vector<Tensor>& inputs);
+  /// The same for a model of one input with a table for pixels: uint8 in the order of the tensor.
+  void RunPixels(std::span<const uint8_t> pixels);
   /// An output of the last run, float32 in the ONNX graph's shape.
   Tensor Output(size_t index) const;
 

@@ -10,7 +10,7 @@ namespace lutra::converter {
 namespace {
 
 struct EvalCommand {
-  std::string model;
+  std::string model, scores;
   bool json = false;
   DataFlags data;
   ShapeFlags shapes;
@@ -21,8 +21,10 @@ struct EvalCommand {
     Evaluation result;
     {
       Progress progress;
-      result = Evaluate(model, shapes.Import(), *dataset,
-                        [&](size_t done, size_t total) { progress.Show("eval", done, total); });
+      const EvaluationOptions options{shapes.Import(), scores, [&](size_t done, size_t total) {
+                                        progress.Show("eval", done, total);
+                                      }};
+      result = Evaluate(model, options, *dataset);
     }
     if (json) {
       const nlohmann::json object = {{"top1", result.top1},
@@ -46,11 +48,12 @@ void AddEvalCommand(CLI::App& app) {
   CLI::App* sub = app.add_subcommand("eval", "accuracy and loss of a classifier");
   sub->add_option("FILE", command->model, "an ONNX network or a .lutra model")->required();
   sub->add_flag("--json", command->json, "one JSON object: top1, top5 (fractions), loss, count");
+  sub->add_option("--scores", command->scores, "the output with the scores, where several could be")
+      ->type_name("NAME");
   command->shapes.AddTo(*sub);
   command->data.AddTo(*sub);
   sub->footer(
-      "Loss is the mean cross entropy of the first output; a softmax is applied unless the "
-      "network\n"
+      "Loss is the mean cross entropy of the scores; a softmax is applied unless the network\n"
       "ends in one.\n\nExample: lutra eval net.lutra --data test.json");
   sub->callback([command] { command->Run(); });
 }

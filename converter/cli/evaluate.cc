@@ -1,9 +1,9 @@
 #include "converter/cli/evaluate.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
+#include "converter/cli/scores.h"
 #include "converter/convert.h"
 #include "converter/error.h"
 #include "converter/executor/float_executor.h"
@@ -16,68 +16,6 @@ namespace lutra::converter {
 namespace {
 
 constexpr size_t kBatch = 16;
-constexpr double kLeastProbability = 1e-7;
-
-enum class Scores { logits, probabilities, log_probabilities };
-
-double LogSoftmax(std::span<const float> scores, size_t label) {
-  const double largest = static_cast<double>(*std::max_element(scores.begin(), scores.end()));
-  double sum = 0;
-  for (const float score : scores) sum += std::exp(static_cast<double>(score) - largest);
-  return static_cast<double>(scores[label]) - largest - std::log(sum);
-}
-
-double Loss(std::span<const float> scores, size_t label, Scores kind) {
-  const double score = static_cast<double>(scores[label]);
-  const double log_probability = kind == Scores::logits          ? LogSoftmax(scores, label)
-                                 : kind == Scores::probabilities ? std::log(std::max(score, 0.0))
-                                                                 : score;
-  return -std::max(log_probability, std::log(kLeastProbability));
-}
-
-// How many classes come before the label.
-size_t RankOf(std::span<const float> scores, size_t label) {
-  size_t rank = 0;
-  for (size_t c = 0; c < scores.size(); ++c) {
-    if (!(scores[c] < scores[label]) && (scores[c] != scores[label] || c < label)) {
-      rank += c == label ? 0 : 1;
-    }
-  }
-  return rank;
-}
-
-class Counter {
- public:
-  explicit Counter(Scores kind) : kind_(kind) {}
-
-  void Add(std::span<const float> scores, const Sample& sample) {
-    if (sample.label < 0 || static_cast<size_t>(sample.label) >= scores.size()) {
-      throw Error(sample.source + ": has class " + std::to_string(sample.label) +
-                  ", but the network gives " + std::to_string(scores.size()) + " scores");
-    }
-    if (std::ranges::any_of(scores, [](float score) { return std::isnan(score); })) {
-      throw Error(sample.source + ": the network gives NaN for this sample");
-    }
-    const auto label = static_cast<size_t>(sample.label);
-    const size_t rank = RankOf(scores, label);
-    top1_ += rank < 1 ? 1 : 0;
-    top5_ += rank < 5 ? 1 : 0;
-    loss_ += Loss(scores, label, kind_);
-    ++count_;
-  }
-
-  size_t count() const { return count_; }
-
-  Evaluation Result() const {
-    const auto n = static_cast<double>(count_);
-    return {count_, static_cast<double>(top1_) / n, static_cast<double>(top5_) / n, loss_ / n, {}};
-  }
-
- private:
-  Scores kind_;
-  size_t count_ = 0, top1_ = 0, top5_ = 0;
-  double loss_ = 0;
-};
 
 void RequireOneInput(size_t inputs, const std::string& path) {
   if (inputs != 1) {
@@ -87,28 +25,27 @@ void RequireOneInput(size_t inputs, const std::string& path) {
 }
 
 // The operator that decides what the output's numbers mean, through those that only move them.
-Scores KindOf(const Graph& graph) {
-  std::string value = graph.outputs.at(0);
+ScoreKind KindOf(const Graph& graph, std::string value) {
   while (const std::optional<size_t> producer = graph.Producer(value)) {
     const Node& node = graph.nodes[*producer];
-    if (node.op == "Softmax") return Scores::probabilities;
-    if (node.op == "LogSoftmax") return Scores::log_probabilities;
+    if (node.op == "Softmax") return ScoreKind::probabilities;
+    if (node.op == "LogSoftmax") return ScoreKind::log_probabilities;
     const bool moves = node.op == "Reshape" || node.op == "Transpose" || node.op == "Identity" ||
                        node.op == "QuantizeLinear" || node.op == "DequantizeLinear";
     if (!moves) break;
     value = node.inputs[0];
   }
-  return Scores::logits;
+  return ScoreKind::logits;
 }
 
-Scores KindOf(const schema::Model& model) {
+ScoreKind KindOf(const schema::Model& model, size_t output) {
   using schema::Options;
-  uint16_t tensor = model.outputs()->Get(0)->tensor();
+  uint16_t tensor = model.outputs()->Get(static_cast<uint32_t>(output))->tensor();
   for (auto i = model.operators()->size(); i-- > 0;) {
     const schema::Operator& op = *model.operators()->Get(i);
     if (op.outputs()->Get(0) != tensor) continue;
     if (const schema::Softmax* softmax = op.options_as_Softmax()) {
-      return softmax->log() ? Scores::log_probabilities : Scores::probabilities;
+      return softmax->log() ? ScoreKind::log_probabilities : ScoreKind::probabilities;
     }
     const Options type = op.options_type();
     const bool moves = type == Options::Reshape || type == Options::Transpose ||
@@ -117,7 +54,11 @@ Scores KindOf(const schema::Model& model) {
     if (!moves) break;
     tensor = op.inputs()->Get(0);
   }
-  return Scores::logits;
+  return ScoreKind::logits;
+}
+
+Evaluation Measured(const ScoreCounter& counter, const Warnings& warnings) {
+  return {counter.count(), counter.Top1(), counter.Top5(), counter.Loss(), warnings};
 }
 
 // Stacks samples along the first dimension.
@@ -133,23 +74,48 @@ Tensor Stack(const std::vector<Tensor>& samples) {
   return batch;
 }
 
+// How many samples a network takes at once because its first dimension says so, 1 otherwise.
+int64_t FixedBatch(const Sample& sample, const std::vector<int64_t>& dims) {
+  if (dims.size() < 2 || dims[0] < 2) return 1;
+  int64_t elements = 1;
+  for (const int64_t d : dims) elements *= d;
+  return static_cast<int64_t>(sample.input.elements()) * dims[0] == elements ? dims[0] : 1;
+}
+
+std::vector<int64_t> WithBatch(std::vector<int64_t> dims, int64_t batch) {
+  if (!dims.empty()) dims[0] = batch;
+  return dims;
+}
+
 class OnnxEvaluator {
  public:
-  explicit OnnxEvaluator(const std::string& path, const ImportOptions& import)
-      : path_(path), graph_(LoadGraph(path, import)), executor_(graph_) {
+  OnnxEvaluator(const std::string& path, const EvaluationOptions& options, const Sample& first)
+      : path_(path), graph_(LoadGraph(path, options.import)), executor_(graph_) {
     RequireOneInput(graph_.inputs.size(), path);
-    dims_ = *graph_.Info(graph_.inputs[0])->dims;
+    const ValueInfo& input = *graph_.Info(graph_.inputs[0]);
+    dims_ = *input.dims;
+    type_ = input.type;
+    fixed_ = FixedBatch(first, dims_);
+    std::vector<NamedShape> outputs;
+    for (const std::string& name : graph_.outputs) {
+      outputs.push_back({name, graph_.Info(name)->dims.value_or(std::vector<int64_t>{})});
+    }
+    output_ = outputs[ChooseScores(outputs, fixed_, options.scores, path, warnings_)].name;
   }
 
-  Evaluation Run(const Dataset& data, const EvaluationProgress& progress) {
-    Counter counter(KindOf(graph_));
+  Evaluation Run(const Dataset& data, const EvaluationOptions& options) {
+    ScoreCounter counter(KindOf(graph_, output_), output_);
+    const std::vector<int64_t> sample_dims = fixed_ > 1 ? WithBatch(dims_, 1) : dims_;
     std::vector<Tensor> inputs;
     std::vector<Sample> samples;
-    size_t batch = dims_.empty() || dims_[0] != 1 ? 1 : kBatch;
+    size_t batch = fixed_ > 1                       ? static_cast<size_t>(fixed_)
+                   : dims_.empty() || dims_[0] != 1 ? 1
+                                                    : kBatch;
     for (size_t i = 0; i < data.size(); ++i) {
       samples.push_back(data.Get(i));
-      inputs.push_back(AsInput(samples.back(), dims_));
+      inputs.push_back(AsInput(samples.back(), sample_dims));
       if (inputs.size() < batch && i + 1 < data.size()) continue;
+      while (fixed_ > 1 && inputs.size() < batch) inputs.push_back(inputs.back());
       if (!AddBatch(inputs, samples, counter)) {
         // The graph has its batch of 1 written into it.
         batch = 1;
@@ -157,28 +123,30 @@ class OnnxEvaluator {
       }
       inputs.clear();
       samples.clear();
-      progress(counter.count(), data.size());
+      options.progress(counter.count(), data.size());
     }
-    return counter.Result();
+    return Measured(counter, warnings_);
   }
 
  private:
-  // False when several samples at once do not come out as so many rows of scores.
+  // False when several samples at once do not come out as so many rows of scores. Inputs may be
+  // more than samples, where a fixed batch is filled up.
   bool AddBatch(const std::vector<Tensor>& inputs, const std::vector<Sample>& samples,
-                Counter& counter) {
+                ScoreCounter& counter) {
+    const bool retry = inputs.size() > 1 && fixed_ == 1;
     TensorMap results;
     try {
-      results = executor_.Run({{graph_.inputs[0], Stack(inputs)}},
+      results = executor_.Run({{graph_.inputs[0], Stack(inputs).Cast(type_)}},
                               [&](const std::string& value, const Tensor& tensor) {
                                 RefuseNan(value, tensor, samples[0].source);
                               });
     } catch (const Error& error) {
-      if (inputs.size() > 1) return false;
+      if (retry) return false;
       throw Error(path_ + ": " + error.what());
     }
-    const Tensor scores = results.at(graph_.outputs[0]).Cast(DataType::float32);
+    const Tensor scores = results.at(output_).Cast(DataType::float32);
     const auto rows = static_cast<int64_t>(inputs.size());
-    if (inputs.size() > 1 && (scores.rank() == 0 || scores.dims()[0] != rows)) return false;
+    if (retry && (scores.rank() == 0 || scores.dims()[0] != rows)) return false;
     const size_t classes = scores.elements() / inputs.size();
     for (size_t s = 0; s < samples.size(); ++s) {
       counter.Add(scores.as<float>().subspan(s * classes, classes), samples[s]);
@@ -186,14 +154,40 @@ class OnnxEvaluator {
     return true;
   }
 
-  std::string path_;
+  std::string path_, output_;
   Graph graph_;
   FloatExecutor executor_;
   std::vector<int64_t> dims_;
+  DataType type_ = DataType::float32;
+  int64_t fixed_ = 1;
+  Warnings warnings_;
 };
 
+// Pixels in the order of the port's tensor, from values in that of the ONNX graph.
+std::vector<uint8_t> NativePixels(const Tensor& values, const schema::Port& port,
+                                  const lutra_port& shape) {
+  const std::span<const float> from = values.as<float>();
+  std::vector<uint8_t> pixels(from.size());
+  std::vector<size_t> stride(shape.rank, 1);  // in the tensor, by ONNX dimension
+  for (size_t d = 0; d < shape.rank; ++d) {
+    const bool moved = port.permutation() != nullptr && port.permutation()->size() != 0;
+    const size_t native = moved ? port.permutation()->Get(static_cast<uint32_t>(d)) : d;
+    for (size_t inner = native + 1; inner < shape.native_rank; ++inner) {
+      stride[d] *= static_cast<size_t>(shape.native_shape[inner]);
+    }
+  }
+  std::vector<int32_t> index(shape.rank);
+  for (const float value : from) {
+    size_t at = 0;
+    for (size_t d = 0; d < shape.rank; ++d) at += static_cast<size_t>(index[d]) * stride[d];
+    pixels[at] = static_cast<uint8_t>(value);
+    for (size_t d = shape.rank; d-- > 0 && ++index[d] == shape.shape[d];) index[d] = 0;
+  }
+  return pixels;
+}
+
 Evaluation EvaluateLutra(const std::string& path, std::span<const uint8_t> file,
-                         const Dataset& data, const EvaluationProgress& progress) {
+                         const Dataset& data, const EvaluationOptions& options) {
   RuntimeSession session(file, path);
   const std::vector<lutra_port> inputs = session.Inputs();
   RequireOneInput(inputs.size(), path);
@@ -202,26 +196,56 @@ Evaluation EvaluateLutra(const std::string& path, std::span<const uint8_t> file,
     throw Error(path + ": " + status.message());
   }
   const std::vector<int64_t> dims(inputs[0].shape, inputs[0].shape + inputs[0].rank);
-  Counter counter(KindOf(*view.model));
-  for (size_t i = 0; i < data.size(); ++i) {
-    const Sample sample = data.Get(i);
-    session.Run({AsInput(sample, dims)});
-    counter.Add(session.Output(0).as<float>(), sample);
-    progress(i + 1, data.size());
+  const int64_t batch = FixedBatch(data.Get(0), dims);
+  const std::vector<int64_t> sample_dims = batch > 1 ? WithBatch(dims, 1) : dims;
+  std::vector<NamedShape> outputs;
+  for (const lutra_port& port : session.Outputs()) {
+    outputs.push_back({port.name, {port.shape, port.shape + port.rank}});
   }
-  return counter.Result();
+  Warnings warnings;
+  const size_t output = ChooseScores(outputs, batch, options.scores, path, warnings);
+  // The model has scale, mean and std in its table; data that brings its own goes past it.
+  const bool pixels = inputs[0].accepts_uint8 != 0 && data.pixels();
+
+  ScoreCounter counter(KindOf(*view.model, output), outputs[output].name);
+  std::vector<Sample> samples;
+  std::vector<Tensor> values;
+  for (size_t i = 0; i < data.size(); ++i) {
+    samples.push_back(data.Get(i));
+    values.push_back(AsInput(samples.back(), sample_dims));
+    if (static_cast<int64_t>(values.size()) < batch && i + 1 < data.size()) continue;
+    while (static_cast<int64_t>(values.size()) < batch) values.push_back(values.back());
+    const Tensor input = batch > 1 ? Stack(values) : values[0];
+    if (pixels) {
+      session.RunPixels(NativePixels(input, *view.model->inputs()->Get(0), inputs[0]));
+    } else {
+      session.Run({input});
+    }
+    const Tensor scores = session.Output(output);
+    const size_t classes = scores.elements() / static_cast<size_t>(batch);
+    for (size_t s = 0; s < samples.size(); ++s) {
+      counter.Add(scores.as<float>().subspan(s * classes, classes), samples[s]);
+    }
+    values.clear();
+    samples.clear();
+    options.progress(i + 1, data.size());
+  }
+  return Measured(counter, warnings);
 }
 
 }  // namespace
 
-Evaluation Evaluate(const std::string& model_path, const ImportOptions& import, const Dataset& data,
-                    const EvaluationProgress& progress) {
+Evaluation Evaluate(const std::string& model_path, const EvaluationOptions& options,
+                    const Dataset& data) {
   const std::vector<uint8_t> file = ReadBytes(model_path);
   if (!data.labelled()) throw Error("eval needs labels, but the data has none");
-  if (file.size() >= 8 && std::memcmp(file.data() + 4, "LUTR", 4) == 0) {
-    return EvaluateLutra(model_path, file, data, progress);
-  }
-  return OnnxEvaluator(model_path, import).Run(data, progress);
+  Evaluation result = file.size() >= 8 && std::memcmp(file.data() + 4, "LUTR", 4) == 0
+                          ? EvaluateLutra(model_path, file, data, options)
+                          : OnnxEvaluator(model_path, options, data.Get(0)).Run(data, options);
+  Warnings warnings = data.warnings();
+  warnings.Add(result.warnings);
+  result.warnings = std::move(warnings);
+  return result;
 }
 
 }  // namespace lutra::converter

@@ -14,18 +14,24 @@ namespace lutra::converter {
 struct Evaluation {
   size_t count = 0;
   double top1 = 0, top5 = 0;  ///< fractions; of equal scores the lower class comes first
-  /// Mean cross entropy in nats: -log p[label]. p is the network's first output where that ends in
+  /// Mean cross entropy in nats: -log p[label]. p is the network's output where that ends in
   /// a Softmax (or its logarithm, a LogSoftmax), else the softmax of the output; probabilities
   /// below 1e-7 count as 1e-7.
   double loss = 0;
   Warnings warnings;
 };
 
-using EvaluationProgress = std::function<void(size_t done, size_t total)>;
+struct EvaluationOptions {
+  ImportOptions import;  ///< of an ONNX network
+  std::string scores;  ///< name of the output with the scores; empty: the one that has their shape
+  std::function<void(size_t done, size_t total)> progress;
+};
 
-/// Chooses by the file's first bytes. The first output is the row of scores. Throws Error: data
-/// without labels, a label without a score, several inputs, shapes that do not fit.
-Evaluation Evaluate(const std::string& model_path, const ImportOptions& import, const Dataset& data,
-                    const EvaluationProgress& progress);
+/// Chooses by the file's first bytes. A network of fixed batch gets as many samples at once. A
+/// model that takes uint8 pixels gets them as they are when the data says nothing of scale, mean
+/// and std. Throws Error: data without labels, a label without a score, several inputs, shapes that
+/// do not fit, outputs that are no scores (scores.h).
+Evaluation Evaluate(const std::string& model_path, const EvaluationOptions& options,
+                    const Dataset& data);
 
 }  // namespace lutra::converter

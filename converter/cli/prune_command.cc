@@ -19,7 +19,7 @@ namespace {
 // What both commands have: weights in and out, and data to measure a network on.
 struct Step {
   const char* command;
-  std::string input, output;
+  std::string input, output, scores;
   bool json = false;
   DataFlags data;
   ShapeFlags shapes;
@@ -34,6 +34,8 @@ struct Step {
         ->required()
         ->type_name(result);
     sub.add_flag("--json", json, "one JSON object instead of the table");
+    sub.add_option("--scores", scores, "the output that --data's accuracy is of")
+        ->type_name("NAME");
     shapes.AddTo(sub);
     data.AddTo(sub);
   }
@@ -78,9 +80,10 @@ struct Step {
 
   double Top1(const std::string& path, const Dataset& dataset, Warnings& warnings) const {
     Progress progress;
-    const Evaluation result =
-        Evaluate(path, shapes.Import(), dataset,
-                 [&](size_t done, size_t total) { progress.Show("eval", done, total); });
+    const EvaluationOptions options{shapes.Import(), scores, [&](size_t done, size_t total) {
+                                      progress.Show("eval", done, total);
+                                    }};
+    const Evaluation result = Evaluate(path, options, dataset);
     warnings.Add(result.warnings);
     return result.top1;
   }

@@ -44,12 +44,16 @@ Image ShapeImage(const DataSpec& spec, Image image, const std::string& name) {
   if (spec.channel_order == ChannelOrder::gray && image.channels != 1) {
     throw Error(name + ": channel_order GRAY applies to image files only; remove it");
   }
-  if (spec.resize) image = Resize(image, (*spec.resize)[0], (*spec.resize)[1]);
-  if (spec.resize_shorter_side) image = ResizeShorterSide(image, *spec.resize_shorter_side);
-  if (spec.center_crop) {
-    image = CenterCrop(image, (*spec.center_crop)[0], (*spec.center_crop)[1], name);
+  try {
+    if (spec.resize) image = Resize(image, (*spec.resize)[0], (*spec.resize)[1]);
+    if (spec.resize_shorter_side) image = ResizeShorterSide(image, *spec.resize_shorter_side);
+    if (spec.center_crop) {
+      image = CenterCrop(image, (*spec.center_crop)[0], (*spec.center_crop)[1]);
+    }
+    return image;
+  } catch (const Error& error) {
+    throw Error(name + ": " + error.what());
   }
-  return image;
 }
 
 // Channels are the first dimension.
@@ -110,6 +114,10 @@ class SourceDataset : public Dataset {
   }
 
   Normalization normalization() const override { return normalization_; }
+  bool pixels() const override {
+    return source_->pixels() && spec_.scale == 1 && spec_.mean.empty() && spec_.std.empty();
+  }
+  Warnings warnings() const override { return source_->warnings(); }
 
   std::vector<std::string> Files() const override {
     std::vector<std::string> files = source_->Files();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "converter/graph/tensor.h"
+#include "converter/warnings.h"
 
 namespace lutra::converter {
 
@@ -40,6 +41,11 @@ class Dataset {
   /// FNV-1a over the raw bytes of the samples in order, for the accuracy certificate.
   virtual uint64_t Hash() const = 0;
   virtual Normalization normalization() const { return {}; }
+  /// Whether the samples are pixels as they were stored, 0 to 255: scale, mean and std are not
+  /// given.
+  virtual bool pixels() const { return false; }
+  /// What of the data is left out, known once it is open.
+  virtual Warnings warnings() const { return {}; }
   /// Every file that is read, for whoever must not write over one.
   virtual std::vector<std::string> Files() const { return {}; }
 };

@@ -48,8 +48,7 @@ class IdxSource : public Source {
       : sizes_(ReadSizes<3>(RandomAccessFile(spec.images, 16), "images")),
         images_(spec.images, NeededBytes(sizes_, spec)),
         range_(Select(spec, sizes_[0], spec.images)) {
-    constexpr uint32_t kMaxSide = 16384;
-    if (sizes_[1] < 1 || sizes_[1] > kMaxSide || sizes_[2] < 1 || sizes_[2] > kMaxSide) {
+    if (sizes_[1] < 1 || sizes_[1] > kMaxImageSide || sizes_[2] < 1 || sizes_[2] > kMaxImageSide) {
       throw Error(spec.images + ": announces images of " + std::to_string(sizes_[1]) + " x " +
                   std::to_string(sizes_[2]) + "; sides of 1 to 16384 are read");
     }

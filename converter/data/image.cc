@@ -2,21 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <memory>
 
 #include "converter/error.h"
-
-#define STBI_ONLY_PNG
-#define STBI_ONLY_JPEG
-#define STBI_NO_STDIO
-#define STBI_MAX_DIMENSIONS 16384
-#define STB_IMAGE_STATIC
-#define STB_IMAGE_IMPLEMENTATION
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wunused-function"
-#include <stb/stb_image.h>
-#pragma GCC diagnostic pop
 
 namespace lutra::converter {
 namespace {
@@ -73,46 +60,34 @@ void ResampleAxis(const std::vector<Taps>& taps, const uint8_t* in, uint8_t* out
   }
 }
 
-uint8_t Luma(const uint8_t* rgb) {
-  return static_cast<uint8_t>((rgb[0] * 19595 + rgb[1] * 38470 + rgb[2] * 7471 + 0x8000) >> 16);
+void RequireSize(int64_t height, int64_t width) {
+  if (height < 1 || width < 1 || height > kMaxImageSide || width > kMaxImageSide ||
+      height * width > kMaxImagePixels) {
+    throw Error(std::to_string(height) + " x " + std::to_string(width) +
+                " pixels are too many; images of sides up to " + std::to_string(kMaxImageSide) +
+                " and 2^26 pixels are handled");
+  }
 }
 
 }  // namespace
 
-Image DecodeImage(std::span<const uint8_t> bytes, int channels, const std::string& name) {
-  if (bytes.size() > static_cast<size_t>(std::numeric_limits<int>::max())) {
-    throw Error(name + ": is over 2 GB");
-  }
-  int width = 0, height = 0, stored_channels = 0;
-  const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(
-      stbi_load_from_memory(bytes.data(), static_cast<int>(bytes.size()), &width, &height,
-                            &stored_channels, 3),
-      stbi_image_free);
-  if (!pixels) {
-    throw Error(name + ": cannot be decoded as PNG or JPEG (" + stbi_failure_reason() +
-                "); repair or remove it");
-  }
-  Image image{height, width, channels, {}};
-  const size_t count = static_cast<size_t>(width) * static_cast<size_t>(height);
-  if (channels == 3) {
-    image.pixels.assign(pixels.get(), pixels.get() + 3 * count);
-  } else {
-    image.pixels.resize(count);
-    for (size_t i = 0; i < count; ++i) image.pixels[i] = Luma(pixels.get() + 3 * i);
-  }
+Image MakeImage(int64_t height, int64_t width, int channels) {
+  RequireSize(height, width);
+  Image image{static_cast<int>(height), static_cast<int>(width), channels, {}};
+  image.pixels.resize(static_cast<size_t>(height * width) * static_cast<size_t>(channels));
   return image;
 }
 
 Image Resize(const Image& image, int height, int width) {
+  RequireSize(height, width);
   const size_t channels = static_cast<size_t>(image.channels);
   const size_t in_width = static_cast<size_t>(image.width);
   const size_t out_width = static_cast<size_t>(width);
   const size_t rows = static_cast<size_t>(image.height);
-  Image wide{image.height, width, image.channels, {}};
+  Image wide = MakeImage(image.height, width, image.channels);
   if (width == image.width) {
     wide.pixels = image.pixels;
   } else {
-    wide.pixels.resize(rows * out_width * channels);
     ResampleAxis(
         TriangleTaps(image.width, width), image.pixels.data(), wide.pixels.data(), channels,
         rows * channels,
@@ -120,8 +95,7 @@ Image Resize(const Image& image, int height, int width) {
         [&](size_t line) { return line / channels * out_width * channels + line % channels; });
   }
   if (height == image.height) return wide;
-  Image result{height, width, image.channels, {}};
-  result.pixels.resize(static_cast<size_t>(height) * out_width * channels);
+  Image result = MakeImage(height, width, image.channels);
   const auto column = [](size_t line) { return line; };
   ResampleAxis(TriangleTaps(image.height, height), wide.pixels.data(), result.pixels.data(),
                out_width * channels, out_width * channels, column, column);
@@ -136,12 +110,11 @@ Image ResizeShorterSide(const Image& image, int side) {
   return Resize(image, side, longer(image.width, image.height));
 }
 
-Image CenterCrop(const Image& image, int height, int width, const std::string& name) {
+Image CenterCrop(const Image& image, int height, int width) {
   if (image.height < height || image.width < width) {
-    throw Error(name + ": is " + std::to_string(image.height) + " x " +
-                std::to_string(image.width) + " pixels, smaller than the center_crop of " +
-                std::to_string(height) + " x " + std::to_string(width) +
-                "; set resize_shorter_side");
+    throw Error("is " + std::to_string(image.height) + " x " + std::to_string(image.width) +
+                " pixels, smaller than the center_crop of " + std::to_string(height) + " x " +
+                std::to_string(width) + "; set resize_shorter_side");
   }
   const size_t top = static_cast<size_t>(std::nearbyint((image.height - height) / 2.0));
   const size_t left = static_cast<size_t>(std::nearbyint((image.width - width) / 2.0));

@@ -1,17 +1,16 @@
-// Decoding and geometry of images, as Pillow and torchvision do it, since that is how the networks
-// that come here were trained.
+// Geometry of images, as Pillow and torchvision do it, since that is how the networks that come
+// here were trained. All functions throw Error that says what is wrong but not of which file.
 #pragma once
 
-#include <span>
-#include <string>
+#include <cstdint>
 
 #include "converter/data/source.h"
 
 namespace lutra::converter {
 
-/// Decodes PNG or JPEG. channels: 3 = RGB (alpha dropped, grey repeated), 1 = grey (ITU-R 601 luma,
-/// as Pillow's mode L). Throws Error with `name`.
-Image DecodeImage(std::span<const uint8_t> bytes, int channels, const std::string& name);
+/// Room for an image; also where every size is bounded before memory is taken: kMaxImageSide and
+/// kMaxImagePixels.
+Image MakeImage(int64_t height, int64_t width, int channels);
 
 /// Antialiased bilinear resampling: Pillow's Image.resize with BILINEAR, bit for bit (a triangle
 /// filter widened by the reduction, horizontal then vertical, 22-bit coefficients, each pass
@@ -21,8 +20,8 @@ Image Resize(const Image& image, int height, int width);
 /// The shorter side becomes `side`, the longer int(side * longer / shorter).
 Image ResizeShorterSide(const Image& image, int side);
 
-/// The middle of the image; the corner is rounded half to even, as torchvision does. Throws Error
-/// with `name` when the image is smaller.
-Image CenterCrop(const Image& image, int height, int width, const std::string& name);
+/// The middle of the image, which must not be smaller; the corner is rounded half to even, as
+/// torchvision does.
+Image CenterCrop(const Image& image, int height, int width);
 
 }  // namespace lutra::converter

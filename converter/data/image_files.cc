@@ -2,9 +2,10 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
-#include <fstream>
+#include <string_view>
 
-#include "converter/data/image.h"
+#include "converter/data/decode_image.h"
+#include "converter/data/find_images.h"
 #include "converter/data/source.h"
 #include "converter/error.h"
 #include "converter/files.h"
@@ -17,45 +18,24 @@ namespace fs = std::filesystem;
 struct Entry {
   std::string path;
   int64_t label;
+  size_t line = 0;  // of a list
 };
 
-bool IsImageName(const fs::path& path) {
-  std::string extension = path.extension().string();
-  for (char& c : extension) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
-}
-
-// Entries of a folder in name order.
-std::vector<fs::path> Listed(const std::string& folder, bool folders) {
-  std::error_code failure;
-  std::vector<fs::path> paths;
-  for (fs::directory_iterator it(folder, failure), end; !failure && it != end;
-       it.increment(failure)) {
-    const bool wanted = folders ? it->is_directory() && it->path().filename().string()[0] != '.'
-                                : it->is_regular_file() && IsImageName(it->path());
-    if (wanted) paths.push_back(it->path());
-  }
-  if (failure) throw Error(folder + ": cannot be read as a folder: " + failure.message());
-  std::sort(paths.begin(), paths.end());
-  return paths;
-}
+struct Entries {
+  std::vector<Entry> files;
+  Warnings warnings;
+};
 
 // The classes take turns, so that any first part of the samples holds them evenly.
-std::vector<Entry> ClassFolders(const std::string& path) {
-  std::vector<std::vector<fs::path>> classes;
+Entries OfClassFolders(const std::string& path) {
+  ClassFolders classes = FindClasses(path);
   size_t longest = 0;
-  for (const fs::path& folder : Listed(path, true)) {
-    classes.push_back(Listed(folder.string(), false));
-    longest = std::max(longest, classes.back().size());
-  }
-  if (classes.empty()) {
-    throw Error(path + ": holds no class folders; use format images for a flat folder");
-  }
-  std::vector<Entry> entries;
+  for (const auto& images : classes.images) longest = std::max(longest, images.size());
+  Entries entries{{}, std::move(classes.warnings)};
   for (size_t i = 0; i < longest; ++i) {
-    for (size_t c = 0; c < classes.size(); ++c) {
-      if (i < classes[c].size()) {
-        entries.push_back({classes[c][i].string(), static_cast<int64_t>(c)});
+    for (size_t c = 0; c < classes.images.size(); ++c) {
+      if (i < classes.images[c].size()) {
+        entries.files.push_back({classes.images[c][i].string(), static_cast<int64_t>(c)});
       }
     }
   }
@@ -63,52 +43,60 @@ std::vector<Entry> ClassFolders(const std::string& path) {
 }
 
 // Lines of FILE TAB CLASS; paths are relative to the list.
-std::vector<Entry> ListedFiles(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) throw Error(path + ": cannot be opened");
+Entries OfList(const std::string& path) {
+  const std::vector<uint8_t> bytes = ReadBytes(path);
+  std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (rest.starts_with(kByteOrderMark)) rest.remove_prefix(kByteOrderMark.size());
   const fs::path folder = fs::path(path).parent_path();
-  std::vector<Entry> entries;
-  std::string line;
-  for (size_t number = 1; std::getline(file, line); ++number) {
-    if (!line.empty() && line.back() == '\r') line.pop_back();
+  Entries entries;
+  for (size_t number = 1; !rest.empty(); ++number) {
+    std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    if (line.ends_with('\r')) line.remove_suffix(1);
     if (line.empty()) continue;
     const size_t tab = line.find('\t');
     int64_t label = -1;
     const char* const end = line.data() + line.size();
-    const bool parsed = tab != std::string::npos && tab > 0 &&
+    const bool parsed = tab != std::string_view::npos && tab > 0 &&
                         std::from_chars(line.data() + tab + 1, end, label).ptr == end;
     if (!parsed || label < 0) {
       throw Error(path + ": line " + std::to_string(number) +
                   " is not FILE, a tab and a class number");
     }
-    entries.push_back({(folder / line.substr(0, tab)).string(), label});
+    entries.files.push_back({(folder / line.substr(0, tab)).string(), label, number});
   }
+  if (entries.files.empty()) throw Error(path + ": lists no images");
   return entries;
 }
 
-std::vector<Entry> FlatFolder(const std::string& path) {
-  std::vector<Entry> entries;
-  for (const fs::path& file : Listed(path, false)) entries.push_back({file.string(), -1});
+Entries OfFlatFolder(const std::string& path) {
+  const FoundFiles found = FindImages(path);
+  if (found.images.empty()) throw Error(NoImagesText(path, found));
+  Entries entries;
+  WarnOfUnread(path, found, entries.warnings);
+  for (const fs::path& file : found.images) entries.files.push_back({file.string(), -1});
   return entries;
 }
 
 class FileSource : public Source {
  public:
   explicit FileSource(const DataSpec& spec)
-      : entries_(spec.format == DataFormat::folder ? ClassFolders(spec.path)
-                 : spec.format == DataFormat::list ? ListedFiles(spec.path)
-                                                   : FlatFolder(spec.path)),
+      : entries_(spec.format == DataFormat::folder ? OfClassFolders(spec.path)
+                 : spec.format == DataFormat::list ? OfList(spec.path)
+                                                   : OfFlatFolder(spec.path)),
         labelled_(spec.format != DataFormat::images),
         channels_(spec.channel_order == ChannelOrder::gray ? 1 : 3) {
-    if (entries_.empty()) throw Error(spec.path + ": holds no images (.png, .jpg, .jpeg)");
-    range_ = Select(spec, entries_.size(), spec.path);
+    range_ = Select(spec, entries_.files.size(), spec.path);
+    if (spec.format == DataFormat::list) RequireFiles(spec.path);
   }
 
   size_t size() const override { return range_.count; }
   bool labelled() const override { return labelled_; }
+  Warnings warnings() const override { return entries_.warnings; }
 
   RawSample Get(size_t index) const override {
-    const Entry& entry = entries_[range_.offset + index];
+    const Entry& entry = entries_.files[range_.offset + index];
     RawSample sample;
     sample.source = entry.path;
     sample.label = entry.label;
@@ -117,17 +105,28 @@ class FileSource : public Source {
   }
 
   std::vector<uint8_t> Bytes(size_t index) const override {
-    return ReadBytes(entries_[range_.offset + index].path);
+    return ReadBytes(entries_.files[range_.offset + index].path);
   }
 
   std::vector<std::string> Files() const override {
     std::vector<std::string> files;
-    for (const Entry& entry : entries_) files.push_back(entry.path);
+    for (const Entry& entry : entries_.files) files.push_back(entry.path);
     return files;
   }
 
  private:
-  std::vector<Entry> entries_;
+  // Before an hour of work, not after it.
+  void RequireFiles(const std::string& list) const {
+    for (size_t i = 0; i < range_.count; ++i) {
+      const Entry& entry = entries_.files[range_.offset + i];
+      std::error_code failure;
+      if (fs::is_regular_file(entry.path, failure)) continue;
+      throw Error(list + ": line " + std::to_string(entry.line) + ": " + entry.path +
+                  " cannot be read: " + (failure ? failure.message() : "it is no regular file"));
+    }
+  }
+
+  Entries entries_;
   bool labelled_;
   int channels_;
   Range range_{};

@@ -80,6 +80,7 @@ class NpySource : public Source {
 
   size_t size() const override { return range_.count; }
   bool labelled() const override { return !labels_.empty(); }
+  bool pixels() const override { return header_.kind == 'u' && header_.item_bytes == 1; }
 
   RawSample Get(size_t index) const override {
     const std::vector<uint8_t> bytes = Bytes(index);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "converter/data/spec.h"
+#include "converter/warnings.h"
 
 namespace lutra::converter {
 
@@ -35,6 +36,10 @@ class Source {
   virtual RawSample Get(size_t index) const = 0;
   /// The sample's bytes as they are stored (a whole file for the image formats).
   virtual std::vector<uint8_t> Bytes(size_t index) const = 0;
+  /// Whether the values are integers from 0 to 255.
+  virtual bool pixels() const { return true; }
+  /// What was found on the way and left out.
+  virtual Warnings warnings() const { return {}; }
   /// Files that hold samples and that the description does not name itself.
   virtual std::vector<std::string> Files() const { return {}; }
 };

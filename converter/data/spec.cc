@@ -13,8 +13,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kMaxSide = 16384;
-
 // The fields of one object; every complaint names the description and the field.
 class Fields {
  public:
@@ -101,8 +99,9 @@ class Fields {
 
  private:
   int SideOf(const std::string& field, const json& value) const {
-    if (!value.is_number_integer() || value.get<int64_t>() < 1 || value.get<int64_t>() > kMaxSide) {
-      Fail(field, "must hold integers of 1 to " + std::to_string(kMaxSide));
+    if (!value.is_number_integer() || value.get<int64_t>() < 1 ||
+        value.get<int64_t>() > kMaxImageSide) {
+      Fail(field, "must hold integers of 1 to " + std::to_string(kMaxImageSide));
     }
     return value.get<int>();
   }

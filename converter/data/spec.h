@@ -4,12 +4,18 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace lutra::converter {
+
+/// Of images as they are read and as they are resized: a file of a few kilobytes can announce
+/// gigabytes.
+constexpr int kMaxImageSide = 16384;
+constexpr int64_t kMaxImagePixels = int64_t{1} << 26;
 
 enum class DataFormat { idx, cifar10, npy, folder, list, images };
 enum class ChannelOrder { rgb, bgr, gray };

@@ -222,7 +222,7 @@ TEST_CASE("bad data: one line with the file") {
   folder.Write("a/x.png", "no image");
   folder.Write("d.json", R"({"format": "images", "path": "a"})");
   CHECK(ErrorOf(folder / "d.json")
-            .starts_with(folder / "a/x.png: cannot be decoded as PNG or JPEG ("));
+            .starts_with(folder / "a/x.png: cannot be decoded as PNG or JPEG: "));
   folder.Write("d.json", R"({"format": "images", "path": "b"})");
   CHECK(ErrorOf(folder / "d.json") ==
         folder / "b: cannot be read as a folder: No such file or directory");
