@@ -2,35 +2,39 @@
 
 #include <cstring>
 
+#include "kernels/pieces.h"
+
 namespace lutra::kernels {
 namespace {
 
 /// Arrays of one value per channel, tables, then the weights: codes, or int8.
 struct Stored {
   Stored(const void* stored, size_t n, size_t k, const WeightForm& form)
-      : table_count(TableCount(n, form)),
-        bias(static_cast<int32_t*>(const_cast<void*>(stored))),
-        scale(reinterpret_cast<float*>(bias + n)),
-        float_bias(scale + n),
-        zero_points(reinterpret_cast<int8_t*>(float_bias + n)),
-        tables(zero_points + n),
-        weights(reinterpret_cast<uint8_t*>(tables) + (form.coded() ? table_count << form.bits : 0)),
-        end(weights + (n * k * form.bits + 7) / 8) {}
-  size_t table_count;
+      : table_count(TableCount(n, form)), weight_bytes((n * k * form.bits + 7) / 8) {
+    Pieces pieces(stored);
+    bias = pieces.Take<int32_t>(n);
+    scale = pieces.Take<float>(n);
+    float_bias = pieces.Take<float>(n);
+    zero_points = pieces.Take<int8_t>(n);
+    tables = pieces.Take<int8_t>(form.coded() ? table_count << form.bits : 0);
+    weights = pieces.Take<uint8_t>(weight_bytes);
+    pieces.Align();
+    bytes = pieces.bytes();
+  }
+  size_t table_count, weight_bytes;
+  size_t bytes;  ///< of all
   int32_t* bias;
   float* scale;
   float* float_bias;
   int8_t* zero_points;
   int8_t* tables;
   uint8_t* weights;
-  uint8_t* end;
 };
 
 }  // namespace
 
 size_t StoredBytes(size_t n, size_t k, const WeightForm& form) {
-  const Stored s(nullptr, n, k, form);
-  return (reinterpret_cast<uintptr_t>(s.end) + 63) / 64 * 64;
+  return Stored(nullptr, n, k, form).bytes;
 }
 
 void StoreWeights(const IntWeights& w, void* stored) {
@@ -52,7 +56,7 @@ void StoreWeights(const IntWeights& w, void* stored) {
     const size_t code = i & ((size_t{1} << bits) - 1);
     s.tables[i] = w.tables != nullptr ? w.tables[i] : EntryOf(nullptr, bits, code);
   }
-  std::memset(s.weights, 0, static_cast<size_t>(s.end - s.weights));
+  std::memset(s.weights, 0, s.weight_bytes);
   for (size_t i = 0; i < w.n * w.k; ++i) {
     const size_t window = CodeAt(w.codes, bits, w.first_code + i) << (i * bits % 8);
     s.weights[i * bits / 8] |= static_cast<uint8_t>(window);

@@ -26,16 +26,19 @@ constexpr size_t kFloatPanelBytes = 256 * 1024;  ///< as in the integer kernel
 struct PackedFloat {
   PackedFloat(const void* packed, size_t n, size_t k_in)
       : padded_n(RoundUp(n, kFloatLanes)), k(k_in) {
-    weights = static_cast<float*>(const_cast<void*>(packed));
-    bias = weights + padded_n * k;
+    Pieces pieces(packed);
+    weights = pieces.Take<float>(padded_n * k);
+    bias = pieces.Take<float>(padded_n);
+    pieces.Align();
+    bytes = pieces.bytes();
   }
-  size_t Bytes() const { return RoundUp(padded_n * (k + 1) * sizeof(float), 64); }
   size_t padded_n, k;
+  size_t bytes;  ///< of all
   float* weights;
   float* bias;
 };
 
-size_t PackedFloatBytes(size_t n, size_t k) { return PackedFloat(nullptr, n, k).Bytes(); }
+size_t PackedFloatBytes(size_t n, size_t k) { return PackedFloat(nullptr, n, k).bytes; }
 
 void PackFloat(const FloatWeights& w, void* packed) {
   const PackedFloat p(packed, w.n, w.k);

@@ -36,20 +36,18 @@ size_t LeftStride(size_t k) {
 template <class D>
 struct IntScratch {
   using Left = typename D::Left;
-  IntScratch(const GemmProblem& p, void* scratch)
-      : panel_bytes(
-            RoundUp((p.rows_per_task * LeftStride<D>(p.k) + kCopySlack) * sizeof(Left), 64)) {
-    auto* bytes = static_cast<char*>(scratch);
-    panel = reinterpret_cast<Left*>(bytes);
-    sums = reinterpret_cast<int32_t*>(bytes + panel_bytes);
-    row_sums = sums + p.rows_per_task * kTileChannels;
+  IntScratch(const GemmProblem& p, void* scratch) {
+    Pieces pieces(scratch);
+    panel = pieces.Take<Left>(p.rows_per_task * LeftStride<D>(p.k) + kCopySlack);
+    pieces.Align();
+    sums = pieces.Take<int32_t>(p.rows_per_task * kTileChannels);
     // The epilogue reads up to three rows too far.
-    const size_t words = p.rows_per_task * kTileChannels + p.rows_per_task + 3;
-    const size_t used = panel_bytes + RoundUp(words * sizeof(int32_t), 64);
-    block = reinterpret_cast<int8_t*>(bytes + used);
-    total_bytes = used + (p.form.coded() ? kBlockBytes : 0);
+    row_sums = pieces.Take<int32_t>(p.rows_per_task + 3);
+    pieces.Align();
+    block = pieces.Take<int8_t>(p.form.coded() ? kBlockBytes : 0);
+    total_bytes = pieces.bytes();
   }
-  size_t panel_bytes, total_bytes;
+  size_t total_bytes;
   Left* panel;
   int32_t* sums;
   int32_t* row_sums;

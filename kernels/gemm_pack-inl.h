@@ -21,21 +21,24 @@ struct PackedInt {
   PackedInt(const void* packed, size_t n, size_t step_count, size_t bytes_of_channel,
             size_t table_bytes = 0)
       : padded_n(RoundUp(n, kLanes)), steps(step_count), channel_bytes(bytes_of_channel) {
-    auto* bytes = static_cast<char*>(const_cast<void*>(packed));
-    weights = reinterpret_cast<int8_t*>(bytes);
-    init = reinterpret_cast<int32_t*>(bytes + RoundUp(padded_n * channel_bytes, 64));
-    row_zero_factor = init + padded_n;
-    zero_point = row_zero_factor + padded_n;
-    scale = reinterpret_cast<float*>(zero_point + padded_n);
-    float_bias = scale + padded_n;
-    tables = reinterpret_cast<int8_t*>(init) + RoundUp(padded_n * 20, 64);
-    end = tables + RoundUp(table_bytes, 64);
+    Pieces pieces(packed);
+    weights = pieces.Take<int8_t>(padded_n * channel_bytes);
+    pieces.Align();
+    init = pieces.Take<int32_t>(padded_n);
+    row_zero_factor = pieces.Take<int32_t>(padded_n);
+    zero_point = pieces.Take<int32_t>(padded_n);
+    scale = pieces.Take<float>(padded_n);
+    float_bias = pieces.Take<float>(padded_n);
+    pieces.Align();
+    tables = pieces.Take<int8_t>(table_bytes);
+    pieces.Align();
+    bytes = pieces.bytes();
   }
-  size_t Bytes() const { return static_cast<size_t>(end - weights); }
   /// Weights of the tile that begins at channel n, a multiple of kTileChannels.
   const int8_t* Tile(size_t n) const { return weights + n * channel_bytes; }
 
   size_t padded_n, steps, channel_bytes;
+  size_t bytes;  ///< of all
   int8_t* weights;
   int32_t* init;             ///< as above
   int32_t* row_zero_factor;  ///< sum w - k zw: what a row's own zero point is multiplied with
@@ -43,7 +46,6 @@ struct PackedInt {
   float* scale;
   float* float_bias;
   int8_t* tables;  ///< coded: as PackTable writes them; one by one: the whole stored operand
-  int8_t* end;
 };
 
 /// The packed form for the primitive D.
@@ -59,7 +61,7 @@ PackedInt PackedFor(const void* packed, size_t n, size_t k, const WeightForm& fo
 
 template <class D>
 size_t PackedIntBytes(size_t n, size_t k, const WeightForm& form) {
-  return PackedFor<D>(nullptr, n, k, form).Bytes();
+  return PackedFor<D>(nullptr, n, k, form).bytes;
 }
 
 /// The packed table of channel n.

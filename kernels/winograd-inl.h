@@ -39,7 +39,7 @@ PackedInt PackedWinograd(const void* packed, size_t n, size_t k) {
 }
 
 size_t WinogradBytes(size_t n, size_t k, const WeightForm& /*int8*/) {
-  return PackedWinograd(nullptr, n, k).Bytes();
+  return PackedWinograd(nullptr, n, k).bytes;
 }
 
 /// Weights of the tile that begins at channel n.
@@ -75,7 +75,7 @@ int32_t TransformWeights(const IntWeights& w, size_t n, size_t c, int32_t* point
 
 void PackWinograd(const IntWeights& w, void* memory) {
   const PackedInt packed = PackedWinograd(memory, w.n, w.k);
-  std::memset(memory, 0, packed.Bytes());
+  std::memset(memory, 0, packed.bytes);
   for (size_t n = 0; n < packed.padded_n; ++n) {
     const size_t begin = n / kTileChannels * kTileChannels;
     const size_t vectors = std::min(Dot::kTileVectors, (packed.padded_n - begin) / kLanes);
@@ -101,16 +101,15 @@ void PackWinograd(const IntWeights& w, void* memory) {
 struct WinogradScratch {
   WinogradScratch(const GemmProblem& p, void* memory)
       : stride(LeftStride<Dot>(p.channels)), plane(PlaneElements(p.rows_per_task * stride)) {
-    auto* bytes = static_cast<char*>(memory);
-    image = reinterpret_cast<int16_t*>(bytes);
-    size_t used = RoundUp(kPoints * plane * sizeof(int16_t), 64);
-    sums = reinterpret_cast<int32_t*>(bytes + used);
-    used += kPoints * p.rows_per_task * kTileChannels * sizeof(int32_t);
-    outputs = reinterpret_cast<int32_t*>(bytes + used);
+    Pieces pieces(memory);
+    image = pieces.Take<int16_t>(kPoints * plane);
+    pieces.Align();
+    sums = pieces.Take<int32_t>(kPoints * p.rows_per_task * kTileChannels);
     // Three rows more, as the epilogue reads too far.
-    used += (4 * p.rows_per_task + 3) * kTileChannels * sizeof(int32_t);
-    padding = reinterpret_cast<int8_t*>(bytes + used);
-    total_bytes = used + RoundUp(p.channels, 64);
+    outputs = pieces.Take<int32_t>((4 * p.rows_per_task + 3) * kTileChannels);
+    padding = pieces.Take<int8_t>(p.channels);
+    pieces.Align();
+    total_bytes = pieces.bytes();
   }
   /// An odd number of cache lines, so that the planes of one tile do not share cache sets.
   static size_t PlaneElements(size_t elements) {

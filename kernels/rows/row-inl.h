@@ -13,6 +13,7 @@
 #include "kernels/codes.h"
 #include "kernels/cpu.h"
 #include "kernels/gemm_plan.h"
+#include "kernels/pieces.h"
 #include "kernels/reference/reference.h"
 #include "kernels/rows/rows.h"
 
