@@ -56,8 +56,9 @@ const char* TypeName(lutra_type type) {
       return "int8";
     case LUTRA_UINT8:
       return "uint8";
+    default:
+      return "an unknown type";
   }
-  return "an unknown type";
 }
 
 /// Does the port speak `type`, and are `bytes` bytes one whole batch of it.
@@ -255,11 +256,11 @@ lutra_status lutra_context_get_output(const lutra_context* context, size_t index
 
 lutra_status lutra_context_output_data(const lutra_context* context, size_t index,
                                        const void** data, size_t* bytes, lutra_error* error) {
+  if (data != nullptr) *data = nullptr;
+  if (bytes != nullptr) *bytes = 0;
   if (data == nullptr || bytes == nullptr) {
     return Fail(error, Code::invalid_argument, "a required pointer is NULL");
   }
-  *data = nullptr;
-  *bytes = 0;
   const Status status = lutra::CheckOutput(context, index);
   if (!status.ok()) return Report(status, error);
   const lutra::Tensor& tensor = context->outputs[index].tensor;

@@ -15,8 +15,8 @@ lutra_status Report(const Status& status, lutra_error* error) {
   const auto code = static_cast<lutra_status>(status.code());
   if (status.ok() || error == nullptr) return code;
   constexpr size_t kMessageAt = offsetof(lutra_error, message);
-  if (error->struct_size < kMessageAt + 1) return code;
-  const size_t room = std::min(error->struct_size, sizeof(lutra_error)) - kMessageAt;
+  if (error->struct_size <= kMessageAt || error->struct_size > kLargestStruct) return code;
+  const size_t room = std::min(error->struct_size - kMessageAt, sizeof(error->message));
   error->code = code;
   std::strncpy(error->message, status.message(), room - 1);
   error->message[room - 1] = '\0';
@@ -65,14 +65,9 @@ const char* lutra_status_name(lutra_status status) {
       return "verify failed";
     case LUTRA_NO_GOLDEN_CHECK:
       return "no golden check";
+    default:
+      return "unknown";
   }
-  return "unknown";
-}
-
-void lutra_error_init(lutra_error* error) {
-  if (error == nullptr) return;
-  *error = lutra_error{};
-  error->struct_size = sizeof(lutra_error);
 }
 
 #define LUTRA_TEXT_OF(x) #x
@@ -81,6 +76,8 @@ const char* lutra_version(void) {
   return LUTRA_TEXT(LUTRA_VERSION_MAJOR) "." LUTRA_TEXT(LUTRA_VERSION_MINOR) "." LUTRA_TEXT(
       LUTRA_VERSION_PATCH);
 }
+
+uint32_t lutra_version_number(void) { return LUTRA_VERSION_NUMBER; }
 
 const char* lutra_row_name(size_t index) {
   const lutra::kernels::Row* row = lutra::kernels::RowAt(index);
@@ -91,15 +88,6 @@ int lutra_row_available(const char* name) {
   if (name == nullptr) return 0;
   const lutra::kernels::Row* row = lutra::kernels::FindRow(name);
   return row != nullptr && row->available() ? 1 : 0;
-}
-
-void lutra_options_init(lutra_options* options) {
-  if (options == nullptr) return;
-  *options = lutra_options{};
-  options->struct_size = sizeof(lutra_options);
-  options->threads = 1;
-  options->batch = 1;
-  options->spin_us = 20;
 }
 
 }  // extern "C"

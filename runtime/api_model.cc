@@ -52,7 +52,8 @@ Status Require(const void* bytes, size_t size, const lutra_options* caller_optio
   memory.context_bytes = context_block.bytes();
   memory.arena_bytes = context.arena_bytes();
   memory.alignment = kBlockAlignment;
-  return WriteSized(memory, out);
+  WriteSized(memory, out);
+  return Status();
 }
 
 Status Open(const ModelBytes& bytes, const lutra_options* caller_options, lutra_model** out) {
@@ -95,6 +96,7 @@ using Ports = flatbuffers::Vector<flatbuffers::Offset<schema::Port>>;
 
 lutra_type ToApiType(schema::PortType type) { return static_cast<lutra_type>(type); }
 
+/// `out` is cleared.
 Status DescribePort(const lutra_model* model, const Ports& ports, const char* what, size_t index,
                     lutra_port* out) {
   if (index >= ports.size()) {
@@ -110,25 +112,18 @@ Status DescribePort(const lutra_model* model, const Ports& ports, const char* wh
   description.accepts_uint8 = port.pixel_table() != kNoIndex ? 1 : 0;
   if (port.shape() != nullptr) {
     description.rank = port.shape()->size();
-    for (size_t d = 0; d < description.rank; ++d) {
-      description.shape[d] = port.shape()->Get(static_cast<flatbuffers::uoffset_t>(d));
-    }
+    description.shape = port.shape()->data();
   }
   description.native_rank = tensor.rank;
-  for (size_t d = 0; d < tensor.rank; ++d) {
-    description.native_shape[d] = static_cast<int32_t>(tensor.shape[d]);
-  }
+  description.native_shape = model->view.model->tensors()->Get(port.tensor())->shape()->data();
   description.scale = tensor.scale;
   description.zero_point = tensor.zero_point;
   description.elements = tensor.elements;
-  return WriteSized(description, out);
+  WriteSized(description, out);
+  return Status();
 }
 
 Status FindPort(const Ports& ports, const char* what, const char* name, size_t* index) {
-  if (name == nullptr || index == nullptr) {
-    return Status::Error(Code::invalid_argument, "a required pointer is NULL");
-  }
-  *index = 0;
   char names[160] = "";
   size_t length = 0;
   for (flatbuffers::uoffset_t i = 0; i < ports.size(); ++i) {
@@ -145,7 +140,28 @@ Status FindPort(const Ports& ports, const char* what, const char* name, size_t* 
                        names);
 }
 
-Status NullModel() { return Status::Error(Code::invalid_argument, "the model is NULL"); }
+Status CheckModel(const lutra_model* model) {
+  return model != nullptr ? Status() : Status::Error(Code::invalid_argument, "the model is NULL");
+}
+
+using PortList = const Ports* (schema::Model::*)() const;
+
+Status Describe(const lutra_model* model, PortList ports, const char* what, size_t index,
+                lutra_port* out) {
+  LUTRA_RETURN_IF_ERROR(ClearSized(out));
+  LUTRA_RETURN_IF_ERROR(CheckModel(model));
+  return DescribePort(model, *(model->view.model->*ports)(), what, index, out);
+}
+
+Status Find(const lutra_model* model, PortList ports, const char* what, const char* name,
+            size_t* index) {
+  if (index != nullptr) *index = 0;
+  LUTRA_RETURN_IF_ERROR(CheckModel(model));
+  if (name == nullptr || index == nullptr) {
+    return Status::Error(Code::invalid_argument, "a required pointer is NULL");
+  }
+  return FindPort(*(model->view.model->*ports)(), what, name, index);
+}
 
 }  // namespace
 }  // namespace lutra
@@ -158,7 +174,9 @@ using lutra::Report;
 
 lutra_status lutra_requirements(const void* bytes, size_t size, const lutra_options* options,
                                 lutra_memory* out, lutra_error* error) {
-  return Report(lutra::Require(bytes, size, options, out), error);
+  lutra::Status status = lutra::ClearSized(out);
+  if (status.ok()) status = lutra::Require(bytes, size, options, out);
+  return Report(status, error);
 }
 
 lutra_status lutra_model_open_file(const char* path, const lutra_options* options,
@@ -202,28 +220,23 @@ size_t lutra_model_output_count(const lutra_model* model) {
 
 lutra_status lutra_model_input(const lutra_model* model, size_t index, lutra_port* out,
                                lutra_error* error) {
-  if (model == nullptr) return Report(lutra::NullModel(), error);
-  return Report(lutra::DescribePort(model, *model->view.model->inputs(), "input", index, out),
-                error);
+  return Report(lutra::Describe(model, &lutra::schema::Model::inputs, "input", index, out), error);
 }
 
 lutra_status lutra_model_output(const lutra_model* model, size_t index, lutra_port* out,
                                 lutra_error* error) {
-  if (model == nullptr) return Report(lutra::NullModel(), error);
-  return Report(lutra::DescribePort(model, *model->view.model->outputs(), "output", index, out),
+  return Report(lutra::Describe(model, &lutra::schema::Model::outputs, "output", index, out),
                 error);
 }
 
 lutra_status lutra_model_find_input(const lutra_model* model, const char* name, size_t* index,
                                     lutra_error* error) {
-  if (model == nullptr) return Report(lutra::NullModel(), error);
-  return Report(lutra::FindPort(*model->view.model->inputs(), "input", name, index), error);
+  return Report(lutra::Find(model, &lutra::schema::Model::inputs, "input", name, index), error);
 }
 
 lutra_status lutra_model_find_output(const lutra_model* model, const char* name, size_t* index,
                                      lutra_error* error) {
-  if (model == nullptr) return Report(lutra::NullModel(), error);
-  return Report(lutra::FindPort(*model->view.model->outputs(), "output", name, index), error);
+  return Report(lutra::Find(model, &lutra::schema::Model::outputs, "output", name, index), error);
 }
 
 }  // extern "C"

@@ -37,7 +37,8 @@ Status IoError(const char* path, const char* step, int error) {
 Status MapFile(const char* path, const void** data, size_t* size) {
   *data = nullptr;
   *size = 0;
-  const int file = open(path, O_RDONLY | O_CLOEXEC);
+  // Not blocking, for the path may be that of a pipe nobody writes to; regular files do not care.
+  const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (file < 0) return IoError(path, "open", errno);
   struct stat info;
   if (fstat(file, &info) != 0) {

@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "lutra/lutra.h"
+#include "schema/limits.h"
 
 namespace lutra {
 
@@ -35,10 +36,10 @@ struct TensorAccess {
   const char* name = "";            ///< "" if the file keeps none
   lutra_type type = LUTRA_FLOAT32;  ///< LUTRA_FLOAT32 or LUTRA_INT8
   size_t rank = 0;
-  int32_t shape[LUTRA_MAX_RANK] = {};  ///< innermost last, the batch in dimension 0
-  size_t elements = 0;                 ///< product of the shape
-  size_t pixel_stride = 0;             ///< elements; equal to the innermost dimension when dense
-  float scale = 1.0F;                  ///< int8: real = scale * (q - zero_point)
+  int32_t shape[kMaxRank] = {};  ///< innermost last, the batch in dimension 0
+  size_t elements = 0;           ///< product of the shape
+  size_t pixel_stride = 0;       ///< elements; equal to the innermost dimension when dense
+  float scale = 1.0F;            ///< int8: real = scale * (q - zero_point)
   int32_t zero_point = 0;
   void* data = nullptr;  ///< constants must not be written, nor a borrowed input
   bool constant = false;

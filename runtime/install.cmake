@@ -16,8 +16,14 @@ foreach(library lutra_static lutra_shared)
     $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 endforeach()
+# Before 1.0 each minor version is an interface of its own, and so is its library's name.
+if(PROJECT_VERSION_MAJOR EQUAL 0)
+  set(interface_version ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+else()
+  set(interface_version ${PROJECT_VERSION_MAJOR})
+endif()
 set_target_properties(lutra_shared PROPERTIES
-  VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} EXPORT_NAME lutra)
+  VERSION ${PROJECT_VERSION} SOVERSION ${interface_version} EXPORT_NAME lutra)
 target_link_libraries(lutra_shared PRIVATE Threads::Threads)
 target_link_options(lutra_shared PRIVATE
   -Wl,--version-script=${CMAKE_CURRENT_SOURCE_DIR}/lutra.map -Wl,--no-undefined -Wl,--gc-sections)

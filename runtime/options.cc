@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/api_error.h"
 #include "runtime/memory.h"
 
 namespace lutra {
@@ -22,6 +23,17 @@ void* AllocateFromC(void*, size_t bytes, size_t alignment) {
 }
 
 void ReleaseToC(void*, void* pointer, size_t) { free(pointer); }
+
+/// The caller's allocator, or for NULL the C library's.
+Status ReadAllocator(const lutra_allocator* allocator, lutra_allocator* out) {
+  *out = {sizeof(*out), nullptr, &AllocateFromC, &ReleaseToC};
+  if (allocator == nullptr) return Status();
+  LUTRA_RETURN_IF_ERROR(ReadSized(*allocator, sizeof(*out), "allocator", out));
+  if (out->allocate == nullptr || out->release == nullptr) {
+    return Status::Error(Code::invalid_argument, "the allocator lacks a function");
+  }
+  return Status();
+}
 
 /// "a, b, c" of the rows compiled in, for messages.
 void ListRows(char* out, size_t bytes) {
@@ -41,22 +53,10 @@ Status ReadOptions(const lutra_options* options, lutra_options* out) {
   lutra_options_init(out);
   if (options == nullptr) return Status();
   constexpr size_t kFirstFields = offsetof(lutra_options, allocator);
-  if (options->struct_size < kFirstFields) {
-    return Status::Error(Code::invalid_argument,
-                         "options.struct_size is %zu: call lutra_options_init first",
-                         options->struct_size);
+  LUTRA_RETURN_IF_ERROR(ReadSized(*options, kFirstFields, "options", out));
+  if (out->reserved != 0) {
+    return Status::Error(Code::invalid_argument, "options.reserved is not 0");
   }
-  if (options->struct_size > sizeof(lutra_options)) {
-    const auto* bytes = reinterpret_cast<const uint8_t*>(options);
-    if (std::any_of(bytes + sizeof(lutra_options), bytes + options->struct_size,
-                    [](uint8_t byte) { return byte != 0; })) {
-      return Status::Error(Code::invalid_argument,
-                           "options use a field that this library (%s) does not know",
-                           lutra_version());
-    }
-  }
-  std::memcpy(out, options, std::min(options->struct_size, sizeof(lutra_options)));
-  out->struct_size = sizeof(lutra_options);
   if (out->threads < 1 || out->threads > kMaxThreads) {
     return Status::Error(Code::invalid_argument, "%zu threads: from 1 to %zu are possible",
                          out->threads, kMaxThreads);
@@ -65,11 +65,8 @@ Status ReadOptions(const lutra_options* options, lutra_options* out) {
     return Status::Error(Code::invalid_argument, "batch %zu: from 1 to %zu are possible",
                          out->batch, kMaxBatch);
   }
-  if (out->allocator != nullptr &&
-      (out->allocator->allocate == nullptr || out->allocator->release == nullptr)) {
-    return Status::Error(Code::invalid_argument, "the allocator lacks a function");
-  }
-  return Status();
+  lutra_allocator allocator;
+  return ReadAllocator(out->allocator, &allocator);
 }
 
 bool IsKnownRow(const char* name) {
@@ -129,8 +126,7 @@ Status AllocateBlock(const lutra_options& options, size_t bytes, const char* wha
     *allocator = lutra_allocator{};
     return Status();
   }
-  *allocator = options.allocator != nullptr ? *options.allocator
-                                            : lutra_allocator{nullptr, &AllocateFromC, &ReleaseToC};
+  LUTRA_RETURN_IF_ERROR(ReadAllocator(options.allocator, allocator));
   *block =
       bytes == SIZE_MAX ? nullptr : allocator->allocate(allocator->user, bytes, kBlockAlignment);
   if (*block == nullptr) {

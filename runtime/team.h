@@ -6,9 +6,13 @@
 // The library's own workers sleep between runs. Within a run a worker that waits for the next
 // operator spins for at most spin_us, because waking a sleeping thread costs about as much as a
 // small operator. With a caller's pool the participants are the calls of its parallel_for.
+//
+// In a child of fork the workers do not exist, and their mutexes are in whatever state they were:
+// there the calling thread does all tasks, and touches none of that.
 #pragma once
 
 #include <pthread.h>
+#include <sys/types.h>
 
 #include <atomic>
 #include <cstddef>
@@ -42,13 +46,16 @@ class Team {
   void SetScratch(uint8_t* scratch, size_t bytes);
   /// Starts the workers; on failure none is left running.
   Status Start();
-  /// Joins them.
+  /// Joins them; in a child of fork, which has not got them, forgets them.
   void Stop();
 
   size_t threads() const { return options_.threads; }
 
   /// Brackets a run: outside of it nobody spins.
-  void BeginRun() { running_.store(true, std::memory_order_relaxed); }
+  void BeginRun() {
+    forked_ = IsForked();
+    running_.store(true, std::memory_order_relaxed);
+  }
   void EndRun() { running_.store(false, std::memory_order_relaxed); }
 
   /// Runs every task of [0, tasks) on up to `threads` participants and returns when all are done.
@@ -71,8 +78,11 @@ class Team {
   void Give(Worker& worker);
   void Participate(size_t participant);
   void JoinFirst(size_t count);
+  bool IsForked() const;
 
   Options options_;
+  pid_t process_ = 0;          // whose threads the workers are
+  bool forked_ = false;        // in the run at hand
   Worker* workers_ = nullptr;  // threads - 1 of them
   uint8_t* scratch_ = nullptr;
   size_t scratch_bytes_ = 0;

@@ -104,10 +104,8 @@ static int run(const char* model_path, const char* samples_path, const char* lab
   unsigned char* labels = NULL;
   int status = 1;
 
-  memset(&input, 0, sizeof(input));
-  memset(&output, 0, sizeof(output));
-  input.struct_size = sizeof(input);
-  output.struct_size = sizeof(output);
+  lutra_port_init(&input);
+  lutra_port_init(&output);
   lutra_error_init(&error);
   lutra_options_init(&options);
   options.threads = threads;

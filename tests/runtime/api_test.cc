@@ -1,6 +1,7 @@
 // Every status code with its message, options and sized structs, rows, files.
 #include <doctest/doctest.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -131,6 +132,11 @@ TEST_CASE("files: the path and the reason are named") {
   };
   CHECK(OpenPath(path) == Result{LUTRA_IO, "cannot open \"" + path + "\": no such file"});
   CHECK(OpenPath(folder).status == LUTRA_IO);
+  const std::string pipe = std::string(folder) + "/pipe";
+  REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);  // nobody writes to it: must not wait
+  CHECK(OpenPath(pipe) == Result{LUTRA_IO, "cannot read \"" + pipe + "\": not a regular file"});
+  CHECK(OpenPath("/dev/zero").status == LUTRA_IO);
+  std::remove(pipe.c_str());
   CHECK(Contains(OpenPath(folder).message, "not a regular file"));
   write(SmallModel());
   CHECK(OpenPath(path).status == LUTRA_OK);
@@ -210,7 +216,8 @@ TEST_CASE("options are checked") {
   CHECK(open() ==
         Result{LUTRA_INVALID_ARGUMENT, "options.struct_size is 0: call lutra_options_init first"});
   lutra_options_init(&options);
-  const lutra_allocator half = {};
+  lutra_allocator half;
+  lutra_allocator_init(&half);
   options.allocator = &half;
   CHECK(open() == Result{LUTRA_INVALID_ARGUMENT, "the allocator lacks a function"});
 
@@ -251,6 +258,7 @@ TEST_CASE("NULL objects and pointers give LUTRA_INVALID_ARGUMENT") {
   lutra_port port = {};
   port.struct_size = sizeof(port);
   lutra_memory memory = {};
+  memory.struct_size = sizeof(memory);
   size_t size = 0;
   const void* data = nullptr;
   const auto is_invalid = [&](lutra_status status) {
@@ -365,7 +373,17 @@ TEST_CASE("every status has a name of its own") {
   CHECK(std::unique(names.begin(), names.end()) == names.end());
   int unknown = 63;  // not a constant: what another language may pass
   CHECK(std::string(lutra_status_name(static_cast<lutra_status>(unknown))) == "unknown");
-  CHECK(std::string(lutra_version()) == "0.1.0");
+}
+
+TEST_CASE("the version of the library is that of its header, as text and as a number") {
+  const int parts[] = {LUTRA_VERSION_MAJOR, LUTRA_VERSION_MINOR, LUTRA_VERSION_PATCH};
+  CHECK(std::string(lutra_version()) ==
+        std::to_string(parts[0]) + "." + std::to_string(parts[1]) + "." + std::to_string(parts[2]));
+  CHECK(lutra_version_number() == LUTRA_VERSION_NUMBER);
+  CHECK(LUTRA_VERSION_NUMBER == parts[0] * 1000000 + parts[1] * 1000 + parts[2]);
+#if LUTRA_VERSION_NUMBER < 2000 || LUTRA_VERSION_MAJOR > 0 && LUTRA_VERSION_NUMBER < 1000000
+#error "the number is for #if"
+#endif
 }
 
 }  // namespace

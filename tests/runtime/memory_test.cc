@@ -158,7 +158,7 @@ struct CountingAllocator {
     self.live.erase(pointer);
     free(pointer);
   }
-  lutra_allocator Interface() { return {this, &Allocate, &Release}; }
+  lutra_allocator Interface() { return {sizeof(lutra_allocator), this, &Allocate, &Release}; }
 };
 
 lutra_memory Require(const Bytes& file, const lutra_options& options) {

@@ -1,5 +1,7 @@
-// Many contexts on one model, the pools, the floating-point environment. Also run under tsan.
+// Many contexts on one model, the pools, fork, the floating-point environment. Also run under tsan.
 #include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cmath>
@@ -154,6 +156,110 @@ TEST_CASE("a caller's pool is used, never by more than `threads` calls, and may 
     CHECK(pool.most <= 3);
     lutra_context_destroy(context);
   }
+}
+
+/// Runs `body` in a child of fork, which has 20 seconds; true if it said true.
+template <typename Body>
+bool TrueInChild(const Body& body) {
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(20);
+    _exit(body() ? 0 : 1);
+  }
+  int status = -1;
+  return waitpid(child, &status, 0) == child && status == 0;
+}
+
+/// Without doctest, which a child must leave alone.
+bool Gives(lutra_context* context, const std::vector<int8_t>& input, const Bytes& expected) {
+  Bytes output(input.size());
+  return lutra_context_set_input(context, 0, LUTRA_INT8, input.data(), input.size(), nullptr) ==
+             LUTRA_OK &&
+         lutra_context_run(context, nullptr) == LUTRA_OK &&
+         lutra_context_get_output(context, 0, LUTRA_INT8, output.data(), output.size(), nullptr) ==
+             LUTRA_OK &&
+         output == expected;
+}
+
+TEST_CASE("a child of fork runs and destroys the contexts it got, and makes new ones") {
+  Open open(Network());
+  Random random(66);
+  const std::vector<int8_t> input = random.Int8s(24 * 24 * 32);
+  for (const size_t threads : {1, 2, 4}) {
+    for (const uint32_t spin_us : {0U, 20U}) {
+      CAPTURE(threads);
+      CAPTURE(spin_us);
+      lutra_options options;
+      lutra_options_init(&options);
+      options.threads = threads;
+      options.spin_us = spin_us;
+      lutra_context* context = nullptr;
+      REQUIRE(lutra_context_create(open.model, &options, &context, nullptr) == LUTRA_OK);
+      const auto in_child = [&](const Bytes& expected) {
+        return TrueInChild([&] {
+          if (!Gives(context, input, expected) || !Gives(context, input, expected)) return false;
+          lutra_context_destroy(context);
+#if !defined(__SANITIZE_THREAD__)  // which allows a child of fork no threads
+          lutra_context* own = nullptr;
+          if (lutra_context_create(open.model, &options, &own, nullptr) != LUTRA_OK) return false;
+          if (!Gives(own, input, expected)) return false;
+          // A child of the child: its parent's threads, again.
+          const bool nested = TrueInChild([&] {
+            const bool right = Gives(own, input, expected);
+            lutra_context_destroy(own);
+            return right;
+          });
+          lutra_context_destroy(own);
+          if (!nested) return false;
+#endif
+          lutra_model_close(open.model);
+          return true;
+        });
+      };
+      lutra_context* plain = nullptr;
+      REQUIRE(lutra_context_create(open.model, nullptr, &plain, nullptr) == LUTRA_OK);
+      const Bytes expected = RunContext(plain, input);
+      lutra_context_destroy(plain);
+      CHECK(in_child(expected));  // before the first run
+      CHECK(RunContext(context, input) == expected);
+      CHECK(in_child(expected));  // right after one: workers are still falling asleep
+      CHECK(RunContext(context, input) == expected);
+      lutra_context_destroy(context);
+    }
+  }
+}
+
+TEST_CASE("a context that another thread runs during fork can be destroyed in the child") {
+  Open open(Network());
+  const std::vector<int8_t> input = Random(67).Int8s(24 * 24 * 32);
+  lutra_options options;
+  lutra_options_init(&options);
+  options.threads = 3;
+  lutra_context* context = nullptr;
+  REQUIRE(lutra_context_create(open.model, &options, &context, nullptr) == LUTRA_OK);
+  std::atomic<bool> stop{false}, right{true};
+  std::atomic<int> runs{0};
+  const Bytes expected = RunContext(context, input);
+  std::thread runner([&] {
+    while (!stop) {
+      if (!Gives(context, input, expected)) right = false;
+      ++runs;
+    }
+  });
+  int good = 0;
+  for (int i = 0; i < 20; ++i) {
+    const int before = runs;
+    while (runs == before) std::this_thread::yield();
+    good += TrueInChild([&] {
+      lutra_context_destroy(context);
+      return true;
+    });
+  }
+  stop = true;
+  runner.join();
+  CHECK(good == 20);
+  CHECK(right);
+  lutra_context_destroy(context);
 }
 
 #if defined(__x86_64__)

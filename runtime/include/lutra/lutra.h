@@ -16,9 +16,16 @@
  * - A lutra_model is immutable: any number of threads may use it, and any number of contexts may
  *   share it; it must outlive them. A lutra_context belongs to one thread at a time.
  * - Strings returned by the library are UTF-8 and live as long as the object they came from.
- * - Option and result structs begin with struct_size, which the caller sets to sizeof(the struct)
- *   (the *_init functions do so); a later library accepts the shorter struct of an older program.
+ * - Structs begin with struct_size, the size that the program was compiled with; the *_init
+ *   functions set it. The library reads and writes no byte behind it, so a program runs with a
+ *   later library as it is. A longer struct, of a later header, is accepted too: its further fields
+ *   must be zero in what the library reads, and become zero in what it fills. 4096 is the most.
+ * - Structs grow at their end and hold no padding, no enum and no array that may ever grow. Fields
+ *   named `reserved` stay 0.
  * - Nothing throws, prints, exits or changes process state. `run` allocates nothing.
+ * - After fork, the child may go on with the models and contexts that it got, each run on its
+ *   calling thread alone; contexts that it creates have threads again. A context that another
+ *   thread was using at the fork may only be destroyed.
  * - Results are bit-identical on every instruction set and for every number of threads.
  */
 #ifndef LUTRA_LUTRA_H_
@@ -26,6 +33,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #if defined(LUTRA_SHARED) && defined(LUTRA_BUILDING)
 #define LUTRA_API __attribute__((visibility("default")))
@@ -37,17 +45,25 @@
 extern "C" {
 #endif
 
+/* Version of this header, as text and for #if: before 1.0 a new minor version may change the
+ * interface, and has a shared library of its own name. (The build reads the version here.) */
 #define LUTRA_VERSION_MAJOR 0
-#define LUTRA_VERSION_MINOR 1
+#define LUTRA_VERSION_MINOR 2
 #define LUTRA_VERSION_PATCH 0
+#define LUTRA_VERSION_NUMBER \
+  (LUTRA_VERSION_MAJOR * 1000000 + LUTRA_VERSION_MINOR * 1000 + LUTRA_VERSION_PATCH)
 
-/* Version of the library that is linked, "major.minor.patch". Static string, never NULL. */
+/* Version of the library that is linked: "major.minor.patch", a static string, never NULL, and the
+ * number as above. */
 LUTRA_API const char* lutra_version(void);
+LUTRA_API uint32_t lutra_version_number(void);
 
 /* ---- Errors ------------------------------------------------------------------------------- */
 
-/* Stable numbers: a value never changes its meaning and is never used again. */
-typedef enum lutra_status {
+/* Stable numbers: a value never changes its meaning and is never used again. Statuses and types are
+ * int32_t, for the width of an enum depends on the compiler's flags. */
+typedef int32_t lutra_status;
+enum {
   LUTRA_OK = 0,
   LUTRA_INVALID_ARGUMENT = 1, /* a NULL, an index or an option out of range */
   LUTRA_OUT_OF_MEMORY = 2,    /* the allocator returned NULL, or caller memory is too small */
@@ -66,7 +82,7 @@ typedef enum lutra_status {
   LUTRA_INPUT_NOT_SET = 33,   /* run before every input was set */
   LUTRA_VERIFY_FAILED = 40,   /* golden check: an output differs */
   LUTRA_NO_GOLDEN_CHECK = 41  /* the file carries none */
-} lutra_status;
+};
 
 /* Short English name of a status ("checksum"), never NULL, static. Thread-safe. */
 LUTRA_API const char* lutra_status_name(lutra_status status);
@@ -77,10 +93,19 @@ LUTRA_API const char* lutra_status_name(lutra_status status);
 typedef struct lutra_error {
   size_t struct_size;
   lutra_status code;
-  char message[LUTRA_ERROR_MESSAGE_BYTES]; /* one line, names the thing and the cure */
+  uint32_t reserved;
+  /* One line, names the thing and the cure. It is and stays the last field, and its room is the
+   * rest of struct_size: a later header may give it more. */
+  char message[LUTRA_ERROR_MESSAGE_BYTES];
 } lutra_error;
 
-LUTRA_API void lutra_error_init(lutra_error* error);
+/* No error, no message. NULL is allowed here and in the other *_init functions, which are compiled
+ * into the program: no library writes its own idea of a struct's size into another's. */
+static inline void lutra_error_init(lutra_error* error) {
+  if (!error) return;
+  memset(error, 0, sizeof(*error));
+  error->struct_size = sizeof(*error);
+}
 
 /* ---- Instruction-set rows ------------------------------------------------------------------- */
 
@@ -100,10 +125,17 @@ typedef void (*lutra_parallel_for)(void* pool, void (*fn)(void* arg, size_t i), 
 /* Aligned allocation. allocate returns NULL when out of memory; alignment is a power of two.
  * Used during open and create only, never during run. */
 typedef struct lutra_allocator {
+  size_t struct_size;
   void* user;
   void* (*allocate)(void* user, size_t bytes, size_t alignment);
   void (*release)(void* user, void* pointer, size_t bytes);
 } lutra_allocator;
+
+static inline void lutra_allocator_init(lutra_allocator* allocator) {
+  if (!allocator) return;
+  memset(allocator, 0, sizeof(*allocator));
+  allocator->struct_size = sizeof(*allocator);
+}
 
 typedef struct lutra_options {
   size_t struct_size;
@@ -117,10 +149,18 @@ typedef struct lutra_options {
   void* pool;
   uint32_t spin_us; /* how long a waiting worker of the library's pool spins within a run before
                        it sleeps; 0 = never; default 20. Nobody spins between runs. */
+  uint32_t reserved;
 } lutra_options;
 
 /* Sets the defaults above. */
-LUTRA_API void lutra_options_init(lutra_options* options);
+static inline void lutra_options_init(lutra_options* options) {
+  if (!options) return;
+  memset(options, 0, sizeof(*options));
+  options->struct_size = sizeof(*options);
+  options->threads = 1;
+  options->batch = 1;
+  options->spin_us = 20;
+}
 
 typedef struct lutra_memory {
   size_t struct_size;
@@ -129,6 +169,12 @@ typedef struct lutra_memory {
   size_t arena_bytes;   /* of which: the tensors' arena */
   size_t alignment;     /* of both pieces */
 } lutra_memory;
+
+static inline void lutra_memory_init(lutra_memory* memory) {
+  if (!memory) return;
+  memset(memory, 0, sizeof(*memory));
+  memory->struct_size = sizeof(*memory);
+}
 
 /* Exact need of the model in `bytes` for the options' row, threads and batch, before anything is
  * opened. Thread stacks of the library's own pool are not included. Validates the file. */
@@ -163,28 +209,35 @@ LUTRA_API size_t lutra_model_input_count(const lutra_model* model);
 LUTRA_API size_t lutra_model_output_count(const lutra_model* model);
 
 /* The forms in which values cross this API. */
-typedef enum lutra_type {
+typedef int32_t lutra_type;
+enum {
   LUTRA_FLOAT32 = 0, /* real values in the ONNX graph's own shape and order (NCHW), copied */
   LUTRA_INT8 = 1,    /* the tensor itself: NHWC, real = scale * (q - zero_point); zero copy */
   LUTRA_UINT8 = 2    /* NHWC pixels; inputs of models converted with --input-type uint8 */
-} lutra_type;
+};
 
-#define LUTRA_MAX_RANK 6
-
+/* What an input or output is. Pointers are the model's: they live until lutra_model_close. */
 typedef struct lutra_port {
   size_t struct_size;
   const char* name;          /* the ONNX graph's name */
   lutra_type native_type;    /* LUTRA_INT8 or LUTRA_FLOAT32: the tensor's own type */
   lutra_type preferred_type; /* what the converter was asked for */
-  int accepts_uint8;
-  size_t rank;                   /* of the ONNX shape */
-  int32_t shape[LUTRA_MAX_RANK]; /* ONNX shape of one sample; [0] is times the batch */
+  int32_t accepts_uint8;     /* 1: LUTRA_UINT8 is offered */
+  int32_t zero_point;        /* int8 tensors */
+  float scale;
+  uint32_t reserved;
+  size_t elements;      /* per sample */
+  size_t rank;          /* of the ONNX shape */
+  const int32_t* shape; /* [rank], the ONNX shape of one sample; [0] is times the batch */
   size_t native_rank;
-  int32_t native_shape[LUTRA_MAX_RANK]; /* the tensor's shape (NHWC) of one sample */
-  float scale;                          /* int8 tensors */
-  int32_t zero_point;
-  size_t elements; /* per sample */
+  const int32_t* native_shape; /* [native_rank], the tensor's shape (NHWC) of one sample */
 } lutra_port;
+
+static inline void lutra_port_init(lutra_port* port) {
+  if (!port) return;
+  memset(port, 0, sizeof(*port));
+  port->struct_size = sizeof(*port);
+}
 
 LUTRA_API lutra_status lutra_model_input(const lutra_model* model, size_t index, lutra_port* out,
                                          lutra_error* error);
@@ -218,7 +271,7 @@ LUTRA_API lutra_status lutra_context_borrow_input(lutra_context* context, size_t
 /* Runs the batch. Persistent tensors keep their values for the next run. */
 LUTRA_API lutra_status lutra_context_run(lutra_context* context, lutra_error* error);
 
-/* Copies and converts an output of the last run. */
+/* Copies and converts an output of the last run. After a failure `data` is as it was. */
 LUTRA_API lutra_status lutra_context_get_output(const lutra_context* context, size_t index,
                                                 lutra_type type, void* data, size_t bytes,
                                                 lutra_error* error);

@@ -42,6 +42,18 @@ run(${CC} ${c_flags} -std=c99 -Wall -Wextra -Werror ${example}/classify.c ${shar
   -o ${WORK_DIR}/classify_pkg)
 classify(${WORK_DIR}/classify_pkg)
 
+# The version stands in the header; before 1.0 the library's name has major and minor.
+file(STRINGS ${prefix}/include/lutra/lutra.h version REGEX "^#define LUTRA_VERSION_(MAJOR|MINOR|PATCH) ")
+list(TRANSFORM version REPLACE "^.* " "")
+list(JOIN version "." text)
+list(POP_BACK version)
+list(JOIN version "." interface)
+run(${PKG_CONFIG} --modversion lutra)
+if(NOT output STREQUAL "${text}\n" OR NOT EXISTS ${prefix}/${LIBDIR}/liblutra.so.${text} OR
+   NOT EXISTS ${prefix}/${LIBDIR}/liblutra.so.${interface})
+  message(FATAL_ERROR "lutra.h is version ${text}, pkg-config says ${output}; or liblutra.so.${text} is not there")
+endif()
+
 # Static, stripped, as small as it gets; only the C++ library, threads and m are named.
 run(${CC} ${c_flags} -Os ${example}/classify.c -I${prefix}/include ${prefix}/${LIBDIR}/liblutra.a
   -lstdc++ -lpthread -lm -Wl,--gc-sections -s -o ${WORK_DIR}/classify_small)
