@@ -42,6 +42,7 @@ Graph ImportGraph(const std::string& path, ImportOptions import) {
 struct Network {
   Graph fused;                // before the layout change; only for --emit-qdq
   Graph graph;                // optimized
+  Graph reference;            // what its values are compared with, if it is not `graph`
   bool quantized = false;     // was so in the file
   Quantization quantization;  // then what the file says
 };
@@ -49,6 +50,7 @@ struct Network {
 Network ReadNetwork(const ConvertOptions& options) {
   Network network;
   network.graph = ImportGraph(options.model_path, options.import);
+  WithPath(options.model_path, [&] { RefuseDynamicallyQuantized(network.graph); });
   network.quantized = IsQuantized(network.graph);
   if (network.quantized && (options.recipe_path || options.emit_qdq_path)) {
     throw Error(options.model_path + ": is quantized already; " +
@@ -56,7 +58,10 @@ Network ReadNetwork(const ConvertOptions& options) {
   }
   WithPath(options.model_path, [&] {
     if (network.quantized) {
-      network.quantization = ImportQuantized(network.graph);
+      ImportedNetwork imported = ImportQuantized(std::move(network.graph));
+      network.graph = std::move(imported.graph);
+      network.reference = std::move(imported.reference);
+      network.quantization = std::move(imported.quantization);
       return;
     }
     if (options.emit_qdq_path) {
@@ -176,7 +181,7 @@ ConvertReport Convert(const ConvertOptions& options, const Dataset* data) {
   LoweredModel lowered = Lower(graph, quantization, lower);
   lowered.writer.model.fp32_bytes = graph.fp32_bytes;
   EncodeModel(&lowered.writer, options.codec);
-  CheckModel(graph, data, options, lowered, report);
+  CheckModel(network.quantized ? network.reference : graph, data, options, lowered, report);
   std::string qdq;
   if (options.emit_qdq_path) qdq = ExportQdq(network.fused, graph, quantization);
 

@@ -81,6 +81,25 @@ Results DynamicQuantizeLinear(const Call& call) {
   return {std::move(q), std::move(scales), std::move(zero_point)};
 }
 
+/// The converter's own operator for a quantization point (quantize/point.h).
+Results FakeQuantize(const Call& call) {
+  const Node& node = call.node;
+  const float scale = node.Float("scale", 1);
+  const int64_t zero_point = node.Int("zero_point", 0);
+  const auto low = static_cast<float>(node.Int("lo", -128) - zero_point);
+  const auto high = static_cast<float>(node.Int("hi", 127) - zero_point);
+  Tensor y = call.Input(0);
+  for (float& x : y.as<float>()) x = scale * std::clamp(std::nearbyint(x / scale), low, high);
+  return {std::move(y)};
+}
+
+std::string WhyNoGrid(const Node& node) {
+  const float scale = node.Float("scale", 1);
+  const bool sound =
+      std::isnormal(scale) && scale > 0 && node.Int("lo", -128) <= node.Int("hi", 127);
+  return sound ? "" : "it has no positive scale, or no integers";
+}
+
 std::string WhyNotBlocked(const Node& node) {
   return node.Int("block_size", 0) != 0 ? "blocked quantization is not implemented" : "";
 }
@@ -89,6 +108,7 @@ constexpr Operator kRows[] = {
     {"QuantizeLinear", QuantizeLinear, Precision::any, WhyNotBlocked},
     {"DequantizeLinear", DequantizeLinear, Precision::any, WhyNotBlocked},
     {"DynamicQuantizeLinear", DynamicQuantizeLinear, Precision::single},
+    {"FakeQuantize", FakeQuantize, Precision::single, WhyNoGrid},
     {"QuantizeLinear", QuantizeLinear, Precision::any, nullptr, false, "com.microsoft"},
     {"DequantizeLinear", DequantizeLinear, Precision::any, nullptr, false, "com.microsoft"},
 };

@@ -6,6 +6,7 @@
 #include "converter/lower/arena_planner.h"
 #include "converter/quantize/layer_name.h"
 #include "converter/quantize/operators.h"
+#include "converter/quantize/point.h"
 #include "converter/quantize/range.h"
 #include "converter/quantize/recipe.h"
 #include "schema/limits.h"
@@ -255,6 +256,7 @@ void Lowering::LowerNode(const Node& node) {
       {"Squeeze", LowerReshape},
       {"Unsqueeze", LowerReshape},
       {"Identity", LowerReshape},
+      {kPointOp, LowerPoint},
       {"DepthToSpace", LowerDepthToSpace},
       {"SpaceToDepth", LowerDepthToSpace}};
   const auto found = node.domain.empty() ? kFunctions.find(node.op) : kFunctions.end();

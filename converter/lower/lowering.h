@@ -118,6 +118,7 @@ void LowerGather(Lowering& lowering, const Node& node);
 void LowerPad(Lowering& lowering, const Node& node);
 void LowerConcat(Lowering& lowering, const Node& node);
 void LowerReshape(Lowering& lowering, const Node& node);       ///< and Flatten, Squeeze, Unsqueeze
+void LowerPoint(Lowering& lowering, const Node& node);         ///< quantize/point.h
 void LowerDepthToSpace(Lowering& lowering, const Node& node);  ///< and SpaceToDepth
 
 // Small things they share.

@@ -22,7 +22,7 @@ ConstantRecord ReadRecord(const Graph& graph, const Node& node, const Tensor& co
   ConstantRecord record;
   record.type = constant.type();
   record.scale = ScalesOf(graph, node);
-  record.zero_point = ZeroPointsOf(graph, node, record.scale.size());
+  record.zero_point = ZeroPointsOf(graph, node, record.scale.size(), constant.type());
   if (constant.type() == DataType::int32) {
     for (const int64_t q : constant.ToInts()) record.bias.push_back(static_cast<int32_t>(q));
     if (std::ranges::any_of(record.zero_point, [](int32_t z) { return z != 0; })) {
@@ -84,27 +84,30 @@ std::vector<float> ScalesOf(const Graph& graph, const Node& node) {
   return scales;
 }
 
-std::vector<int32_t> ZeroPointsOf(const Graph& graph, const Node& node, size_t count) {
+std::vector<int32_t> ZeroPointsOf(const Graph& graph, const Node& node, size_t count,
+                                  DataType type) {
   const Tensor* zero_point = graph.Constant(node.Input(2));
-  const ValueInfo* info = graph.Info(node.Input(0));
-  const Tensor* constant = graph.Constant(node.Input(0));
-  if (zero_point == nullptr) {
-    if (!node.Input(2).empty()) Fail(node, "its zero point is no constant");
-    // Without a zero point QuantizeLinear writes uint8; DequantizeLinear takes its input's type.
-    const DataType type = constant ? constant->type() : info ? info->type : DataType::undefined;
-    const bool is_unsigned = node.op == "QuantizeLinear" || type == DataType::uint8;
-    return std::vector<int32_t>(count, is_unsigned ? -128 : 0);
+  if (zero_point == nullptr && !node.Input(2).empty()) Fail(node, "its zero point is no constant");
+  if (zero_point != nullptr && node.op == "DequantizeLinear" && zero_point->type() != type) {
+    Fail(node, "its zero point is " + std::string(DataTypeName(zero_point->type())) +
+                   ", its integers are " + std::string(DataTypeName(type)));
   }
-  const DataType type = zero_point->type();
   if (type != DataType::uint8 && type != DataType::int8 && type != DataType::int32) {
     Fail(node, "quantizes to " + std::string(DataTypeName(type)) + "; int8 and uint8 are executed");
   }
   const int32_t shift = type == DataType::uint8 ? 128 : 0;
+  if (zero_point == nullptr) return std::vector<int32_t>(count, -shift);
   std::vector<int32_t> result;
   for (const int64_t z : zero_point->ToInts()) result.push_back(static_cast<int32_t>(z) - shift);
   if (result.size() == 1) result.resize(count, result[0]);
   if (result.size() != count) Fail(node, "has other numbers of scales and zero points");
   return result;
+}
+
+DataType QuantizedType(const Graph& graph, const Node& quantize) {
+  if (const Tensor* zero_point = graph.Constant(quantize.Input(2))) return zero_point->type();
+  const auto stated = static_cast<DataType>(quantize.Int("output_dtype", 0));
+  return stated == DataType::undefined ? DataType::uint8 : stated;
 }
 
 ConstantRecords TakeConstants(Graph& graph) {

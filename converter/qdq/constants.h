@@ -22,9 +22,14 @@ struct ConstantRecord {
 using ConstantRecords = std::map<std::string, ConstantRecord>;
 
 /// Scale and zero point inputs of a QuantizeLinear or DequantizeLinear. uint8 is shifted by 128.
-/// Throw Error naming the node when they are computed, not positive, or of another type.
+/// Without a zero point it is 0 of `type`. Throw Error naming the node when they are computed, not
+/// positive, or of another type.
 std::vector<float> ScalesOf(const Graph& graph, const Node& node);
-std::vector<int32_t> ZeroPointsOf(const Graph& graph, const Node& node, size_t count);
+std::vector<int32_t> ZeroPointsOf(const Graph& graph, const Node& node, size_t count,
+                                  DataType type);
+/// The type of the integers that a QuantizeLinear writes: its zero point's, else its output_dtype,
+/// else uint8.
+DataType QuantizedType(const Graph& graph, const Node& quantize);
 
 /// DequantizeLinear of constants -> float initializers of the same name.
 ConstantRecords TakeConstants(Graph& graph);

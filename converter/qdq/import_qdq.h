@@ -1,6 +1,7 @@
 // Networks that were quantized elsewhere: QuantizeLinear / DequantizeLinear pairs (PyTorch, TF,
-// ONNX Runtime's tools) or QOperator nodes (QLinearConv, QGemm ...). They become the float graph
-// they stand for plus a Quantization with exactly their scales, zero points and integers.
+// ONNX Runtime's tools) or QOperator nodes (QLinearConv, QGemm ...). They become a float graph with
+// quantization points, and where points allow it, operators on integers with exactly their scales,
+// zero points and integers.
 #pragma once
 
 #include "converter/quantize/quantization.h"
@@ -10,9 +11,19 @@ namespace lutra::converter {
 /// Whether the graph holds quantized operators that ImportQuantized understands.
 bool IsQuantized(const Graph& graph);
 
-/// Takes an imported graph, leaves the optimized float graph, returns its formats. uint8 tensors
-/// are shifted by 128. Nodes between which no parameters are given stay float, with the reason.
-/// Throws Error naming the node for 16-bit or per-channel activations and the like.
-Quantization ImportQuantized(Graph& graph);
+/// Throws Error, naming the node, when the network quantizes its activations while it runs
+/// (quantize_dynamic: DynamicQuantizeLinear, MatMulInteger, ConvInteger ...).
+void RefuseDynamicallyQuantized(const Graph& graph);
+
+struct ImportedNetwork {
+  Graph graph;      ///< optimized; what is lowered
+  Graph reference;  ///< the same with every quantization point, for the float executor
+  Quantization quantization;
+};
+
+/// Takes a graph as it was imported. uint8 tensors are shifted by 128. Nodes that cannot be
+/// computed in integers stay float between the points, with the reason. Throws Error naming the
+/// node for 16-bit or per-channel activations and the like.
+ImportedNetwork ImportQuantized(Graph graph);
 
 }  // namespace lutra::converter
