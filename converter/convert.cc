@@ -183,7 +183,7 @@ ConvertReport Convert(const ConvertOptions& options, const Dataset* data) {
   EncodeModel(&lowered.writer, options.codec);
   CheckModel(network.quantized ? network.reference : graph, data, options, lowered, report);
   std::string qdq;
-  if (options.emit_qdq_path) qdq = ExportQdq(network.fused, graph, quantization);
+  if (options.emit_qdq_path) qdq = ExportQdq(network.fused, quantization);
 
   const std::vector<uint8_t> file = lowered.writer.Finish();
   WriteBytes(options.output_path, file);

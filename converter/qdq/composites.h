@@ -1,4 +1,5 @@
-// Activations that opset 13 has no operator for, as the nodes they are made of.
+// Activations that opset 18 has no operator for, or that few runtimes execute, as the nodes they
+// are made of.
 #pragma once
 
 #include <onnx/onnx_pb.h>

@@ -7,9 +7,8 @@
 #include "converter/error.h"
 #include "converter/graph/half.h"
 #include "converter/qdq/composites.h"
-#include "converter/qdq/linear_order.h"
+#include "converter/qdq/layout_map.h"
 #include "converter/qdq/proto.h"
-#include "converter/quantize/layer_name.h"
 #include "converter/quantize/operators.h"
 #include "converter/quantize/range.h"
 #include "converter/quantize/weight_matrix.h"
@@ -17,26 +16,23 @@
 namespace lutra::converter {
 namespace {
 
-constexpr int64_t kOpset = 13;
+constexpr int64_t kOpset = 18;     // the canonical form of the graph
+constexpr int64_t kIrVersion = 8;  // what came with it (ONNX 1.13)
 constexpr int32_t kToUnsigned = 128;
 
 class Exporter {
  public:
-  Exporter(const Graph& fused, const Graph& optimized, const Quantization& quantization)
+  Exporter(const Graph& fused, const Quantization& quantization)
       : graph_(fused),
         quantization_(quantization),
         out_(*model_.mutable_graph()),
-        order_(LinearOrder(fused)) {
-    for (const Node& node : optimized.nodes) {
-      label_of_[{node.op, node.Label()}] = node.Label();
-      label_of_.emplace(std::pair(node.op, LayerName(optimized, node)), node.Label());
-    }
+        layout_(MapLayout(fused)) {
     for (const auto& [name, info] : fused.values) taken_.insert(name);
     for (const auto& [name, tensor] : fused.initializers) taken_.insert(name);
   }
 
   std::string Run() {
-    model_.set_ir_version(onnx::IR_VERSION_2020_5_8);
+    model_.set_ir_version(kIrVersion);
     model_.set_producer_name("lutra");
     auto& opset = *model_.add_opset_import();
     opset.set_domain("");
@@ -79,7 +75,9 @@ class Exporter {
   // Values that only exist in ONNX's layout (behind a Transpose or Reshape that the other layout
   // does without) share the parameters of what they are made of.
   void FindParameters() {
-    for (const auto& [value, params] : quantization_.activations) params_[value] = params;
+    for (const auto& [value, holder] : layout_.value) {
+      if (const QuantParams* params = quantization_.Params(holder)) params_[value] = *params;
+    }
     for (const Node& node : graph_.nodes) {
       if (IntegerFormOf(graph_, node).form != IntegerForm::passive) continue;
       const auto in = params_.find(node.inputs[0]);
@@ -95,8 +93,8 @@ class Exporter {
 
   // Of the same node in the optimized graph; null when that does without it.
   const std::string* LabelOf(const Node& node) const {
-    const auto found = label_of_.find({node.op, node.Label()});
-    return found == label_of_.end() ? nullptr : &found->second;
+    const auto found = layout_.label.find(node.Label());
+    return found == layout_.label.end() ? nullptr : &found->second;
   }
 
   bool IsInteger(const Node& node) const {
@@ -180,7 +178,7 @@ class Exporter {
     const bool operands = arithmetic && (node.op == "Add" || node.op == "Sub" || node.op == "Mul" ||
                                          node.op == "MatMul");
     const bool divides = arithmetic && node.op == "Div";
-    const bool only_first = weights || divides || KeepsAxesInAttribute(node);
+    const bool only_first = weights || divides;
     std::vector<std::string> inputs;
     for (size_t i = 0; i < node.inputs.size() && !(only_first && i > 0); ++i) {
       const std::string& input = node.inputs[i];
@@ -237,11 +235,11 @@ class Exporter {
     CheckWeights(node, *quantized);
     // The layout pass may have put the elements of a flattened tensor, and with them the weights'
     // columns, into another order.
-    const auto moved = order_.find(*LabelOf(node));
+    const auto moved = layout_.columns.find(*LabelOf(node));
     std::vector<int8_t> integers(order.size());
     for (size_t i = 0; i < order.size(); ++i) {
       const size_t row = i / quantized->k, column = i % quantized->k;
-      const size_t from = moved == order_.end() ? column : moved->second[column];
+      const size_t from = moved == layout_.columns.end() ? column : moved->second[column];
       integers[order[row * quantized->k + from]] = quantized->values[i];
     }
     const int64_t axis = node.op == "Conv" || node.Int("transB", 0) != 0 ? 0 : 1;
@@ -310,7 +308,6 @@ class Exporter {
       const auto fresh = [this](const std::string& stem) { return Fresh(stem); };
       AddComposite(node, inputs[0], raw, fresh, out_);
     } else {
-      CheckExpressible(node);
       onnx::NodeProto& proto = AddNode(out_, node.op, inputs, raw);
       for (size_t i = 1; i < node.outputs.size(); ++i) {
         const bool also = integer && Params(node.outputs[i]) != nullptr;
@@ -328,36 +325,13 @@ class Exporter {
     if (node.clamp) AddClamp(node, raw, quantized);
   }
 
-  static void CheckExpressible(const Node& node) {
-    static const std::set<std::string_view> kLater = {"LayerNormalization", "GroupNormalization"};
-    if (!node.domain.empty() || kLater.contains(node.op)) {
-      throw Error("node '" + node.Label() + "' (" + node.op + ") has no form in opset 13");
-    }
-  }
-
-  // Reductions but ReduceSum do in opset 13.
-  static bool KeepsAxesInAttribute(const Node& node) {
-    static const std::set<std::string_view> kOps = {"ReduceMean", "ReduceMax", "ReduceMin",
-                                                    "ReduceProd", "ReduceL2"};
-    return kOps.contains(node.op);
-  }
-
-  // Attributes as opset 13 has them.
   void AddAttributes(const Node& node, onnx::NodeProto& proto) {
-    static const std::set<std::string_view> kLater = {"num_outputs", "antialias",
-                                                      "keep_aspect_ratio_policy",
-                                                      "noop_with_empty_axes", "allowzero"};
     // Gemm's factors are in the integers.
     const bool folded = node.op == "Gemm" && HasWeights(graph_, node) &&
                         (WeightsOf(node) != nullptr || HasHalfWeights(node));
     for (const auto& [name, value] : node.attributes) {
-      if (kLater.contains(name) || (folded && (name == "alpha" || name == "beta"))) continue;
+      if (folded && (name == "alpha" || name == "beta")) continue;
       AddAttribute(proto, name, value);
-    }
-    if (KeepsAxesInAttribute(node) && !node.Input(1).empty()) {
-      const Tensor* axes = graph_.Constant(node.inputs[1]);
-      if (axes == nullptr) throw Error("node '" + node.Label() + "': its axes are computed");
-      AddAttribute(proto, "axes", axes->ToInts());
     }
   }
 
@@ -384,9 +358,7 @@ class Exporter {
   const Quantization& quantization_;
   onnx::ModelProto model_;
   onnx::GraphProto& out_;
-  const std::map<std::string, std::vector<size_t>> order_;
-  // Operator and label or layer name -> label in the optimized graph.
-  std::map<std::pair<std::string, std::string>, std::string> label_of_;
+  const LayoutMap layout_;
   std::map<std::string, QuantParams> params_;
   std::map<std::string, std::string> float_name_, dequantized_;
   std::set<std::string> written_constants_, made_by_integer_, taken_;
@@ -394,9 +366,8 @@ class Exporter {
 
 }  // namespace
 
-std::string ExportQdq(const Graph& fused, const Graph& optimized,
-                      const Quantization& quantization) {
-  return Exporter(fused, optimized, quantization).Run();
+std::string ExportQdq(const Graph& fused, const Quantization& quantization) {
+  return Exporter(fused, quantization).Run();
 }
 
 }  // namespace lutra::converter

@@ -1,6 +1,7 @@
 // The quantized network as standard ONNX, so that any runtime can run exactly our quantization:
-// QuantizeLinear / DequantizeLinear pairs (opset 13) around every integer node, uint8 activations
-// (our int8 zero point + 128), symmetric int8 weights per channel, int32 bias.
+// QuantizeLinear / DequantizeLinear pairs around every integer node, uint8 activations
+// (our int8 zero point + 128), symmetric int8 weights per channel, int32 bias. The file is of opset
+// 18, whose forms are those of the graph.
 #pragma once
 
 #include <string>
@@ -9,9 +10,9 @@
 
 namespace lutra::converter {
 
-/// `fused` is the network after FuseGraph, in ONNX's own layout; `optimized` is the same after
-/// ToNhwc, for which `quantization` was made. Returns a serialized ModelProto. Throws Error listing
-/// the nodes with asymmetric weights, and nodes that opset 13 cannot express.
-std::string ExportQdq(const Graph& fused, const Graph& optimized, const Quantization& quantization);
+/// `fused` is the network after FuseGraph, in ONNX's own layout; `quantization` was made for the
+/// same after LayOutGraph. Returns a serialized ModelProto. Throws Error listing the nodes with
+/// asymmetric weights or dynamic activations.
+std::string ExportQdq(const Graph& fused, const Quantization& quantization);
 
 }  // namespace lutra::converter
