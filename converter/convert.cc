@@ -7,6 +7,7 @@
 #include "converter/error.h"
 #include "converter/executor/float_executor.h"
 #include "converter/files.h"
+#include "converter/json_text.h"
 #include "converter/lower/lower.h"
 #include "converter/passes/passes.h"
 #include "converter/qdq/export_qdq.h"
@@ -75,9 +76,9 @@ Network ReadNetwork(const ConvertOptions& options) {
 
 std::string ReadRecipeFile(const ConvertOptions& options) {
   if (!options.recipe_path) return "";
-  const std::vector<uint8_t> bytes = ReadBytes(*options.recipe_path);
-  if (bytes.empty()) throw Error(*options.recipe_path + ": is empty");
-  return {bytes.begin(), bytes.end()};
+  std::string text = ReadText(*options.recipe_path, kMostJsonBytes);
+  if (text.empty()) throw Error(*options.recipe_path + ": is empty");
+  return text;
 }
 
 void RefuseFallbacks(const Quantization& quantization) {
@@ -157,6 +158,13 @@ Graph LoadGraph(const std::string& path, ImportOptions import) {
 }
 
 ConvertReport Convert(const ConvertOptions& options, const Dataset* data) {
+  Outputs outputs;
+  ConvertReport report = Convert(options, data, outputs);
+  outputs.Commit();
+  return report;
+}
+
+ConvertReport Convert(const ConvertOptions& options, const Dataset* data, Outputs& outputs) {
   Network network = ReadNetwork(options);
   ConvertReport report;
   report.top1_agreement = report.output_sqnr_db = kNotMeasured;
@@ -186,10 +194,8 @@ ConvertReport Convert(const ConvertOptions& options, const Dataset* data) {
   if (options.emit_qdq_path) qdq = ExportQdq(network.fused, quantization);
 
   const std::vector<uint8_t> file = lowered.writer.Finish();
-  WriteBytes(options.output_path, file);
-  if (options.emit_qdq_path) {
-    WriteBytes(*options.emit_qdq_path, {reinterpret_cast<const uint8_t*>(qdq.data()), qdq.size()});
-  }
+  outputs.Write(options.output_path, file);
+  if (options.emit_qdq_path) outputs.Write(*options.emit_qdq_path, qdq);
   report.fp32_bytes = graph.fp32_bytes;
   report.output_bytes = file.size();
   report.output_channels = lowered.output_channels;

@@ -15,6 +15,8 @@
 
 namespace lutra::converter {
 
+class Outputs;  // converter/files.h
+
 /// Imports an ONNX file that Lutra can execute and optimizes the graph: what conversion, evaluation
 /// and comparison all work on. Throws Error that begins with the path.
 Graph LoadGraph(const std::string& path, ImportOptions import);
@@ -53,7 +55,11 @@ struct ConvertReport {
 };
 
 /// data: calibration samples; null is allowed for dynamic, weight-only, float and QDQ models.
-/// Throws Error; then no file is written.
+/// Writes the model, and the QDQ network if one is wanted, through `outputs`, which the caller
+/// commits. Throws Error.
+ConvertReport Convert(const ConvertOptions& options, const Dataset* data, Outputs& outputs);
+
+/// The same, committed: after an Error no file is written.
 ConvertReport Convert(const ConvertOptions& options, const Dataset* data);
 
 struct CompareReport {

@@ -9,14 +9,21 @@
 
 #include "converter/error.h"
 #include "runtime/tools/file.h"
+#include "runtime/tools/output_files.h"
 
 namespace lutra::converter {
 
-inline std::vector<uint8_t> ReadBytes(const std::string& path) {
+/// Throws Error, also when the file is larger than `most_bytes`.
+inline std::vector<uint8_t> ReadBytes(const std::string& path, uint64_t most_bytes = UINT64_MAX) {
   std::vector<uint8_t> bytes;
   std::string error;
-  if (!tools::ReadFile(path, &bytes, &error)) throw Error(error);
+  if (!tools::ReadFile(path, &bytes, &error, most_bytes)) throw Error(error);
   return bytes;
+}
+
+inline std::string ReadText(const std::string& path, uint64_t most_bytes = UINT64_MAX) {
+  const std::vector<uint8_t> bytes = ReadBytes(path, most_bytes);
+  return {bytes.begin(), bytes.end()};
 }
 
 /// Under a temporary name first: a file of that name stays as it was until this one is whole.
@@ -26,7 +33,32 @@ inline void WriteBytes(const std::string& path, std::span<const uint8_t> bytes) 
 }
 
 inline void WriteText(const std::string& path, std::string_view text) {
-  WriteBytes(path, {reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+  WriteBytes(path, tools::BytesOf(text));
 }
+
+/// All the files of one command: tools::OutputFiles, which see, with errors thrown.
+class Outputs {
+ public:
+  void Reads(const std::string& role, const std::string& path) {
+    std::string error;
+    if (!files_.Reads(role, path, &error)) throw Error(error);
+  }
+  void Writes(const std::string& role, const std::string& path) {
+    std::string error;
+    if (!files_.Writes(role, path, &error)) throw Error(error);
+  }
+  void Write(const std::string& path, std::span<const uint8_t> bytes) {
+    std::string error;
+    if (!files_.Write(path, bytes, &error)) throw Error(error);
+  }
+  void Write(const std::string& path, std::string_view text) { Write(path, tools::BytesOf(text)); }
+  void Commit() {
+    std::string error;
+    if (!files_.Commit(&error)) throw Error(error);
+  }
+
+ private:
+  tools::OutputFiles files_;
+};
 
 }  // namespace lutra::converter

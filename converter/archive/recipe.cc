@@ -4,6 +4,7 @@
 
 #include "converter/checkpoint/tensor_name.h"
 #include "converter/error.h"
+#include "converter/json_text.h"
 #include "converter/quantize/recipe.h"
 
 namespace lutra::converter {
@@ -92,12 +93,7 @@ void ReadWhole(const Checkpoint& checkpoint, const Json& recipe, CompressOptions
 
 void ReadArchiveRecipe(const Checkpoint& checkpoint, std::string_view json,
                        const std::string& source, CompressOptions& options) {
-  Json recipe;
-  try {
-    recipe = Json::parse(json);
-  } catch (const Json::parse_error& error) {
-    throw Error(source + ": is not JSON (byte " + std::to_string(error.byte) + ")");
-  }
+  const Json recipe = ParseJson<Json>(json, source);
   try {
     ReadWhole(checkpoint, recipe, options);
   } catch (const Error& error) {

@@ -2,8 +2,14 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "converter/import/external_files.h"
+#include "runtime/tools/text.h"
 
 namespace lutra::converter {
 
@@ -39,9 +45,28 @@ ImportOptions ShapeFlags::Import() const {
   return import;
 }
 
+void ReadsExternalFiles(Outputs& outputs, const std::string& onnx_path,
+                        const std::vector<std::string>& written) {
+  std::error_code failure;
+  const auto exists = [&](const std::string& path) {
+    return std::filesystem::is_regular_file(path, failure);
+  };
+  if (std::none_of(written.begin(), written.end(), exists)) return;
+  for (const std::string& path : ExternalFiles(onnx_path)) {
+    outputs.Reads("the network's data", path);
+  }
+}
+
+void PrintText(const std::string& text) { std::fputs(tools::Lines(text).c_str(), stdout); }
+
+void PrintJson(const nlohmann::json& json) {
+  const std::string text = json.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+  std::printf("%s\n", text.c_str());
+}
+
 void PrintWarnings(const char* command, const Warnings& warnings) {
   for (const std::string& line : warnings.lines()) {
-    std::fprintf(stderr, "lutra %s: warning: %s\n", command, line.c_str());
+    std::fprintf(stderr, "lutra %s: warning: %s\n", command, tools::Message(line).c_str());
   }
 }
 
@@ -57,7 +82,7 @@ void Progress::Show(const std::string& stage, size_t done, size_t total) {
   stage_ = stage;
   percent_ = percent;
   shown_ = true;
-  std::fprintf(stderr, "\r\x1b[K%s %zu/%zu", stage.c_str(), done, total);
+  std::fprintf(stderr, "\r\x1b[K%s %zu/%zu", tools::Printable(stage).c_str(), done, total);
   std::fflush(stderr);
 }
 

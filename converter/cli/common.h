@@ -4,9 +4,11 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
+#include "converter/files.h"
 #include "converter/import/onnx_import.h"
 #include "converter/warnings.h"
 
@@ -31,6 +33,15 @@ class ShapeFlags {
  private:
   std::vector<std::string> shapes_;
 };
+
+/// The file beside an ONNX file that holds some of its tensors is an input like the file itself.
+/// Asked only where a file would be replaced.
+void ReadsExternalFiles(Outputs& outputs, const std::string& onnx_path,
+                        const std::vector<std::string>& written);
+
+/// To stdout, fit for a terminal whatever names hold; JSON on a line of its own, in ASCII.
+void PrintText(const std::string& text);
+void PrintJson(const nlohmann::json& json);
 
 /// `lutra COMMAND: warning: TEXT` on stderr, a line for each; every command ends with it, with JSON
 /// as well.

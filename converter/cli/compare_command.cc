@@ -19,9 +19,9 @@ struct CompareCommand {
     if (!dataset) throw CLI::RequiredError("--data");
     const CompareReport report = Compare(onnx, lutra, shapes.Import(), *dataset);
     if (json) {
-      std::printf("%s\n", CompareJson(report).dump().c_str());
+      PrintJson(CompareJson(report));
     } else {
-      std::fputs(CompareText(report).c_str(), stdout);
+      PrintText(CompareText(report));
     }
     PrintWarnings("compare", report.warnings);
   }

@@ -8,6 +8,7 @@
 #include "converter/cli/common.h"
 #include "converter/error.h"
 #include "converter/files.h"
+#include "converter/json_text.h"
 #include "converter/report/archive_table.h"
 
 namespace lutra::converter {
@@ -27,22 +28,27 @@ struct CompressCommand {
     if (codec == "huffman") options.codec = coding::Codec::huffman;
     if (codec == "best") options.codec = coding::Codec::best;
 
+    Outputs outputs;
+    outputs.Reads("the weights", input);
+    if (!recipe.empty()) outputs.Reads("--recipe", recipe);
+    outputs.Writes("-o", output);
+    ReadsExternalFiles(outputs, input, {output});
+
     const Checkpoint checkpoint = ReadCheckpoint(input);
     if (!recipe.empty()) {
-      const std::vector<uint8_t> text = ReadBytes(recipe);
-      ReadArchiveRecipe(checkpoint, {reinterpret_cast<const char*>(text.data()), text.size()},
-                        recipe, options);
+      ReadArchiveRecipe(checkpoint, ReadText(recipe, kMostJsonBytes), recipe, options);
     }
     const CompressedArchive archive = Pack(checkpoint, options);
-    WriteBytes(output, archive.file);
+    outputs.Write(output, archive.file);
+    outputs.Commit();
     if (json) {
       const std::string text =
           ArchiveJson(archive.listing, true, checkpoint.skipped, archive.warnings);
-      std::fputs(text.c_str(), stdout);
+      PrintText(text);
     } else {
-      std::fputs(ArchiveText(archive.listing, true).c_str(), stdout);
+      PrintText(ArchiveText(archive.listing, true));
       for (const SkippedEntry& entry : checkpoint.skipped) {
-        std::printf("skipped %s: %s\n", entry.path.c_str(), entry.what.c_str());
+        PrintText("skipped " + entry.path + ": " + entry.what + "\n");
       }
     }
     PrintWarnings("compress", archive.warnings);
@@ -72,13 +78,18 @@ struct DecompressCommand {
   std::string input, output;
 
   void Run() const {
+    Outputs outputs;
+    outputs.Reads("the archive", input);
+    outputs.Writes("-o", output);
     const std::vector<uint8_t> bytes = ReadBytes(input);
+    std::vector<uint8_t> weights;
     try {
-      WriteBytes(output, WriteSafetensors(Decompress(bytes).tensors));
+      weights = WriteSafetensors(Decompress(bytes).tensors);
     } catch (const Error& error) {
-      const std::string what = error.what();
-      throw what.starts_with(output) ? error : Error(input + ": " + what);
+      throw Error(input + ": " + error.what());
     }
+    outputs.Write(output, weights);
+    outputs.Commit();
   }
 };
 

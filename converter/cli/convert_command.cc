@@ -5,6 +5,7 @@
 
 #include "converter/cli/common.h"
 #include "converter/cli/data_flags.h"
+#include "converter/cli/own_recipe.h"
 #include "converter/convert.h"
 #include "converter/error.h"
 #include "converter/files.h"
@@ -14,9 +15,9 @@
 namespace lutra::converter {
 namespace {
 
-// net.lutra -> net.recipe.json
-std::string RecipePath(const std::string& output) {
-  return std::filesystem::path(output).replace_extension(".recipe.json").string();
+bool Exists(const std::string& path) {
+  std::error_code failure;
+  return std::filesystem::exists(path, failure);
 }
 
 struct ConvertCommand {
@@ -39,25 +40,59 @@ struct ConvertCommand {
     if (codec == "best") options.codec = coding::Codec::best;
     if (!recipe.empty()) options.recipe_path = recipe;
     if (!emit_qdq.empty()) options.emit_qdq_path = emit_qdq;
-    const std::unique_ptr<Dataset> dataset = data.Open();
-    ConvertReport report = Convert(dataset.get());
+    Outputs outputs;
+    NameFiles(outputs);
+    const std::unique_ptr<Dataset> dataset = data.Open(outputs);
+    Warnings warnings;
+    const std::string own_recipe = NameOwnRecipe(outputs, warnings);
+    ConvertReport report = Convert(dataset.get(), outputs);
+    report.warnings.Add(warnings);
     if (const std::string advice = Advice(report); !advice.empty()) report.warnings.Add(advice);
-    // A device or a pipe has no neighbour to put the recipe into.
-    if (std::filesystem::is_regular_file(options.output_path)) {
-      WriteText(RecipePath(options.output_path), report.recipe_json + "\n");
-    }
+    if (!own_recipe.empty()) outputs.Write(own_recipe, MarkRecipe(report.recipe_json));
     if (!html.empty()) {
-      WriteText(html, ConvertHtml(report, options.model_path + " -> " + options.output_path));
+      outputs.Write(html, ConvertHtml(report, options.model_path + " -> " + options.output_path));
     }
+    outputs.Commit();
     if (json) {
-      std::printf("%s\n", ConvertJson(report).dump().c_str());
+      PrintJson(ConvertJson(report));
     } else {
-      std::fputs(ConvertText(report).c_str(), stdout);
+      PrintText(ConvertText(report));
     }
     PrintWarnings("convert", report.warnings);
   }
 
  private:
+  // Nothing that is read may be written over, and nothing written twice.
+  void NameFiles(Outputs& outputs) const {
+    outputs.Reads("the network", options.model_path);
+    if (!recipe.empty()) outputs.Reads("--recipe", recipe);
+    outputs.Writes("-o", options.output_path);
+    if (!emit_qdq.empty()) outputs.Writes("--emit-qdq", emit_qdq);
+    if (!html.empty()) outputs.Writes("--report", html);
+    ReadsExternalFiles(outputs, options.model_path, {options.output_path, emit_qdq, html});
+  }
+
+  // Where the recipe of this conversion goes, or "" for nowhere: beside a device or a pipe there is
+  // no place, a recipe that the user gave stays as it is, and so does whatever a person wrote.
+  std::string NameOwnRecipe(Outputs& outputs, Warnings& warnings) const {
+    if (Exists(options.output_path) && !std::filesystem::is_regular_file(options.output_path)) {
+      return "";
+    }
+    const std::string path = RecipePath(options.output_path);
+    if (!recipe.empty() && tools::IdentityOf(path) == tools::IdentityOf(recipe)) return "";
+    if (Exists(path)) {
+      const bool ours = std::filesystem::is_regular_file(path) && IsMarkedRecipe(ReadText(path));
+      if (!ours) {
+        warnings.Add(path + ": was not written by lutra convert, or has been changed since, and " +
+                     "stays as it is; give it as --recipe to use it, or move it away to get the " +
+                     "recipe of this conversion");
+        return "";
+      }
+    }
+    outputs.Writes("the recipe beside -o", path);
+    return path;
+  }
+
   // A value that is none is misuse of the command line here, an error of the file in a recipe.
   void Set(const char* flag, const std::function<void()>& setter) {
     try {
@@ -67,12 +102,12 @@ struct ConvertCommand {
     }
   }
 
-  ConvertReport Convert(const Dataset* dataset) {
+  ConvertReport Convert(const Dataset* dataset, Outputs& outputs) {
     Progress progress;
     options.progress = [&](const std::string& stage, size_t done, size_t total) {
       progress.Show(stage, done, total);
     };
-    return converter::Convert(options, dataset);
+    return converter::Convert(options, dataset, outputs);
   }
 };
 
@@ -112,7 +147,8 @@ void AddConvertCommand(CLI::App& app) {
       ->type_name("NAME")
       ->check(CLI::IsMember({"none", "huffman", "best"}))
       ->capture_default_str();
-  sub->add_option("--recipe", command->recipe, "schemes per layer; MODEL.recipe.json is written")
+  sub->add_option("--recipe", command->recipe,
+                  "schemes per layer, as the MODEL.recipe.json that is written beside the model")
       ->type_name("FILE.json");
   sub->add_option("--input-type", options.input_type,
                   "what callers will pass: float, int8, or uint8 pixels")

@@ -37,11 +37,11 @@ void DataFlags::AddTo(CLI::App& command) {
   add("--scale", "scale", double{}, "input = (x * scale - mean) / std")->type_name("X");
   add("--mean", "mean", std::vector<double>(), "one value, or one per channel")
       ->delimiter(',')
-      ->expected(1, 4096)
+      ->allow_extra_args(false)
       ->type_name("X,...");
   add("--std", "std", std::vector<double>(), "one value, or one per channel")
       ->delimiter(',')
-      ->expected(1, 4096)
+      ->allow_extra_args(false)
       ->type_name("X,...");
 }
 
@@ -52,6 +52,14 @@ std::unique_ptr<Dataset> DataFlags::Open() const {
   object.update(fields_);
   const std::string origin = file_.empty() ? "data flags" : file_ + " and data flags";
   return OpenDataset(ParseDataSpec(object, origin, ""));
+}
+
+std::unique_ptr<Dataset> DataFlags::Open(Outputs& outputs) const {
+  if (!file_.empty()) outputs.Reads("--data", file_);
+  std::unique_ptr<Dataset> dataset = Open();
+  if (!dataset) return nullptr;
+  for (const std::string& file : dataset->Files()) outputs.Reads("the data", file);
+  return dataset;
 }
 
 }  // namespace lutra::converter

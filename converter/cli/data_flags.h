@@ -7,6 +7,7 @@
 #include <string>
 
 #include "converter/data/dataset.h"
+#include "converter/files.h"
 
 namespace lutra::converter {
 
@@ -15,6 +16,9 @@ class DataFlags {
   void AddTo(CLI::App& command);
   /// Null when neither --data nor any of the other flags was given. Throws Error.
   std::unique_ptr<Dataset> Open() const;
+
+  /// The same, for commands that write: the description and every file that it leads to are inputs.
+  std::unique_ptr<Dataset> Open(Outputs& outputs) const;
 
  private:
   std::string file_;

@@ -32,7 +32,7 @@ struct EvalCommand {
                                      {"loss", result.loss},
                                      {"count", result.count},
                                      {"warnings", result.warnings.lines()}};
-      std::printf("%s\n", object.dump().c_str());
+      PrintJson(object);
     } else {
       std::printf("top-1 %.2f %%   top-5 %.2f %%   loss %.4f   %zu samples\n", 100 * result.top1,
                   100 * result.top5, result.loss, result.count);

@@ -1,8 +1,12 @@
 #include "converter/cli/inspect_weights.h"
 
+#include <unistd.h>
+
 #include <array>
 #include <cstdio>
 
+#include "converter/cli/common.h"
+#include "converter/cli/explain.h"
 #include "converter/error.h"
 #include "converter/files.h"
 #include "converter/report/archive_table.h"
@@ -43,12 +47,13 @@ bool IsWeightsFile(const std::vector<std::string>& arguments) {
   tools::Options options;
   std::string error;
   if (!Parse(arguments, &options, &error) || options.plain().size() != 1) return false;
-  std::FILE* file = std::fopen(options.plain()[0].c_str(), "rb");
-  if (file == nullptr) return false;
+  const int file = tools::OpenForReading(options.plain()[0], &error);
+  if (file < 0) return false;
   std::array<uint8_t, 8> head{};
-  const size_t got = std::fread(head.data(), 1, head.size(), file);
-  std::fclose(file);
-  return got == head.size() && !HasIdentifier(head.data(), got, schema::ModelIdentifier());
+  const ssize_t got = ::read(file, head.data(), head.size());
+  ::close(file);
+  return got == static_cast<ssize_t>(head.size()) &&
+         !HasIdentifier(head.data(), head.size(), schema::ModelIdentifier());
 }
 
 int InspectWeights(const std::vector<std::string>& arguments) {
@@ -56,10 +61,9 @@ int InspectWeights(const std::vector<std::string>& arguments) {
   std::string error;
   if (!Parse(arguments, &options, &error)) return tools::Complain(kTool, error, tools::kMisuse);
   try {
-    const std::string text = Describe(options.plain()[0], options.Flag("--json"));
-    std::fputs(text.c_str(), stdout);
+    PrintText(Describe(options.plain()[0], options.Flag("--json")));
   } catch (const std::exception& failure) {
-    return tools::Complain(kTool, failure.what(), tools::kFailed);
+    return tools::Complain(kTool, Explain(failure), tools::kFailed);
   }
   return std::fflush(stdout) == 0
              ? 0

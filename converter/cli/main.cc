@@ -9,11 +9,12 @@
 #include <vector>
 
 #include "converter/cli/common.h"
+#include "converter/cli/explain.h"
 #include "converter/cli/inspect_weights.h"
-#include "converter/error.h"
 #include "lutra/lutra.h"
 #include "runtime/tools/commands.h"
 #include "runtime/tools/options.h"
+#include "runtime/tools/process.h"
 
 namespace {
 
@@ -25,11 +26,6 @@ using lutra::tools::DeviceCommands;
 std::string ProgramOf(const CLI::App& app) {
   const auto chosen = app.get_subcommands();
   return chosen.empty() ? "lutra" : "lutra " + chosen[0]->get_name();
-}
-
-std::string OneLine(std::string text) {
-  for (char& c : text) c = c == '\n' ? ' ' : c;
-  return text;
 }
 
 // oneDNN's OpenMP threads spin while they wait for each other, and on a busy machine that costs far
@@ -51,18 +47,19 @@ int Run(CLI::App& app, int argc, char** argv) {
     return app.exit(help);
   } catch (const CLI::ParseError& error) {
     const std::string program = ProgramOf(app);
-    return Complain(program.c_str(), OneLine(error.what()) + "; see " + program + " --help",
+    return Complain(program.c_str(), std::string(error.what()) + "; see " + program + " --help",
                     lutra::tools::kMisuse);
-  } catch (const lutra::converter::Error& error) {
-    return Complain(ProgramOf(app).c_str(), OneLine(error.what()), lutra::tools::kFailed);
   } catch (const std::exception& error) {
-    return Complain(ProgramOf(app).c_str(), OneLine(error.what()), lutra::tools::kFailed);
+    return Complain(ProgramOf(app).c_str(), lutra::converter::Explain(error),
+                    lutra::tools::kFailed);
   }
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  lutra::tools::PrepareProcess();
+  std::set_terminate(lutra::converter::EndUnexplained);
   CLI::App app("Turns trained networks into small, exact integer models and runs them.");
   app.name("lutra");
   app.set_version_flag("--version", std::string("lutra ") + lutra_version());

@@ -12,6 +12,7 @@
 #include "converter/error.h"
 #include "converter/prune/prune.h"
 #include "converter/prune/share.h"
+#include "runtime/tools/text.h"
 
 namespace lutra::converter {
 namespace {
@@ -45,7 +46,11 @@ struct Step {
   // the measurements warned of.
   void Run(const std::function<void(std::vector<LayerWeights>&)>& change,
            const std::function<void(const WeightsFile&, nlohmann::json&)>& print) const {
-    const std::unique_ptr<Dataset> dataset = data.Open();
+    Outputs outputs;
+    outputs.Reads("the weights", input);
+    outputs.Writes("-o", output);
+    ReadsExternalFiles(outputs, input, {output});
+    const std::unique_ptr<Dataset> dataset = data.Open(outputs);
     const std::unique_ptr<WeightsFile> file = OpenWeights(input);
     if (dataset && !file->HasGraph()) {
       throw Error(input + ": has no graph, so its accuracy cannot be measured; leave --data out");
@@ -59,7 +64,7 @@ struct Step {
     if (dataset) report["top1"] = Top1(output, *dataset, warnings);
     report["warnings"] = warnings.lines();
     if (json) {
-      std::printf("%s\n", report.dump().c_str());
+      PrintJson(report);
     } else {
       PrintEnd(*file, report);
     }
@@ -73,9 +78,9 @@ struct Step {
                   100 * report["top1_before"].get<double>(), 100 * report["top1"].get<double>());
     }
     for (const SkippedEntry& entry : file.Skipped()) {
-      std::printf("skipped %s: %s\n", entry.path.c_str(), entry.what.c_str());
+      PrintText("skipped " + entry.path + ": " + entry.what + "\n");
     }
-    if (!file.HasGraph()) std::printf("%s is a safetensors file\n", output.c_str());
+    if (!file.HasGraph()) PrintText(output + " is a safetensors file\n");
   }
 
   double Top1(const std::string& path, const Dataset& dataset, Warnings& warnings) const {
@@ -96,7 +101,8 @@ class NameColumn {
   explicit NameColumn(const std::vector<LayerWeights>& weights) {
     for (const LayerWeights& weight : weights) {
       const auto same = [&](const LayerWeights& other) { return other.layer == weight.layer; };
-      names_.push_back(std::ranges::count_if(weights, same) > 1 ? weight.tensor : weight.layer);
+      const bool several = std::ranges::count_if(weights, same) > 1;
+      names_.push_back(tools::Printable(several ? weight.tensor : weight.layer));
       width_ = std::max(width_, static_cast<int>(names_.back().size()));
     }
   }
@@ -258,6 +264,7 @@ void AddPruneCommand(CLI::App& app) {
   sub->add_option("--keep", command->keep,
                   "percent of a layer's weights that stay; without LAYER: of all others")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->type_name("[LAYER=]PERCENT");
   auto* sensitivity =
       sub->add_option("--sensitivity", command->options.sensitivity,
@@ -286,6 +293,7 @@ void AddClusterCommand(CLI::App& app) {
   command->step.AddTo(*sub, "CLUSTERED");
   sub->add_option("--bits", command->bits, "1 to 8; without LAYER: for all others")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->type_name("[LAYER=]BITS")
       ->capture_default_str();
   sub->add_flag("--compare", command->compare,

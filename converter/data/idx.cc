@@ -33,6 +33,15 @@ std::array<uint32_t, rank> ReadSizes(const RandomAccessFile& file, const char* w
   return sizes;
 }
 
+std::array<uint32_t, 3> ReadImageSizes(const std::string& path) {
+  const std::array<uint32_t, 3> sizes = ReadSizes<3>(RandomAccessFile(path, 16), "images");
+  if (sizes[1] < 1 || sizes[1] > kMaxImageSide || sizes[2] < 1 || sizes[2] > kMaxImageSide) {
+    throw Error(path + ": announces images of " + std::to_string(sizes[1]) + " x " +
+                std::to_string(sizes[2]) + "; sides of 1 to 16384 are read");
+  }
+  return sizes;
+}
+
 // How much of a compressed file is needed: past the limit nothing is unpacked.
 uint64_t NeededBytes(const std::array<uint32_t, 3>& sizes, const DataSpec& spec) {
   const uint64_t sample = uint64_t{sizes[1]} * sizes[2];
@@ -45,13 +54,9 @@ uint64_t NeededBytes(const std::array<uint32_t, 3>& sizes, const DataSpec& spec)
 class IdxSource : public Source {
  public:
   explicit IdxSource(const DataSpec& spec)
-      : sizes_(ReadSizes<3>(RandomAccessFile(spec.images, 16), "images")),
+      : sizes_(ReadImageSizes(spec.images)),
         images_(spec.images, NeededBytes(sizes_, spec)),
         range_(Select(spec, sizes_[0], spec.images)) {
-    if (sizes_[1] < 1 || sizes_[1] > kMaxImageSide || sizes_[2] < 1 || sizes_[2] > kMaxImageSide) {
-      throw Error(spec.images + ": announces images of " + std::to_string(sizes_[1]) + " x " +
-                  std::to_string(sizes_[2]) + "; sides of 1 to 16384 are read");
-    }
     const uint64_t end = 16 + (range_.offset + range_.count) * SampleBytes();
     if (images_.size() < end) {
       throw Error(spec.images + ": is cut off: " + std::to_string(sizes_[0]) + " images of " +
@@ -59,7 +64,8 @@ class IdxSource : public Source {
                   " are announced and " + std::to_string(images_.size()) + " bytes are there");
     }
     if (spec.labels.empty()) return;
-    labels_ = std::make_unique<RandomAccessFile>(spec.labels);
+    // A byte more than there may be shows a file that is too long.
+    labels_ = std::make_unique<RandomAccessFile>(spec.labels, 8 + uint64_t{sizes_[0]} + 1);
     const uint32_t labels = ReadSizes<1>(*labels_, "labels")[0];
     if (labels != sizes_[0] || labels_->size() != 8 + uint64_t{labels}) {
       throw Error(spec.labels + ": holds " + std::to_string(labels_->size() - 8) + " labels (" +

@@ -42,9 +42,12 @@ Entries OfClassFolders(const std::string& path) {
   return entries;
 }
 
+// Some millions of lines.
+constexpr uint64_t kMostListBytes = uint64_t{1} << 28;
+
 // Lines of FILE TAB CLASS; paths are relative to the list.
 Entries OfList(const std::string& path) {
-  const std::vector<uint8_t> bytes = ReadBytes(path);
+  const std::vector<uint8_t> bytes = ReadBytes(path, kMostListBytes);
   std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (rest.starts_with(kByteOrderMark)) rest.remove_prefix(kByteOrderMark.size());

@@ -1,6 +1,5 @@
 #include "converter/data/random_access_file.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "converter/error.h"
+#include "runtime/tools/file.h"
 
 namespace lutra::converter {
 namespace {
@@ -42,13 +42,14 @@ void WriteAll(int fd, const uint8_t* bytes, size_t count, const std::string& pat
 }  // namespace
 
 RandomAccessFile::RandomAccessFile(const std::string& path, uint64_t most_bytes) : path_(path) {
-  fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd_ < 0) FailErrno(path, "cannot be opened");
+  std::string error;
+  fd_ = tools::OpenForReading(path, &error);
+  if (fd_ < 0) throw Error(error);
   struct stat info;
   uint8_t magic[2] = {};
-  if (::fstat(fd_, &info) != 0 || !S_ISREG(info.st_mode)) {
+  if (::fstat(fd_, &info) != 0) {
     ::close(fd_);
-    throw Error(path + ": is no regular file");
+    FailErrno(path, "cannot be read");
   }
   size_ = static_cast<uint64_t>(info.st_size);
   if (size_ >= 2 && ::pread(fd_, magic, 2, 0) == 2 && magic[0] == 0x1F && magic[1] == 0x8B) {
@@ -64,6 +65,11 @@ RandomAccessFile::RandomAccessFile(const std::string& path, uint64_t most_bytes)
 RandomAccessFile::~RandomAccessFile() { ::close(fd_); }
 
 void RandomAccessFile::Inflate(uint64_t most_bytes) {
+  const auto too_large = [&] {
+    throw Error(path_ + ": is larger than " + std::to_string(kMostUnpackedBytes >> 30) +
+                " GB unpacked; unpack it (gzip -d), then it is read in place");
+  };
+  if (most_bytes != UINT64_MAX && most_bytes > kMostUnpackedBytes) too_large();
   const std::unique_ptr<gzFile_s, int (*)(gzFile)> file(gzopen(path_.c_str(), "rb"), gzclose);
   if (!file) FailErrno(path_, "cannot be opened");
   const int temporary = OpenTemporary(path_);
@@ -72,6 +78,7 @@ void RandomAccessFile::Inflate(uint64_t most_bytes) {
   size_ = 0;
   std::vector<uint8_t> chunk(1 << 18);
   while (size_ < most_bytes) {
+    if (size_ >= kMostUnpackedBytes) too_large();
     const size_t want = static_cast<size_t>(std::min<uint64_t>(chunk.size(), most_bytes - size_));
     const int got = gzread(file.get(), chunk.data(), static_cast<unsigned>(want));
     int code = Z_OK;

@@ -8,9 +8,13 @@
 
 namespace lutra::converter {
 
+/// A small compressed file can stand for a disk full of zeros.
+constexpr uint64_t kMostUnpackedBytes = uint64_t{4} << 30;
+
 class RandomAccessFile {
  public:
-  /// Inflates at most `most_bytes` of a compressed file. Throws Error.
+  /// Inflates at most `most_bytes` of a compressed file, and refuses to inflate more than
+  /// kMostUnpackedBytes, at once where so many are asked for. Throws Error.
   explicit RandomAccessFile(const std::string& path, uint64_t most_bytes = UINT64_MAX);
   ~RandomAccessFile();
   RandomAccessFile(const RandomAccessFile&) = delete;

@@ -7,6 +7,7 @@
 
 #include "converter/error.h"
 #include "converter/files.h"
+#include "converter/json_text.h"
 
 namespace lutra::converter {
 namespace {
@@ -154,8 +155,7 @@ void RefuseUnused(const DataSpec& spec, const Fields& fields) {
 }
 
 json ParseFile(const std::string& path) {
-  const std::vector<uint8_t> bytes = ReadBytes(path);
-  json object = json::parse(bytes.begin(), bytes.end(), nullptr, /*allow_exceptions=*/false);
+  json object = ParseJson<json>(ReadText(path, kMostJsonBytes), path);
   if (!object.is_object()) {
     throw Error(path + ": is no JSON object; a data description looks like " +
                 R"({"format": "npy", "images": "x.npy", "labels": "y.npy"})");

@@ -7,20 +7,18 @@
 #include <onnx/onnx_pb.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <optional>
-#include <sstream>
-#include <system_error>
 #include <unordered_set>
 #include <utility>
 
 #include "converter/error.h"
+#include "converter/files.h"
 #include "converter/graph/check_finite.h"
 #include "converter/import/canonical.h"
 #include "converter/import/external_data.h"
 #include "converter/import/functions.h"
 #include "converter/import/onnx_tensor.h"
+#include "converter/import/printable_names.h"
 
 namespace lutra::converter {
 namespace {
@@ -32,17 +30,6 @@ std::string OneLine(std::string text) {
   std::ranges::replace_if(
       text, [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '?');
   return text;
-}
-
-std::string ReadFile(const std::string& path) {
-  std::error_code failed;
-  if (!std::filesystem::exists(path, failed)) throw Error(path + ": no such file");
-  if (!std::filesystem::is_regular_file(path, failed)) throw Error(path + ": is no regular file");
-  std::ifstream stream(path, std::ios::binary);
-  std::ostringstream content;
-  content << stream.rdbuf();
-  if (!stream) throw Error(path + ": cannot be read");
-  return std::move(content).str();
 }
 
 class Importer {
@@ -413,7 +400,9 @@ class Importer {
 }  // namespace
 
 Graph ImportOnnx(const std::string& path, const ImportOptions& options) {
-  return ImportOnnxBytes(ReadFile(path), path, options);
+  const std::vector<uint8_t> bytes = ReadBytes(path);
+  return ImportOnnxBytes({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path,
+                         options);
 }
 
 Graph ImportOnnxBytes(std::string_view bytes, const std::string& path,
@@ -427,6 +416,7 @@ Graph ImportOnnxBytes(std::string_view bytes, const std::string& path,
   if (!model.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     throw Error(path + ": is no ONNX file, or it is cut off");
   }
+  MakeNamesPrintable(model);
   try {
     return Importer(model, path, options).Run();
   } catch (const Error& error) {

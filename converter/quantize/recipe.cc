@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "converter/error.h"
+#include "converter/json_text.h"
 #include "converter/quantize/layer_name.h"
 #include "converter/quantize/range.h"
 
@@ -171,15 +172,10 @@ std::map<std::string, LayerScheme> ReadRecipe(const Graph& graph, const LayerSch
   for (const Node& node : graph.nodes) schemes[node.Label()] = defaults;
   if (json.empty()) return schemes;
   const Path root(source, "$");
-  Json recipe;
-  try {
-    recipe = Json::parse(json);
-  } catch (const Json::parse_error& error) {
-    throw Error(source + ": is not JSON (byte " + std::to_string(error.byte) + ")");
-  }
+  const Json recipe = ParseJson<Json>(json, source);
   if (!recipe.is_object()) root.Fail("must be an object");
   for (const auto& [key, value] : recipe.items()) {
-    if (key != "default" && key != "layers") {
+    if (key != "default" && key != "layers" && key != "written_by") {
       (root / key).Fail("is no field of a recipe; known are default, layers");
     }
   }
@@ -216,7 +212,7 @@ std::string WriteRecipe(const Graph& graph, const LayerScheme& defaults,
     layer.update(ToJson(schemes.at(node.Label())));
     recipe["layers"].push_back(std::move(layer));
   }
-  return recipe.dump(2) + "\n";
+  return recipe.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 std::string WeightsText(const LayerScheme& scheme) {

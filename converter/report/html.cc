@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "converter/report/report.h"
+#include "runtime/tools/text.h"
 
 namespace lutra::converter {
 namespace {
@@ -23,7 +24,7 @@ constexpr char kStyle[] =
 
 std::string Escape(const std::string& text) {
   std::string escaped;
-  for (const char c : text) {
+  for (const char c : tools::Printable(text)) {
     switch (c) {
       case '&':
         escaped += "&amp;";

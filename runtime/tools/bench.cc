@@ -1,20 +1,23 @@
 // lutra-bench: latency and memory of a model on this machine. Flags, lines and tables are those of
 // TensorFlow Lite's benchmark_model, so that scripts and habits carry over; percentiles, the
 // checksum of the outputs and JSON are added.
-#include <unistd.h>
-
+#include <algorithm>
 #include <chrono>
 #include <cinttypes>
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <thread>
 
 #include "runtime/tools/file.h"
 #include "runtime/tools/json.h"
 #include "runtime/tools/machine.h"
 #include "runtime/tools/model.h"
 #include "runtime/tools/options.h"
+#include "runtime/tools/output_files.h"
+#include "runtime/tools/process.h"
 #include "runtime/tools/profile.h"
+#include "runtime/tools/text.h"
 #include "runtime/tools/timings.h"
 #include "schema/container.h"
 #include "schema/golden.h"
@@ -120,12 +123,12 @@ class Log {
   explicit Log(bool quiet) : quiet_(quiet) {}
   [[gnu::format(printf, 2, 3)]] void Info(const char* format, ...) const {
     if (quiet_) return;
+    char line[4096];
     va_list arguments;
     va_start(arguments, format);
-    std::fputs("INFO: ", stdout);
-    std::vprintf(format, arguments);
-    std::fputc('\n', stdout);
+    std::vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
+    std::printf("INFO: %s\n", Lines(line).c_str());
   }
 
  private:
@@ -203,7 +206,7 @@ bool RunSeries(lutra_context* context, uint64_t least_runs, double min_secs, dou
       *error = failure.get()->message;
       return false;
     }
-    if (delay > 0) usleep(static_cast<useconds_t>(delay * 1e6));
+    if (delay > 0) std::this_thread::sleep_for(std::chrono::duration<double>(delay));
     now = NowNs();
   }
   log.Info("%s\n", timings->Line().c_str());
@@ -292,20 +295,26 @@ void PrintJson(const Settings& settings, const Results& results, const Profile& 
   std::printf("%s\n", json.text().c_str());
 }
 
-bool WriteProfile(const Settings& settings, const Profile& profile, std::string* error) {
+bool WriteProfile(const Settings& settings, const Profile& profile, OutputFiles* files,
+                  std::string* error) {
   if (settings.csv_file.empty()) {
     if (!settings.json) {
       std::printf("Operator-wise Profiling Info for Regular Benchmark Runs:\n%s",
-                  profile.Tables(false).c_str());
+                  Lines(profile.Tables(false)).c_str());
     }
     return true;
   }
   const std::string text = profile.Tables(true);
-  return WriteFile(settings.csv_file, {reinterpret_cast<const uint8_t*>(text.data()), text.size()},
-                   error);
+  return files->Write(settings.csv_file, BytesOf(text), error) && files->Commit(error);
 }
 
 bool Bench(const Settings& settings, std::string* error) {
+  OutputFiles files;
+  if (!files.Reads("--graph", settings.graph, error) ||
+      (!settings.csv_file.empty() &&
+       !files.Writes("--profiling_output_csv_file", settings.csv_file, error))) {
+    return false;
+  }
   const Log log(settings.json);
   LogSettings(settings, log);
   Results results;
@@ -347,7 +356,7 @@ bool Bench(const Settings& settings, std::string* error) {
   if (!Requirements(settings, options, &results, error)) return false;
   log.Info("The input model file size (MB): %.6g", static_cast<double>(results.file_bytes) / 1e6);
   LogResults(results, log);
-  if (settings.profile && !WriteProfile(settings, profile, error)) return false;
+  if (settings.profile && !WriteProfile(settings, profile, &files, error)) return false;
   if (settings.json) PrintJson(settings, results, profile);
   return true;
 }
@@ -357,7 +366,9 @@ bool Bench(const Settings& settings, std::string* error) {
 
 int main(int argc, char** argv) {
   using namespace lutra::tools;
-  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  PrepareProcess();
+  ExitWithoutMemory(kTool, "");
+  const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   for (const std::string& argument : arguments) {
     if (argument == "--help" || argument == "-h") {
       std::fputs(kHelp, stdout);
@@ -373,6 +384,7 @@ int main(int argc, char** argv) {
   if (!ParseSettings(arguments, &settings, &error)) {
     return Complain(kTool, error + "; see lutra-bench --help", kMisuse);
   }
+  ExitWithoutMemory(kTool, settings.graph.c_str());
   if (!Bench(settings, &error)) return Complain(kTool, error, kFailed);
   return std::fflush(stdout) == 0 ? 0 : Complain(kTool, "cannot write the output", kFailed);
 }

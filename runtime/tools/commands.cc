@@ -4,6 +4,8 @@
 
 #include "runtime/tools/model.h"
 #include "runtime/tools/options.h"
+#include "runtime/tools/process.h"
+#include "runtime/tools/text.h"
 
 namespace lutra::tools {
 namespace {
@@ -81,6 +83,7 @@ int VerifyModel(const std::vector<std::string>& arguments) {
     return Complain(kTool, "name one .lutra file; see lutra verify --help", kMisuse);
   }
   const std::string& path = options.plain()[0];
+  ExitWithoutMemory(kTool, path.c_str());
   const std::string row = options.Text("--cpu", "");
   const lutra_options settings = MakeOptions(row, threads);
   ModelPointer model;
@@ -93,7 +96,7 @@ int VerifyModel(const std::vector<std::string>& arguments) {
   if (lutra_context_verify(context.get(), failure.get()) != LUTRA_OK) {
     return Complain(kTool, failure.Of(path), kFailed);
   }
-  std::printf("%s: verified on row %s, %zu output%s identical\n", path.c_str(),
+  std::printf("%s: verified on row %s, %zu output%s identical\n", Printable(path).c_str(),
               lutra_model_row(model.get()), lutra_model_output_count(model.get()),
               lutra_model_output_count(model.get()) == 1 ? "" : "s");
   return 0;

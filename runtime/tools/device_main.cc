@@ -1,4 +1,5 @@
 // `lutra` as it is built for a device: run, inspect and verify.
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -6,6 +7,7 @@
 #include "lutra/lutra.h"
 #include "runtime/tools/commands.h"
 #include "runtime/tools/options.h"
+#include "runtime/tools/process.h"
 
 namespace {
 
@@ -21,7 +23,8 @@ void PrintHelp(std::FILE* to) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  lutra::tools::PrepareProcess();
+  const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   if (arguments.empty()) {
     PrintHelp(stderr);
     return lutra::tools::kMisuse;

@@ -4,80 +4,75 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 
 namespace lutra::tools {
 namespace {
 
-bool Fail(const std::string& path, const char* what, std::string* error) {
-  *error = path + ": " + what + ": " + std::strerror(errno);
-  return false;
+std::string Failure(const std::string& path, const char* what) {
+  return path + ": " + what + ": " + std::strerror(errno);
 }
 
-bool WriteAll(int fd, std::span<const uint8_t> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    bytes = bytes.subspan(static_cast<size_t>(written));
+bool ReadOpen(int fd, const std::string& path, std::vector<uint8_t>* bytes, std::string* error,
+              uint64_t most_bytes) {
+  struct stat info;
+  if (::fstat(fd, &info) != 0) {
+    *error = Failure(path, "cannot be read");
+    return false;
   }
+  // One byte more than there should be, so that the end shows at once.
+  constexpr uint64_t kLeast = 1 << 12;
+  const auto announced = static_cast<uint64_t>(info.st_size);
+  bytes->resize(std::max(kLeast, std::min(announced, most_bytes) + 1));
+  size_t size = 0;
+  while (size <= most_bytes) {
+    if (size == bytes->size()) bytes->resize(2 * size);
+    const ssize_t got = ::read(fd, bytes->data() + size, bytes->size() - size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      *error = Failure(path, "cannot be read");
+      return false;
+    }
+    if (got == 0) break;
+    size += static_cast<size_t>(got);
+  }
+  if (size > most_bytes) {
+    *error = path + ": is larger than " + std::to_string(most_bytes) +
+             " bytes, the most that is "
+             "read of such a file";
+    return false;
+  }
+  bytes->resize(size);
   return true;
-}
-
-bool WriteThrough(const std::string& path, std::span<const uint8_t> bytes, std::string* error) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return Fail(path, "cannot be opened for writing", error);
-  const bool written = WriteAll(fd, bytes);
-  const int write_errno = errno;
-  const bool closed = ::close(fd) == 0;
-  if (!written) errno = write_errno;
-  return written && closed ? true : Fail(path, "cannot be written", error);
 }
 
 }  // namespace
 
-bool ReadFile(const std::string& path, std::vector<uint8_t>* bytes, std::string* error) {
-  bytes->clear();
-  std::FILE* file = std::fopen(path.c_str(), "rb");
-  if (file == nullptr) return Fail(path, "cannot be opened", error);
-  uint8_t chunk[1 << 16];
-  size_t got = 0;
-  while ((got = std::fread(chunk, 1, sizeof chunk, file)) > 0) {
-    bytes->insert(bytes->end(), chunk, chunk + got);
+int OpenForReading(const std::string& path, std::string* error) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (fd < 0) {
+    *error = Failure(path, "cannot be opened");
+    return -1;
   }
-  const bool read = std::ferror(file) == 0;
-  if (!read) Fail(path, "cannot be read", error);
-  std::fclose(file);
-  return read;
+  struct stat info;
+  if (::fstat(fd, &info) == 0 && S_ISREG(info.st_mode)) return fd;
+  *error = path + (S_ISDIR(info.st_mode)
+                       ? ": is a folder; name a file"
+                       : ": is no regular file but a pipe or a device; copy it into a file first");
+  ::close(fd);
+  return -1;
 }
 
-bool WriteFile(const std::string& path, std::span<const uint8_t> bytes, std::string* error) {
-  struct stat existing;
-  if (::stat(path.c_str(), &existing) == 0 && !S_ISREG(existing.st_mode)) {
-    if (S_ISDIR(existing.st_mode)) {
-      *error = path + ": is a folder; name a file";
-      return false;
-    }
-    return WriteThrough(path, bytes, error);
-  }
-  std::string temporary = path + ".XXXXXX";
-  const int fd = ::mkstemp(temporary.data());
-  if (fd < 0) return Fail(path, "cannot be created", error);
-  const mode_t mask = ::umask(0);
-  ::umask(mask);
-  bool done = WriteAll(fd, bytes) && ::fchmod(fd, 0666 & ~mask) == 0;
-  int first_errno = errno;
-  if (::close(fd) != 0 && done) {
-    done = false;
-    first_errno = errno;
-  }
-  if (done && ::rename(temporary.c_str(), path.c_str()) == 0) return true;
-  if (!done) errno = first_errno;
-  Fail(path, "cannot be written", error);
-  ::unlink(temporary.c_str());
-  return false;
+bool ReadFile(const std::string& path, std::vector<uint8_t>* bytes, std::string* error,
+              uint64_t most_bytes) {
+  bytes->clear();
+  const int fd = OpenForReading(path, error);
+  if (fd < 0) return false;
+  const bool read = ReadOpen(fd, path, bytes, error, most_bytes);
+  ::close(fd);
+  return read;
 }
 
 }  // namespace lutra::tools

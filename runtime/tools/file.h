@@ -1,21 +1,23 @@
-// Reading and writing whole files, errors as one line of text: what the command-line tools share
-// with the converter. No exceptions.
+// Reading whole files, errors as one line of text: what the command-line tools share with the
+// converter. No exceptions.
+//
+// Inputs are regular files. A pipe or a device would make the reader wait, or never end, and cannot
+// be read twice.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <vector>
 
 namespace lutra::tools {
 
-/// Reads the whole file. Returns false and fills *error ("FILE: cannot be opened: ...").
-bool ReadFile(const std::string& path, std::vector<uint8_t>* bytes, std::string* error);
+/// Opens for reading without ever waiting. Returns the descriptor, which the caller closes; or -1
+/// and fills *error ("FILE: cannot be opened: ...", "FILE: is a folder; name a file").
+int OpenForReading(const std::string& path, std::string* error);
 
-/// Writes to a temporary name in the same folder and renames it, so that an interrupted or failed
-/// write leaves no half file and the old file, if any, untouched. A path that exists and is no
-/// regular file (a pipe, a device) is written to directly. Returns false and fills *error.
-bool WriteFile(const std::string& path, std::span<const uint8_t> bytes, std::string* error);
+/// Reads the whole file. Returns false and fills *error, also when it is larger than `most_bytes`.
+bool ReadFile(const std::string& path, std::vector<uint8_t>* bytes, std::string* error,
+              uint64_t most_bytes = UINT64_MAX);
 
 }  // namespace lutra::tools

@@ -8,6 +8,8 @@
 #include "runtime/tools/json.h"
 #include "runtime/tools/model.h"
 #include "runtime/tools/options.h"
+#include "runtime/tools/process.h"
+#include "runtime/tools/text.h"
 #include "schema/container.h"
 
 namespace lutra::tools {
@@ -56,7 +58,7 @@ void PrintPort(const char* what, const lutra_port& port) {
 
 void PrintText(const Inspection& it) {
   const schema::Model& model = *it.view.model;
-  std::printf("%s: %zu bytes, model '%s', by %s\n", it.path.c_str(), it.file_bytes,
+  std::printf("%s: %zu bytes, model '%s', by %s\n", Printable(it.path).c_str(), it.file_bytes,
               Text(model.name()), Text(model.producer()));
   std::printf("format %u, numerics %u, needs runtime %u\n", model.format_version(),
               model.numerics_version(), model.min_runtime_version());
@@ -216,6 +218,7 @@ int InspectModel(const std::vector<std::string>& arguments) {
   if (options.plain().size() != 1) {
     return Complain(kTool, "name one .lutra file; see lutra inspect --help", kMisuse);
   }
+  ExitWithoutMemory(kTool, options.plain()[0].c_str());
   const std::string row = options.Text("--cpu", "");
   if (!Inspect(options.plain()[0], MakeOptions(row, threads), options.Flag("--json"), &error)) {
     return Complain(kTool, error, kFailed);

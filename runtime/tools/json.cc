@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "schema/utf8.h"
+
 namespace lutra::tools {
 
 void JsonWriter::Separate() {
@@ -14,17 +16,22 @@ void JsonWriter::Separate() {
 
 void JsonWriter::Quote(std::string_view value) {
   text_ += '"';
-  for (const char c : value) {
+  while (!value.empty()) {
+    const size_t length = PrintableLength(value);
+    const char c = value[0];
     if (c == '"' || c == '\\') {
       text_ += '\\';
       text_ += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
+    } else if (length != 0) {
+      text_ += value.substr(0, length);
+    } else if (static_cast<unsigned char>(c) < 0x80) {
       char escaped[8];
       std::snprintf(escaped, sizeof escaped, "\\u%04x", static_cast<unsigned>(c));
       text_ += escaped;
     } else {
-      text_ += c;
+      text_ += "\\ufffd";
     }
+    value.remove_prefix(length == 0 ? 1 : length);
   }
   text_ += '"';
 }

@@ -8,7 +8,8 @@
 namespace lutra::tools {
 
 /// Values are appended in order; the caller opens and closes. Inside an object every value follows
-/// its Key. NaN and infinities become null, as JSON has no word for them.
+/// its Key. NaN and infinities become null, as JSON has no word for them; what no terminal should
+/// get (schema/utf8.h) is escaped, and bytes that are no UTF-8 become U+FFFD.
 class JsonWriter {
  public:
   JsonWriter& Open(char bracket);  ///< '{' or '['

@@ -1,5 +1,7 @@
 #include "runtime/tools/npy.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -8,6 +10,7 @@
 #include <string_view>
 
 #include "runtime/tools/file.h"
+#include "runtime/tools/output_files.h"
 
 namespace lutra::tools {
 namespace {
@@ -185,8 +188,11 @@ bool ParseOpen(std::FILE* file, const std::string& path, NpyHeader* header, std:
 }
 
 bool OpenAndParse(const std::string& path, File* file, NpyHeader* header, std::string* error) {
-  file->reset(std::fopen(path.c_str(), "rb"));
+  const int fd = OpenForReading(path, error);
+  if (fd < 0) return false;
+  file->reset(::fdopen(fd, "rb"));
   if (!*file) {
+    ::close(fd);
     *error = path + ": cannot be opened: " + std::strerror(errno);
     return false;
   }
@@ -231,8 +237,7 @@ bool ReadNpy(const std::string& path, NpyArray* array, std::string* error) {
   return true;
 }
 
-bool WriteNpy(const std::string& path, const NpyHeader& header, std::span<const uint8_t> bytes,
-              std::string* error) {
+std::vector<uint8_t> EncodeNpy(const NpyHeader& header, std::span<const uint8_t> bytes) {
   std::string shape;
   for (const int64_t d : header.shape) shape += std::to_string(d) + ", ";
   if (header.shape.size() > 1) shape.resize(shape.size() - 2);
@@ -250,7 +255,12 @@ bool WriteNpy(const std::string& path, const NpyHeader& header, std::span<const 
   file[9] = static_cast<uint8_t>(text.size() >> 8);
   std::memcpy(file.data() + 10, text.data(), text.size());
   if (!bytes.empty()) std::memcpy(file.data() + 10 + text.size(), bytes.data(), bytes.size());
-  return WriteFile(path, file, error);
+  return file;
+}
+
+bool WriteNpy(const std::string& path, const NpyHeader& header, std::span<const uint8_t> bytes,
+              std::string* error) {
+  return WriteFile(path, EncodeNpy(header, bytes), error);
 }
 
 }  // namespace lutra::tools

@@ -35,7 +35,10 @@ bool ReadNpyHeader(const std::string& path, NpyHeader* header, std::string* erro
 /// The whole array; memory is allocated only after the file's size has been checked.
 bool ReadNpy(const std::string& path, NpyArray* array, std::string* error);
 
-/// Writes header.shape elements of the header's type; data_offset is ignored. Whole or not at all.
+/// The file of header.shape elements of the header's type; data_offset is ignored.
+std::vector<uint8_t> EncodeNpy(const NpyHeader& header, std::span<const uint8_t> bytes);
+
+/// Writes it, whole or not at all.
 bool WriteNpy(const std::string& path, const NpyHeader& header, std::span<const uint8_t> bytes,
               std::string* error);
 

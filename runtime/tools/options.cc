@@ -1,9 +1,10 @@
 #include "runtime/tools/options.h"
 
 #include <charconv>
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
+
+#include "runtime/tools/text.h"
 
 namespace lutra::tools {
 
@@ -84,17 +85,18 @@ bool Options::Count(const std::string& name, uint64_t least, uint64_t most, uint
 }
 
 bool Options::Seconds(const std::string& name, double* out, std::string* error) const {
+  constexpr double kMostSeconds = 1e6;  // eleven days; longer times overflow clocks
   if (!Has(name)) return true;
   const std::string text = Text(name, "");
   char* end = nullptr;
   *out = std::strtod(text.c_str(), &end);
-  if (end == text.c_str() + text.size() && std::isfinite(*out) && *out >= 0) return true;
-  *error = name + " must be a number of seconds, not '" + text + "'";
+  if (end == text.c_str() + text.size() && *out >= 0 && *out <= kMostSeconds) return true;
+  *error = name + " must be a number of seconds of 0 to 1000000, not '" + text + "'";
   return false;
 }
 
 int Complain(const char* tool, const std::string& message, int status) {
-  std::fprintf(stderr, "%s: %s\n", tool, message.c_str());
+  std::fprintf(stderr, "%s: %s\n", tool, Message(message).c_str());
   return status;
 }
 

@@ -14,6 +14,10 @@ namespace lutra::tools {
 constexpr int kFailed = 1;
 constexpr int kMisuse = 2;
 
+/// What a program says when the machine gives it no memory.
+constexpr const char* kNoMemory =
+    "not enough memory; free some, raise the limit (ulimit -v), or use a machine with more";
+
 /// What a tool accepts.
 struct OptionSpec {
   enum Kind : uint8_t { flag, value, list };
@@ -44,7 +48,8 @@ class Options {
   std::map<std::string, std::vector<std::string>> values_;
 };
 
-/// Prints "TOOL: MESSAGE" to stderr and returns `status`.
+/// Prints "TOOL: MESSAGE" to stderr, as one line that a terminal can take (text.h), and returns
+/// `status`.
 int Complain(const char* tool, const std::string& message, int status);
 
 }  // namespace lutra::tools

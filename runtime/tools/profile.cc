@@ -13,7 +13,7 @@ namespace {
 constexpr size_t kTopRows = 10;
 
 [[gnu::format(printf, 2, 3)]] void Append(std::string* text, const char* format, ...) {
-  char line[512];
+  char line[2048];  // a name has at most 1024 bytes
   va_list arguments;
   va_start(arguments, format);
   std::vsnprintf(line, sizeof line, format, arguments);
@@ -65,7 +65,7 @@ std::string Profile::Rows(const std::string& title, const std::vector<const Node
     cumulative += node->times.SumUs();
     const char* format = csv ? "%s, %.3f, %.3f, %.3f%%, %.3f%%, %.3f, %d, %s\n"
                              : "\t%24s\t%9.3f\t%9.3f\t%7.3f%%\t%7.3f%%\t%10.3f\t%9d\t%s\n";
-    char line[512];
+    char line[2048];  // a name has at most 1024 bytes
     std::snprintf(line, sizeof line, format, node->type.c_str(), node->times.FirstUs() / 1000,
                   node->times.AverageUs() / 1000, node->times.SumUs() * 100 / total,
                   cumulative * 100 / total, static_cast<double>(node->bytes) / 1000, 1,

@@ -7,6 +7,8 @@
 #include "runtime/tools/model.h"
 #include "runtime/tools/npy.h"
 #include "runtime/tools/options.h"
+#include "runtime/tools/output_files.h"
+#include "runtime/tools/process.h"
 
 namespace lutra::tools {
 namespace {
@@ -163,6 +165,19 @@ bool RunSamples(lutra_context* context, const std::vector<Binding>& inputs,
   return true;
 }
 
+// No output may be a file that is read, or that of another output.
+bool NameFiles(const std::string& model, const std::vector<Binding>& inputs,
+               const std::vector<Binding>& outputs, OutputFiles* files, std::string* error) {
+  if (!files->Reads("the model", model, error)) return false;
+  for (const Binding& binding : inputs) {
+    if (!files->Reads("--input", binding.path, error)) return false;
+  }
+  for (const Binding& binding : outputs) {
+    if (!files->Writes("--output", binding.path, error)) return false;
+  }
+  return true;
+}
+
 bool Run(const std::string& path, const Options& options, const lutra_options& settings,
          std::string* error) {
   ModelPointer model;
@@ -183,16 +198,18 @@ bool Run(const std::string& path, const Options& options, const lutra_options& s
       return false;
     }
   }
-  if (!ReadInputs(&inputs, &samples, error) ||
+  OutputFiles files;
+  if (!NameFiles(path, inputs, outputs, &files, error) || !ReadInputs(&inputs, &samples, error) ||
       !CreateContext(path, model.get(), settings, &context, error)) {
     return false;
   }
   MakeOutputs(&outputs, samples);
   if (!RunSamples(context.get(), inputs, &outputs, samples, error)) return false;
   for (const Binding& binding : outputs) {
-    if (!WriteNpy(binding.path, binding.array.header, binding.array.bytes, error)) return false;
+    const std::vector<uint8_t> file = EncodeNpy(binding.array.header, binding.array.bytes);
+    if (!files.Write(binding.path, file, error)) return false;
   }
-  return true;
+  return files.Commit(error);
 }
 
 }  // namespace
@@ -212,6 +229,7 @@ int RunModel(const std::vector<std::string>& arguments) {
   if (options.plain().size() != 1 || !options.Has("--input") || !options.Has("--output")) {
     return Complain(kTool, "needs one FILE, --input and --output; see lutra run --help", kMisuse);
   }
+  ExitWithoutMemory(kTool, options.plain()[0].c_str());
   const std::string row = options.Text("--cpu", "");
   const lutra_options settings = MakeOptions(row, threads);
   if (!Run(options.plain()[0], options, settings, &error)) return Complain(kTool, error, kFailed);

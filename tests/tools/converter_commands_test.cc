@@ -156,7 +156,8 @@ TEST_CASE("bad input: one line, status 1, no file") {
     return error;
   };
   CHECK(fail(to) == "static int8 needs calibration data: give --data, or --activations dynamic\n");
-  CHECK(fail("convert /none/x.onnx -o " + output + kCalib) == "/none/x.onnx: no such file\n");
+  CHECK(fail("convert /none/x.onnx -o " + output + kCalib) ==
+        "/none/x.onnx: cannot be opened: No such file or directory\n");
   CHECK(fail("convert " + folder.Write("x.onnx", "no onnx at all") + " -o " + output + kCalib)
             .starts_with(folder / "x.onnx: "));
   std::string cut = ReadText(kOnnx);

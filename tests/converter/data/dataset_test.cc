@@ -97,6 +97,25 @@ TEST_CASE("idx, plain and compressed, with offset, limit and normalization") {
   }
 }
 
+TEST_CASE("idx: a small compressed file that stands for a full disk") {
+  TempFolder folder;
+  // 60,000 images of 16384 x 16384 announced: 16 TB.
+  folder.Write("i.gz", Gzip(folder, Word(0x803) + Word(60000) + Word(16384) + Word(16384)));
+  const std::string spec = R"({"format": "idx", "images": "i.gz")";
+  CHECK(ErrorOf(folder.Write("d.json", spec + "}")) ==
+        folder /
+            "i.gz: is larger than 4 GB unpacked; unpack it (gzip -d), then it is read in place");
+  // With a limit only so much is unpacked: here 256 MB are missing.
+  CHECK(ErrorOf(folder.Write("d.json", spec + R"(, "limit": 1})"))
+            .starts_with(folder / "i.gz: is cut off: "));
+  // Of labels, one more than there should be.
+  folder.Write("ok.idx", IdxImages(5, 2, 3));
+  folder.Write("l.gz", Gzip(folder, IdxLabels(5) + std::string(1 << 24, '\0')));
+  CHECK(ErrorOf(
+            folder.Write("d.json", R"({"format": "idx", "images": "ok.idx", "labels": "l.gz"})")) ==
+        folder / "l.gz: holds 6 labels (5 announced) for the 5 images of " + (folder / "ok.idx"));
+}
+
 TEST_CASE("the hash covers exactly the chosen samples' bytes") {
   TempFolder folder;
   folder.Write("i.idx", IdxImages(3, 1, 1));  // pixels 0, 10, 20
@@ -147,8 +166,11 @@ TEST_CASE("bad descriptions: one line with file, field and cure") {
     CHECK(text.find('\n') == std::string::npos);
     return text.starts_with(prefix) ? text.substr(prefix.size()) : text;
   };
-  CHECK(error("{") == R"(is no JSON object; a data description looks like )"
-                      R"({"format": "npy", "images": "x.npy", "labels": "y.npy"})");
+  CHECK(error("{") == "is not JSON (byte 2)");
+  CHECK(error("1e999") == "is not JSON (a number is too large)");
+  CHECK(error(std::string(100000, '[')) == "nests deeper than 32 levels");
+  CHECK(error("[]") == R"(is no JSON object; a data description looks like )"
+                       R"({"format": "npy", "images": "x.npy", "labels": "y.npy"})");
   CHECK(error("{}") ==
         "\"format\" is missing; it must be one of idx, cifar10, npy, folder, list, images");
   CHECK(error(R"({"format": "tfrecord"})") ==

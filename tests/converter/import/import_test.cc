@@ -5,9 +5,11 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "converter/error.h"
 #include "converter/import/model_proto.h"
+#include "schema/utf8.h"
 
 namespace lutra::converter {
 namespace {
@@ -261,9 +263,38 @@ TEST_CASE("quantized operators stay nodes") {
 }
 
 TEST_CASE("files that are no models") {
-  CHECK_THROWS_WITH_AS(ImportOnnx("/nonexistent/a.onnx", {}), "/nonexistent/a.onnx: no such file",
-                       Error);
-  CHECK_THROWS_WITH_AS(ImportOnnx("/tmp", {}), "/tmp: is no regular file", Error);
+  CHECK_THROWS_WITH_AS(ImportOnnx("/nonexistent/a.onnx", {}),
+                       "/nonexistent/a.onnx: cannot be opened: No such file or directory", Error);
+  CHECK_THROWS_WITH_AS(ImportOnnx("/tmp", {}), "/tmp: is a folder; name a file", Error);
+}
+
+TEST_CASE("names that nobody could read are made printable, and stay different") {
+  const std::string longest(1024, 'n');
+  auto model = EmptyModel(13);
+  model.mutable_graph()->mutable_input(0)->set_name("x\x1b[31m");
+  AddNode(model, "Relu", {"x\x1b[31m"}, {"a\n"}).set_name("node\xff");
+  AddNode(model, "Relu", {"a\n"}, {"a\xff"});
+  AddNode(model, "Relu", {"a\xff"}, {"a?"});  // the name that both would get
+  AddNode(model, "Relu", {"a?"}, {longest});
+  AddNode(model, "Relu", {longest}, {longest + "1"});
+  AddNode(model, "Relu", {longest + "1"}, {longest + "2"});
+  AddNode(model, "Relu", {longest + "2"}, {"é"});
+  model.mutable_graph()->mutable_output(0)->set_name("é");
+  const Graph graph = Import(model);
+  CHECK(graph.inputs == std::vector<std::string>{"x?[31m"});
+  CHECK(graph.outputs == std::vector<std::string>{"é"});
+  REQUIRE(graph.nodes.size() == 7);
+  CHECK(graph.nodes[0].name == "node?");
+  std::set<std::string> names;
+  for (const Node& node : graph.nodes) {
+    REQUIRE(node.outputs.size() == 1);
+    CHECK(IsPrintableUtf8(node.outputs[0]));
+    CHECK(node.outputs[0].size() <= 1024);
+    names.insert(node.outputs[0]);
+  }
+  CHECK(names.size() == 7);
+  CHECK(names.contains("a?"));
+  CHECK(names.contains(longest));
 }
 
 }  // namespace lutra::converter
