@@ -9,6 +9,7 @@
 #include "converter/files.h"
 #include "converter/json_text.h"
 #include "converter/lower/lower.h"
+#include "converter/one_line.h"
 #include "converter/passes/passes.h"
 #include "converter/qdq/export_qdq.h"
 #include "converter/qdq/import_qdq.h"
@@ -16,6 +17,7 @@
 #include "converter/quantize/quantize.h"
 #include "converter/quantize/recipe.h"
 #include "runtime/hooks.h"
+#include "schema/limits.h"
 
 namespace lutra::converter {
 namespace {
@@ -48,6 +50,12 @@ struct Network {
   Quantization quantization;  // then what the file says
 };
 
+void CheckOperators(const Graph& graph) {
+  if (graph.nodes.size() <= kMaxOperators) return;
+  throw Error("the network has " + std::to_string(graph.nodes.size()) +
+              " operators; a .lutra file holds at most " + std::to_string(kMaxOperators));
+}
+
 Network ReadNetwork(const ConvertOptions& options) {
   Network network;
   network.graph = ImportGraph(options.model_path, options.import);
@@ -71,6 +79,7 @@ Network ReadNetwork(const ConvertOptions& options) {
     }
     OptimizeGraph(network.graph);
   });
+  WithPath(options.model_path, [&] { CheckOperators(network.graph); });
   return network;
 }
 
@@ -83,11 +92,9 @@ std::string ReadRecipeFile(const ConvertOptions& options) {
 
 void RefuseFallbacks(const Quantization& quantization) {
   if (quantization.float_reason.empty()) return;
-  std::string nodes;
-  for (const auto& [label, reason] : quantization.float_reason) {
-    nodes += (nodes.empty() ? "" : "; ") + label + ": " + reason;
-  }
-  throw Error("--strict: these nodes would run in float32: " + nodes);
+  FaultList nodes;
+  for (const auto& [label, reason] : quantization.float_reason) nodes.Add(label + ": " + reason);
+  throw Error("--strict: these nodes would run in float32: " + nodes.text());
 }
 
 LayerReport DescribeLayer(const OperatorInfo& info) {

@@ -21,6 +21,7 @@ void Row(int64_t n, const A* a, const B* b, R* r, F f) {
 template <typename A, typename B, typename R, typename F>
 Tensor Broadcast(const Tensor& a, const Tensor& b, DataType type, F f) {
   const Shape dims = BroadcastShape(a.dims(), b.dims());
+  CheckResult(dims);
   Tensor result(type, dims);
   if (result.elements() == 0) return result;
   const Shape sa = BroadcastStrides(a.dims(), dims), sb = BroadcastStrides(b.dims(), dims);
@@ -99,7 +100,7 @@ Tensor Fold(const Call& call, F f) {
 /// Max and Min, as ONNX takes them from numpy: NaN when either is. A comparison with it fails.
 constexpr auto kLarger = []<typename T>(T x, T y) { return x > y || x != x ? x : y; };
 constexpr auto kSmaller = []<typename T>(T x, T y) { return x < y || x != x ? x : y; };
-constexpr auto kAdd = []<typename T>(T x, T y) { return x + y; };
+constexpr auto kAdd = []<typename T>(T x, T y) { return WrapAdd(x, y); };
 
 Results Mean(const Call& call) {
   const Tensor count = Tensor::Of({}, std::vector<float>{static_cast<float>(call.inputs.size())});
@@ -133,7 +134,7 @@ Results Mod(const Call& call) {
         if (y == static_cast<T>(-1)) return T{0};
         const T remainder = static_cast<T>(x % y);
         if (c_style || remainder == 0 || (remainder < 0) == (y < 0)) return remainder;
-        return static_cast<T>(remainder + y);
+        return WrapAdd(remainder, y);
       } else {
         return static_cast<T>(x % y);
       }
@@ -204,17 +205,13 @@ Results Where(const Call& call) {
 
 constexpr Operator kRows[] = {
     {"Add", [](const Call& call) { return Arithmetic(call, kAdd); }},
-    {"Sub", [](const Call& call) { return Arithmetic(call, std::minus()); }},
+    {"Sub",
+     [](const Call& call) {
+       return Arithmetic(call, []<typename T>(T x, T y) { return WrapSubtract(x, y); });
+     }},
     {"Mul",
      [](const Call& call) {
-       // In 64 bits: two 16-bit factors would be multiplied as (signed) int.
-       return Arithmetic(call, []<typename T>(T x, T y) {
-         if constexpr (std::is_integral_v<T>) {
-           return static_cast<T>(static_cast<uint64_t>(x) * static_cast<uint64_t>(y));
-         } else {
-           return x * y;
-         }
-       });
+       return Arithmetic(call, []<typename T>(T x, T y) { return WrapMultiply(x, y); });
      }},
     {"Div", Div},
     {"Mod", Mod},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 
 #include "converter/executor/dnnl_adapter.h"
 #include "converter/executor/operator.h"
@@ -147,6 +148,9 @@ int64_t CheckedGroups(const Call& call, int64_t channels, bool transposed) {
   if (bias != nullptr && static_cast<int64_t>(bias->elements()) != outputs) {
     throw Error("the bias has not one element per output channel");
   }
+  if (call.Input(0).elements() == 0 || call.Input(1).elements() == 0) {
+    throw Error("the input or the weights are empty");
+  }
   return groups;
 }
 
@@ -172,7 +176,18 @@ Shape TransposedResult(const Node& node, std::span<const int64_t> input, Window&
   const size_t rank = input.size();
   const Shape extra = node.Ints("output_padding", Shape(rank, 0));
   Shape wanted = node.Ints("output_shape");
+  for (const Shape* values : {&extra, &std::as_const(wanted)}) {
+    for (const int64_t value : *values) {
+      if (value < 0 || value > kLargestAxis) {
+        throw Error("'output_padding' or 'output_shape' is out of range");
+      }
+    }
+  }
+  if (extra.size() != rank) throw Error("'output_padding' has not one value per spatial axis");
   if (wanted.size() > rank) wanted.erase(wanted.begin(), wanted.end() - static_cast<int64_t>(rank));
+  if (!wanted.empty() && wanted.size() != rank) {
+    throw Error("'output_shape' has not one value per spatial axis");
+  }
   const std::string auto_pad = node.String("auto_pad", "NOTSET");
   const bool same = auto_pad == "SAME_UPPER" || auto_pad == "SAME_LOWER";
   Shape result;

@@ -54,14 +54,16 @@ Results Concat(const Call& call) {
 Shape SplitSizes(const Call& call, int64_t length) {
   if (const Tensor* split = call.Optional(1)) {
     const Shape sizes = split->ToInts();
-    if (std::accumulate(sizes.begin(), sizes.end(), int64_t{0}) != length) {
-      throw Error("the sizes do not add up to the axis, " + std::to_string(length));
-    }
+    const bool negative = std::ranges::any_of(sizes, [](int64_t size) { return size < 0; });
+    if (negative) throw Error("a size is negative");
+    int64_t rest = length;
+    for (const int64_t size : sizes) rest = size > rest ? -1 : rest - size;
+    if (rest != 0) throw Error("the sizes do not add up to the axis, " + std::to_string(length));
     return sizes;
   }
   const auto outputs = static_cast<int64_t>(call.node.outputs.size());
   const int64_t parts = call.node.Int("num_outputs", outputs);
-  if (parts <= 0) throw Error("'num_outputs' is not positive");
+  if (parts != outputs) throw Error("'num_outputs' is not the number of outputs");
   const int64_t chunk = (length + parts - 1) / parts;
   Shape sizes;
   for (int64_t i = 0; i < parts; ++i) {
@@ -104,8 +106,11 @@ Results Slice(const Call& call) {
   Shape dims = x.dims(), strides = Strides(x.dims());
   int64_t offset = 0;
   const Shape own = strides;
+  std::vector<bool> cut(x.rank(), false);
   for (size_t i = 0; i < axes.size(); ++i) {
     const size_t axis = Axis(axes[i], x.rank());
+    if (cut[axis]) throw Error("axis " + std::to_string(axis) + " is given twice");
+    cut[axis] = true;
     const int64_t n = x.dims()[axis], step = steps[i];
     if (step == 0) throw Error("a step is 0");
     const auto bound = [&](int64_t index) {
@@ -136,7 +141,7 @@ Results Tile(const Call& call) {
     if (repeats[axis] < 0 || repeats[axis] > kLargestAxis) throw Error("a repeat is out of range");
     dims[axis] *= repeats[axis];
   }
-  ElementCount(dims);  // throws for a result too large to list its indices
+  CheckResult(dims);
   std::vector<Shape> maps(x.rank());
   for (size_t axis = 0; axis < x.rank(); ++axis) {
     for (int64_t i = 0; i < repeats[axis] * x.dims()[axis]; ++i) {

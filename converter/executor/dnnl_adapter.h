@@ -7,8 +7,10 @@
 #pragma once
 
 #include <dnnl.hpp>
+#include <string>
 #include <utility>
 
+#include "converter/error.h"
 #include "converter/graph/tensor.h"
 
 namespace lutra::converter::onednn {
@@ -73,7 +75,15 @@ inline dnnl::memory::desc AnyFormat(const Dims& dims) {
 }
 
 /// A view of a float32 tensor's own memory; oneDNN takes inputs as mutable but only reads them.
+/// Throws Error for a tensor of another type, or one that is smaller than what is to be read:
+/// oneDNN itself checks neither.
 inline dnnl::memory View(const Tensor& tensor, const dnnl::memory::desc& desc) {
+  if (tensor.type() != DataType::float32) {
+    throw Error("a value is " + std::string(DataTypeName(tensor.type())) + ", not float32");
+  }
+  if (desc.get_size() > tensor.bytes().size()) {
+    throw Error("a value of " + DimsText(tensor.dims()) + " is smaller than its use needs");
+  }
   return {desc, CpuEngine(), const_cast<std::byte*>(tensor.bytes().data())};
 }
 

@@ -4,17 +4,9 @@
 #include <utility>
 
 #include "converter/executor/operator.h"
+#include "converter/one_line.h"
 
 namespace lutra::converter {
-namespace {
-
-void Append(std::string& text, const std::string& line) {
-  if (!text.empty()) text += "; ";
-  text += line;
-}
-
-}  // namespace
-
 struct FloatExecutor::State {
   explicit State(const Graph& g) : graph(g), caches(g.nodes.size()), release(g.nodes.size()) {}
 
@@ -25,13 +17,13 @@ struct FloatExecutor::State {
 };
 
 FloatExecutor::FloatExecutor(const Graph& graph) : state_(std::make_unique<State>(graph)) {
-  std::string problems;
+  FaultList problems;
   for (const Node& node : graph.nodes) {
     if (const std::string why = WhyUnsupported(node); !why.empty()) {
-      Append(problems, "node '" + node.Label() + "' (" + node.op + "): " + why);
+      problems.Add("node '" + node.Label() + "' (" + node.op + "): " + why);
     }
   }
-  if (!problems.empty()) throw Error("cannot execute the graph: " + problems);
+  if (problems.count() > 0) throw Error("cannot execute the graph: " + problems.text());
 
   std::map<std::string, size_t> last_use;
   for (size_t i = 0; i < graph.nodes.size(); ++i) {

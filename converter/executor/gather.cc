@@ -30,6 +30,7 @@ Results Gather(const Call& call) {
   dims.insert(dims.end(), at.dims().begin(), at.dims().end());
   const auto rest = From(x.dims(), axis + 1);
   dims.insert(dims.end(), rest.begin(), rest.end());
+  CheckResult(dims);
   Tensor result(x.type(), dims);
   const int64_t n = x.dims()[axis];
   const size_t block = static_cast<size_t>(Count(rest)) * ElementBytes(x.type());
@@ -66,7 +67,9 @@ Shape ElementOffsets(const Tensor& data, const Tensor& at, size_t axis) {
 Shape BlockOffsets(const Tensor& data, const Tensor& at, size_t batch) {
   if (at.rank() == 0) throw Error("the indices are a scalar");
   const auto k = static_cast<size_t>(at.dims().back());
-  if (batch >= at.rank() || batch + k > data.rank()) throw Error("more indices than axes");
+  if (batch >= at.rank() || batch > data.rank() || k > data.rank() - batch) {
+    throw Error("more indices than axes");
+  }
   if (k == 0) throw Error("the indices are empty");
   if (!std::equal(at.dims().begin(), at.dims().begin() + static_cast<int64_t>(batch),
                   data.dims().begin())) {
@@ -102,11 +105,13 @@ Results GatherElements(const Call& call) {
 Results GatherND(const Call& call) {
   const Tensor& x = call.Input(0);
   const Tensor& at = call.Input(1);
+  // A negative number becomes one that is larger than any rank.
   const auto batch = static_cast<size_t>(call.node.Int("batch_dims", 0));
   const Shape offsets = BlockOffsets(x, at, batch);
   const auto rest = From(x.dims(), batch + static_cast<size_t>(at.dims().back()));
   Shape dims(at.dims().begin(), at.dims().end() - 1);
   dims.insert(dims.end(), rest.begin(), rest.end());
+  CheckResult(dims);
   Tensor result(x.type(), dims);
   const size_t bytes = ElementBytes(x.type());
   const size_t block = static_cast<size_t>(Count(rest)) * bytes;
@@ -181,6 +186,7 @@ Results Compress(const Call& call) {
   if (!call.node.Has("axis")) x = x.Reshaped({static_cast<int64_t>(x.elements())});
   const size_t axis = Axis(call.node.Int("axis", 0), x.rank());
   const auto keep = call.Input(1).as<bool>();
+  CheckResult(x.dims());
   std::vector<Shape> maps(x.rank());
   for (size_t i = 0; i < x.rank(); ++i) {
     for (int64_t j = 0; j < x.dims()[i]; ++j) {

@@ -51,7 +51,9 @@ struct IntegerConv {
         if (ih < 0 || ih >= input.h) continue;
         const int32_t* from = x + (id * input.h + ih) * input.w + shift;
         int32_t* to = y + (od * output.h + oh) * output.w;
-        for (int64_t ow = first; ow <= last; ++ow) to[ow] += weight * from[ow * stride.w];
+        for (int64_t ow = first; ow <= last; ++ow) {
+          to[ow] = WrapAdd(to[ow], WrapMultiply(weight, from[ow * stride.w]));
+        }
       }
     }
   }
@@ -75,6 +77,7 @@ Tensor ConvolveIntegers(const Node& node, const Tensor& x, const Tensor& w) {
   Tensor y(DataType::int32, MakeActivation(in.Batch(), weights[0], spatial, Layout::nchw).dims);
   const int64_t x_plane = Count(in.Spatial()), y_plane = Count(spatial), w_plane = Count(kernel);
   const int64_t outputs = weights[0], per_group = weights[1];
+  CheckWork(static_cast<double>(y.elements()) * static_cast<double>(per_group * w_plane));
   for (int64_t n = 0; n < in.Batch(); ++n) {
     for (int64_t o = 0; o < outputs; ++o) {
       int32_t* to = y.as<int32_t>().data() + (n * outputs + o) * y_plane;

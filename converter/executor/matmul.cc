@@ -71,6 +71,7 @@ Tensor MultiplyLoops(const Call& call, const Product& product) {
   const Shape b_at = batch_offsets(product.b, product.b_strides);
   const int64_t rows = product.y[rank - 2], columns = product.y[rank - 1];
   const int64_t depth = product.a[rank - 1];
+  CheckWork(static_cast<double>(Count(product.y)) * static_cast<double>(depth));
   Tensor y(a.type(), product.y);
   VisitNumeric(a.type(), [&]<typename T>() {
     const auto left = a.as<T>(), right = b.as<T>();
@@ -84,7 +85,7 @@ Tensor MultiplyLoops(const Call& call, const Product& product) {
           for (int64_t n = 0; n < columns; ++n) {
             const T w =
                 right[b_at[i] + k * product.b_strides[rank - 2] + n * product.b_strides[rank - 1]];
-            row[n] = static_cast<T>(row[n] + x * w);
+            row[n] = WrapAdd(row[n], WrapMultiply(x, w));
           }
         }
       }
@@ -94,6 +95,7 @@ Tensor MultiplyLoops(const Call& call, const Product& product) {
 }
 
 Tensor Multiply(const Call& call, const Product& product, const Tensor* bias) {
+  CheckResult(product.y);
   if (call.Input(0).type() != call.Input(1).type()) throw Error("the factors differ in type");
   const bool empty = Count(product.a) == 0 || Count(product.b) == 0;
   if (call.Input(0).type() == DataType::float32 && !empty) {
@@ -138,7 +140,13 @@ Results MatMul(const Call& call) {
 
 void Scale(float factor, Tensor& tensor) {
   VisitNumeric(tensor.type(), [&]<typename T>() {
-    for (T& x : tensor.as<T>()) x = static_cast<T>(x * static_cast<T>(factor));
+    for (T& x : tensor.as<T>()) {
+      if constexpr (std::is_integral_v<T>) {
+        x = Converted<T>(static_cast<double>(x) * static_cast<double>(factor));
+      } else {
+        x *= static_cast<T>(factor);
+      }
+    }
   });
 }
 

@@ -161,6 +161,7 @@ Results Lrn(const Call& call) {
   const double alpha = call.node.Float("alpha", 1e-4f), beta = call.node.Float("beta", 0.75f);
   const double bias = call.node.Float("bias", 1);
   const int64_t channels = geometry.Channels(), plane = Count(geometry.Spatial());
+  CheckWork(static_cast<double>(x.elements()) * static_cast<double>(std::min(size, channels)));
   Tensor y(DataType::float32, x.dims());
   for (int64_t n = 0; n < geometry.Batch(); ++n) {
     const float* from = x.as<float>().data() + n * channels * plane;

@@ -102,6 +102,10 @@ const Operator* FindOperator(const Node& node);
 /// Runs the node through its row. Throws Error naming the node.
 Results Execute(const Call& call);
 
+/// Throws Error when a node would take more elementary steps than anyone waits for: shapes that a
+/// file of a few bytes can ask for. In floating point, as the product may leave 64 bits.
+void CheckWork(double steps);
+
 /// For families that are compositions of others: runs operator `op` with the attributes of `node`.
 Tensor Compute(std::string_view op, const Node& node, std::vector<const Tensor*> inputs);
 

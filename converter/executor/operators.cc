@@ -7,6 +7,7 @@
 
 #include "converter/executor/float_executor.h"
 #include "converter/executor/operator.h"
+#include "converter/executor/signature.h"
 #include "converter/executor/strides.h"
 
 namespace lutra::converter {
@@ -76,6 +77,13 @@ void ApplyClamp(const Clamp& clamp, Tensor& tensor) {
   for (float& x : tensor.as<float>()) x = std::min(std::max(x, clamp.lo), clamp.hi);
 }
 
+/// Whatever its inputs are.
+std::string WhyNotRun(const Node& node) {
+  const Operator* row = FindOperator(node);
+  if (row == nullptr) return "operator " + FullName(node) + " is not implemented";
+  return row->why_unsupported == nullptr ? "" : row->why_unsupported(node);
+}
+
 Results ExecuteRow(const Operator& row, const Call& call) {
   const ConvertedInputs converted(row, call);
   Results results;
@@ -111,9 +119,8 @@ const Operator* FindOperator(const Node& node) {
 }
 
 std::string WhyUnsupported(const Node& node) {
-  const Operator* row = FindOperator(node);
-  if (row == nullptr) return "operator " + FullName(node) + " is not implemented";
-  return row->why_unsupported == nullptr ? "" : row->why_unsupported(node);
+  if (std::string why = WhyNotRun(node); !why.empty()) return why;
+  return WhyInputsMissing(node);
 }
 
 Results Execute(const Call& call) {
@@ -121,17 +128,31 @@ Results Execute(const Call& call) {
     throw Error("node '" + call.node.Label() + "' (" + FullName(call.node) + "): " + why);
   };
   const Operator* row = FindOperator(call.node);
-  if (std::string why = WhyUnsupported(call.node); !why.empty()) fail(why);
+  if (std::string why = WhyNotRun(call.node); !why.empty()) fail(why);
+  std::vector<DataType> types;
+  for (const Tensor* input : call.inputs) {
+    types.push_back(input == nullptr ? DataType::undefined : input->type());
+  }
+  if (std::string why = WhyInputsRefused(call.node, types); !why.empty()) fail(why);
   try {
     return ExecuteRow(*row, call);
   } catch (const dnnl::error& error) {
     fail(std::string("oneDNN: ") + error.what());
   } catch (const std::bad_alloc&) {
-    fail("out of memory");
-  } catch (const std::exception& error) {
+    fail("there is not enough memory for it");
+  } catch (const Error& error) {
     fail(error.what());
+  } catch (const std::exception&) {
+    fail("its shapes and attributes cannot be computed with");
   }
   return {};
+}
+
+void CheckWork(double steps) {
+  constexpr double kMostSteps = 0x1p35;
+  if (!(steps <= kMostSteps)) {
+    throw Error("computing it takes more than 2^35 steps: give the inputs smaller shapes");
+  }
 }
 
 std::vector<Tensor> ExecuteNode(const Node& node, const std::vector<Tensor>& inputs) {

@@ -95,7 +95,7 @@ Results CumSum(const Call& call) {
       T sum = 0;
       for (int64_t i = 0; i < lines.length; ++i) {
         const int64_t at = start + (reverse ? lines.length - 1 - i : i) * lines.stride;
-        const T next = static_cast<T>(sum + x.as<T>()[at]);
+        const T next = WrapAdd(sum, x.as<T>()[at]);
         y.as<T>()[at] = exclusive ? sum : next;
         sum = next;
       }

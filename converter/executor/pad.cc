@@ -63,7 +63,7 @@ Results Pad(const Call& call) {
     if (larger > kLargestAxis) throw Error("a pad is out of range");
     dims[axis] = std::max<int64_t>(dims[axis] + begin[axis] + end[axis], 0);
   }
-  ElementCount(dims);  // throws for a result too large to list its indices
+  CheckResult(dims);
   std::vector<Shape> maps(x.rank());
   for (size_t axis = 0; axis < x.rank(); ++axis) {
     const int64_t n = x.dims()[axis];

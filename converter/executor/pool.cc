@@ -89,6 +89,9 @@ template <typename Visit>
 void ForEachWindow(const Geometry& geometry, const Visit& visit) {
   const Window& w = geometry.window;
   const size_t rank = w.kernel.size();
+  ElementCount(w.kernel);  // throws for a window whose positions cannot be counted
+  ElementCount(geometry.y.dims);
+  CheckWork(static_cast<double>(Count(geometry.y.dims)) * static_cast<double>(Count(w.kernel)));
   const auto x_strides = std::span(geometry.x.strides), y_strides = std::span(geometry.y.strides);
   const auto input = geometry.x.Spatial();
   const Shape result(geometry.y.Spatial().begin(), geometry.y.Spatial().end());
@@ -229,12 +232,14 @@ Results MaxUnpool(const Call& call) {
   for (const int64_t dim : dims) {
     if (dim < 1) throw Error("the result is empty");
   }
+  CheckResult(dims);
   if (call.Input(1).elements() != x.elements()) throw Error("one index per value is needed");
   // The indices count within a tensor of these dims; 'output_shape' only adds room at the end.
   const Shape natural = Strides(dims);
   Shape wanted = dims;
   if (const Tensor* given = call.Optional(2)) wanted = given->ToInts();
   if (wanted.size() != dims.size()) throw Error("'output_shape' has not one dim per axis");
+  CheckResult(wanted);
   Tensor y(DataType::float32, wanted);
   const Shape strides = Strides(wanted), indices = call.Input(1).ToInts();
   for (size_t i = 0; i < indices.size(); ++i) {

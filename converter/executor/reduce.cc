@@ -63,7 +63,7 @@ Results Reduce(const Call& call) {
       const T* first = from + starts[i];
       auto sum = Reducer::template Start<T>();
       for (const int64_t step : steps) Reducer::Step(sum, first[step]);
-      to[i] = static_cast<T>(Reducer::Finish(sum, static_cast<double>(steps.size())));
+      to[i] = Converted<T>(Reducer::Finish(sum, static_cast<double>(steps.size())));
     }
     return y;
   })};
@@ -83,7 +83,7 @@ struct Zero {
 struct Sum : Zero {
   template <typename W, typename T>
   static void Step(W& sum, T x) {
-    sum += static_cast<W>(x);
+    sum = WrapAdd(sum, static_cast<W>(x));
   }
 };
 
@@ -97,14 +97,15 @@ struct Mean : Sum {
 struct SumSquare : Zero {
   template <typename W, typename T>
   static void Step(W& sum, T x) {
-    sum += static_cast<W>(x) * static_cast<W>(x);
+    sum = WrapAdd(sum, WrapMultiply(static_cast<W>(x), static_cast<W>(x)));
   }
 };
 
 struct L1 : Zero {
   template <typename W, typename T>
   static void Step(W& sum, T x) {
-    sum += std::abs(static_cast<W>(x));
+    const W w = static_cast<W>(x);
+    sum = WrapAdd(sum, w < 0 ? WrapSubtract(W{0}, w) : w);
   }
 };
 
@@ -129,7 +130,7 @@ struct Product : Zero {
   }
   template <typename W, typename T>
   static void Step(W& product, T x) {
-    product *= static_cast<W>(x);
+    product = WrapMultiply(product, static_cast<W>(x));
   }
 };
 

@@ -99,6 +99,9 @@ struct Taps {
 
 Taps TapsAt(const Options& options, const AxisPlan& axis, int64_t i) {
   const double x = Coordinate(options.coordinates, axis, i);
+  if (!(std::abs(x) <= static_cast<double>(kLargestAxis))) {
+    throw Error("a position lies far outside the input");
+  }
   const auto last = axis.input - 1;
   Taps taps;
   if (options.crops() && (x < 0 || x > static_cast<double>(last))) return taps;
@@ -185,6 +188,9 @@ std::vector<AxisPlan> PlanAxes(const Call& call) {
     for (size_t i = 0; i < axes.size(); ++i) {
       AxisPlan& plan = plans[axes[i]];
       const auto input = static_cast<double>(plan.input);
+      if (common && !(*common * input <= static_cast<double>(kLargestAxis))) {
+        throw Error("a size is out of range");
+      }
       plan.output = common ? static_cast<int64_t>(std::floor(*common * input + 0.5)) : lengths[i];
       plan.scale = common ? *common : static_cast<double>(lengths[i]) / input;
     }
@@ -224,7 +230,7 @@ Results Resize(const Call& call) {
   std::vector<std::vector<Taps>> taps(x.rank());
   Shape dims;
   for (const AxisPlan& plan : plans) dims.push_back(plan.output);
-  ElementCount(dims);  // throws for a result too large to list its indices
+  CheckResult(dims);
   for (size_t axis = 0; axis < x.rank(); ++axis) {
     for (int64_t i = 0; i < plans[axis].output; ++i) {
       taps[axis].push_back(TapsAt(options, plans[axis], i));

@@ -34,7 +34,6 @@ Results Reshape(const Call& call) {
   const Tensor& x = call.Input(0);
   Shape dims = call.Input(1).ToInts();
   const bool allow_zero = call.node.Int("allowzero", 0) != 0;
-  int64_t known = 1;
   int64_t* inferred = nullptr;
   for (size_t i = 0; i < dims.size(); ++i) {
     if (dims[i] == 0 && !allow_zero) {
@@ -44,12 +43,12 @@ Results Reshape(const Call& call) {
     if (dims[i] == -1) {
       if (inferred != nullptr) throw Error("more than one -1 in the shape");
       inferred = &dims[i];
-    } else {
-      known *= dims[i];
     }
   }
   if (inferred != nullptr) {
-    *inferred = known == 0 ? 0 : static_cast<int64_t>(x.elements()) / known;
+    *inferred = 1;
+    const size_t known = ElementCount(dims);
+    *inferred = known == 0 ? 0 : static_cast<int64_t>(x.elements() / known);
   }
   return {x.Reshaped(dims)};
 }
@@ -148,10 +147,11 @@ Results Range(const Call& call) {
                                    static_cast<double>(delta));
     if (!(steps < 0x1p31)) throw Error("the range is too long");
     const auto count = static_cast<int64_t>(std::max(steps, 0.0));
+    CheckResult(Shape{count});
     Tensor result(start.type(), {count});
     const auto to = result.as<T>();
     for (size_t i = 0; i < to.size(); ++i) {
-      to[i] = static_cast<T>(first + static_cast<T>(i) * delta);
+      to[i] = WrapAdd(first, WrapMultiply(static_cast<T>(i), delta));
     }
     return result;
   })};
@@ -164,8 +164,9 @@ Results EyeLike(const Call& call) {
       static_cast<DataType>(call.node.Int("dtype", static_cast<int64_t>(x.type())));
   Tensor result(DataType::float32, x.dims());
   const int64_t k = call.node.Int("k", 0);
-  for (int64_t i = 0; i < x.dims()[0]; ++i) {
-    if (i + k >= 0 && i + k < x.dims()[1]) result.as<float>()[i * x.dims()[1] + i + k] = 1;
+  const int64_t rows = x.dims()[0], columns = x.dims()[1];
+  for (int64_t i = 0; i < rows && k > -rows && k < columns; ++i) {
+    if (i + k >= 0 && i + k < columns) result.as<float>()[i * columns + i + k] = 1;
   }
   return {result.Cast(type)};
 }
@@ -179,6 +180,7 @@ Results OneHot(const Call& call) {
   const size_t axis = Axis(call.node.Int("axis", -1), dims.size() + 1);
   const int64_t inner = Count(std::span(dims).subspan(axis));
   dims.insert(dims.begin() + static_cast<int64_t>(axis), depth);
+  CheckResult(dims);
   Tensor result(values.type(), dims);
   VisitWord(values.type(), [&]<typename T>() {
     const T* value = Words<T>(values);

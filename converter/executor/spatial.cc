@@ -34,6 +34,7 @@ Activation MakeActivation(int64_t batch, int64_t channels, const Shape& spatial,
   Activation activation;
   activation.dims = {batch, channels};
   activation.dims.insert(activation.dims.end(), spatial.begin(), spatial.end());
+  CheckResult(activation.dims);
   activation.strides = Strides(activation.Stored(layout));
   if (layout == Layout::nhwc) {
     Shape& strides = activation.strides;

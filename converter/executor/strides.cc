@@ -87,6 +87,17 @@ Shape RotateChannels(size_t rank, bool to_nchw) {
 
 }  // namespace
 
+void CheckResult(std::span<const int64_t> dims) {
+  constexpr uint64_t kMostElements = uint64_t{1} << 28;
+  ElementCount(dims);  // bounds the product below
+  uint64_t elements = 1;
+  for (const int64_t dim : dims) elements *= dim == 0 ? 1 : static_cast<uint64_t>(dim);
+  const bool long_axis = std::ranges::any_of(dims, [](int64_t dim) { return dim > kLargestAxis; });
+  if (long_axis || elements > kMostElements) {
+    throw Error("the result, " + DimsText(dims) + ", is too large");
+  }
+}
+
 int64_t Count(std::span<const int64_t> dims) {
   int64_t count = 1;
   for (const int64_t dim : dims) count *= dim;
@@ -188,8 +199,11 @@ Tensor Transposed(const Tensor& tensor, std::span<const int64_t> perm) {
   }
   const Shape own = Strides(tensor.dims());
   Shape dims, strides;
+  std::vector<bool> taken(perm.size(), false);
   for (const int64_t p : perm) {
     const size_t axis = Axis(p, tensor.rank());
+    if (taken[axis]) throw Error("the permutation names axis " + std::to_string(axis) + " twice");
+    taken[axis] = true;
     dims.push_back(tensor.dims()[axis]);
     strides.push_back(own[axis]);
   }
@@ -200,6 +214,7 @@ Tensor Transposed(const Tensor& tensor, std::span<const int64_t> perm) {
 }
 
 Tensor BroadcastTo(const Tensor& tensor, const Shape& dims) {
+  CheckResult(dims);
   Tensor result(tensor.type(), dims);
   CopyStrided(ElementBytes(tensor.type()), dims, tensor.bytes().data(),
               BroadcastStrides(tensor.dims(), dims), result.bytes().data(), Strides(dims));

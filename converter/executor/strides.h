@@ -12,8 +12,14 @@ namespace lutra::converter {
 
 using Shape = std::vector<int64_t>;
 
-/// No axis of a network's tensors is longer; keeps products of two such numbers inside int64.
-constexpr int64_t kLargestAxis = (int64_t{1} << 31) - 1;
+/// No axis of a network's tensors is longer, as in a .lutra file; keeps products of two such
+/// numbers inside int64.
+constexpr int64_t kLargestAxis = int64_t{1} << 26;
+
+/// Throws Error for a result that is too large to be computed: an axis beyond kLargestAxis, or more
+/// than 2^28 elements, those of an empty one's other axes included. Operators whose result is
+/// larger than their inputs ask before they list indices or take memory.
+void CheckResult(std::span<const int64_t> dims);
 
 int64_t Count(std::span<const int64_t> dims);
 

@@ -1,6 +1,8 @@
 // From a tensor's element type to a C++ type, at the one place where it is decided.
 #pragma once
 
+#include <cmath>
+#include <limits>
 #include <string>
 #include <type_traits>
 
@@ -70,6 +72,46 @@ decltype(auto) VisitWord(DataType type, F&& f) {
     default:
       RefuseType(type);
   }
+}
+
+/// Sums and products of integers wrap, signed ones too; those of floating types are as they are.
+template <typename T>
+constexpr T WrapAdd(T a, T b) {
+  if constexpr (std::is_integral_v<T>) {
+    return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+  } else {
+    return a + b;
+  }
+}
+template <typename T>
+constexpr T WrapSubtract(T a, T b) {
+  if constexpr (std::is_integral_v<T>) {
+    return static_cast<T>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
+  } else {
+    return a - b;
+  }
+}
+template <typename T>
+constexpr T WrapMultiply(T a, T b) {
+  if constexpr (std::is_integral_v<T>) {
+    return static_cast<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+  } else {
+    return a * b;
+  }
+}
+
+/// A number as T; where T is an integer type, truncated and saturated, NaN as 0.
+template <typename T, typename From>
+T Converted(From value) {
+  if constexpr (std::is_integral_v<T> && std::is_floating_point_v<From>) {
+    if (std::isnan(value)) return 0;
+    const From limit = std::ldexp(From{1}, std::numeric_limits<T>::digits);
+    if (value >= limit) return std::numeric_limits<T>::max();
+    if (value <= static_cast<From>(std::numeric_limits<T>::min())) {
+      return std::numeric_limits<T>::min();
+    }
+  }
+  return static_cast<T>(value);
 }
 
 /// The first element, as of a scalar input. Throws Error when there is none.

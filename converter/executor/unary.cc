@@ -60,7 +60,7 @@ Results Abs(const Call& call) {
     if constexpr (std::is_unsigned_v<T>)
       return x;
     else
-      return x < 0 ? static_cast<T>(-x) : x;
+      return x < 0 ? WrapSubtract(T{0}, x) : x;
   });
 }
 
@@ -121,8 +121,8 @@ Results Shrink(const Call& call) {
   const float lambda = call.node.Float("lambd", 0.5f), bias = call.node.Float("bias", 0.0f);
   return MapNumeric(call, [=]<typename T>(T x) {
     const auto value = static_cast<double>(x);
-    if (value < -lambda) return static_cast<T>(value + bias);
-    return value <= lambda ? T{0} : static_cast<T>(value - bias);
+    if (value < -lambda) return Converted<T>(value + bias);
+    return value <= lambda ? T{0} : Converted<T>(value - bias);
   });
 }
 
@@ -186,7 +186,16 @@ constexpr Operator kRows[] = {
     {"Not", Not},
     {"IsInf", IsInf},
     {"IsNaN", [](const Call& call) { return Test(call, [](auto x) { return std::isnan(x); }); }},
-    {"Neg", [](const Call& call) { return MapNumeric(call, [](auto x) { return -x; }); }},
+    {"Neg",
+     [](const Call& call) {
+       return MapNumeric(call, []<typename T>(T x) {
+         if constexpr (std::is_integral_v<T>) {
+           return WrapSubtract(T{0}, x);
+         } else {
+           return -x;
+         }
+       });
+     }},
     {"LeakyRelu", LeakyRelu},
     {"Elu", Elu},
     {"Celu", Celu},

@@ -67,7 +67,8 @@ const ValueInfo* Graph::Info(const std::string& value) const {
 
 std::optional<size_t> Graph::Producer(const std::string& value) const {
   if (value.empty()) return std::nullopt;
-  for (size_t i = 0; i < nodes.size(); ++i) {
+  // From the end: most that ask, ask for outputs of the graph.
+  for (size_t i = nodes.size(); i-- > 0;) {
     if (std::ranges::find(nodes[i].outputs, value) != nodes[i].outputs.end()) return i;
   }
   return std::nullopt;

@@ -156,28 +156,34 @@ bool IsFloating(DataType type) {
 
 size_t ElementCount(std::span<const int64_t> dims) {
   constexpr uint64_t kLimit = uint64_t{1} << 30;
-  for (const int64_t dim : dims) {
-    if (dim < 0) throw Error("a tensor of " + DimsText(dims) + " has a negative dimension");
-    if (dim == 0) return 0;
+  if (dims.size() > kMaxRank) {
+    throw Error("a tensor has " + std::to_string(dims.size()) + " dimensions, at most " +
+                std::to_string(kMaxRank) + " are possible");
   }
   uint64_t count = 1;
+  bool empty = false;
   for (const int64_t dim : dims) {
+    if (dim < 0) throw Error("a tensor of " + DimsText(dims) + " has a negative dimension");
+    if (dim == 0) {
+      empty = true;
+      continue;
+    }
     if (static_cast<uint64_t>(dim) > kLimit / count) {
       throw Error("a tensor of " + DimsText(dims) + " is too large");
     }
     count *= static_cast<uint64_t>(dim);
   }
-  return count;
+  return empty ? 0 : count;
 }
 
 std::string DimsText(std::span<const int64_t> dims) {
   if (dims.empty()) return "scalar";
   std::string text;
-  for (const int64_t dim : dims) {
+  for (const int64_t dim : dims.first(std::min(dims.size(), kMaxRank))) {
     if (!text.empty()) text += 'x';
     text += dim == -1 ? "?" : std::to_string(dim);
   }
-  return text;
+  return dims.size() > kMaxRank ? text + "x..." : text;
 }
 
 Tensor::Tensor(DataType type, std::vector<int64_t> dims) : type_(type), dims_(std::move(dims)) {
@@ -185,7 +191,9 @@ Tensor::Tensor(DataType type, std::vector<int64_t> dims) : type_(type), dims_(st
   if (element_bytes == 0) {
     throw Error("a tensor of type " + std::string(DataTypeName(type)) + " cannot be used here");
   }
-  bytes_.resize(ElementCount(dims_) * element_bytes);
+  const uint64_t bytes = uint64_t{ElementCount(dims_)} * element_bytes;
+  if (bytes > kMaxTensorBytes) throw Error("a tensor of " + DimsText(dims_) + " is too large");
+  bytes_.resize(bytes);
 }
 
 Tensor Tensor::Of(std::vector<int64_t> dims, std::vector<float> values) {

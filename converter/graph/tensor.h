@@ -35,8 +35,14 @@ size_t ElementBytes(DataType type);            ///< 0 for string and undefined
 std::string_view DataTypeName(DataType type);  ///< "float32"
 bool IsFloating(DataType type);
 
-/// Product of the dimensions (1 for a scalar). Throws Error when one is negative or the product
-/// passes 2^30 elements.
+/// Nothing that networks do needs more dimensions.
+constexpr size_t kMaxRank = 32;
+/// Of one tensor, as in a .lutra file.
+constexpr uint64_t kMaxTensorBytes = uint64_t{1} << 31;
+
+/// Product of the dimensions (1 for a scalar). Throws Error when one is negative, when there are
+/// more than kMaxRank, or when the product of those other than 0 passes 2^30: an empty tensor's
+/// other dimensions are bounded too, so that products of any of them fit.
 size_t ElementCount(std::span<const int64_t> dims);
 /// "1x3x224x224", "scalar"; unknown dimensions as "?".
 std::string DimsText(std::span<const int64_t> dims);

@@ -13,8 +13,11 @@
 namespace lutra::converter {
 namespace {
 
-constexpr size_t kMaxNodes = 1'000'000;
 constexpr size_t kMaxDepth = 64;
+/// Functions that call each other twice grow exponentially: a body is copied for every call. Calls
+/// count too, as bodies may be empty, and so do the bytes of names and attributes.
+constexpr size_t kMaxCopies = 200'000;
+constexpr size_t kMaxCopiedBytes = size_t{1} << 28;
 
 using Key = std::pair<std::string, std::string>;  // domain, name
 using Names = std::unordered_map<std::string, std::string>;
@@ -69,7 +72,6 @@ class Inliner {
   void Add(const onnx::NodeProto& node, int64_t opset) {
     const auto found = functions_.find({node.domain(), node.op_type()});
     if (found == functions_.end()) {
-      if (nodes_.size() == kMaxNodes) throw Error("local functions expand to too many nodes");
       nodes_.push_back({node, opset});
       return;
     }
@@ -102,6 +104,10 @@ class Inliner {
       onnx::NodeProto node = inner;
       node.set_name(prefix + inner.name());
       Instantiate(given, prefix, names, node);
+      copied_bytes_ += node.ByteSizeLong();
+      if (++copies_ > kMaxCopies || copied_bytes_ > kMaxCopiedBytes) {
+        throw Error("local functions expand to too many nodes (200,000 and 256 MB are the most)");
+      }
       Add(node, body_opset);
     }
   }
@@ -130,9 +136,11 @@ class Inliner {
   std::string Rename(const std::string& name, const std::string& prefix, Names& names) {
     const auto found = names.find(name);
     if (found != names.end()) return found->second;
-    std::string fresh = prefix + name;
-    for (size_t number = 1; !taken_.insert(fresh).second; ++number) {
-      fresh = prefix + name + "_" + std::to_string(number);
+    const std::string stem = prefix + name;
+    std::string fresh = stem;
+    // Calls without a name of their own share their stems: go on where the last one ended.
+    for (size_t& number = numbers_[stem]; !taken_.insert(fresh).second;) {
+      fresh = stem + "_" + std::to_string(++number);
     }
     return names[name] = fresh;
   }
@@ -157,8 +165,9 @@ class Inliner {
 
   std::map<Key, const onnx::FunctionProto*> functions_;
   std::unordered_set<std::string> taken_;
+  std::unordered_map<std::string, size_t> numbers_;  ///< by stem, the last one tried
   std::vector<SourceNode> nodes_;
-  size_t depth_ = 0;
+  size_t depth_ = 0, copies_ = 0, copied_bytes_ = 0;
 };
 
 }  // namespace

@@ -7,7 +7,9 @@
 #include <onnx/onnx_pb.h>
 
 #include <algorithm>
+#include <new>
 #include <optional>
+#include <stdexcept>
 #include <unordered_set>
 #include <utility>
 
@@ -19,18 +21,14 @@
 #include "converter/import/functions.h"
 #include "converter/import/onnx_tensor.h"
 #include "converter/import/printable_names.h"
+#include "converter/one_line.h"
 
 namespace lutra::converter {
 namespace {
 
+/// Of all initializers: external data may be named many times.
+constexpr uint64_t kMaxConstantBytes = uint64_t{1} << 32;
 constexpr int64_t kMaxOpset = 21;
-
-/// Names come from the file: what would break the line or the terminal is replaced.
-std::string OneLine(std::string text) {
-  std::ranges::replace_if(
-      text, [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '?');
-  return text;
-}
 
 class Importer {
  public:
@@ -40,6 +38,7 @@ class Importer {
   Graph Run() {
     if (!model_.has_graph()) throw Error("is no ONNX model (it has no graph)");
     CheckOpset();
+    CheckPorts();
     graph_.name = model_.graph().name();
     const std::vector<SourceNode> nodes = InlineFunctions(model_);
     ReadInitializers(model_.graph());
@@ -69,6 +68,17 @@ class Importer {
     }
   }
 
+  /// A .lutra file holds no more; and parts of the converter walk over all of them for each value.
+  void CheckPorts() const {
+    constexpr int kMaxPorts = 256;
+    const int outputs = model_.graph().output_size();
+    const int inputs = model_.graph().input_size() - model_.graph().initializer_size();
+    if (outputs > kMaxPorts || inputs > kMaxPorts) {
+      throw Error("the graph has " + std::to_string(inputs) + " inputs and " +
+                  std::to_string(outputs) + " outputs; at most 256 of each are possible");
+    }
+  }
+
   void AddInitializer(const std::string& name, Tensor tensor) {
     if (name.empty()) throw Error("has no name");
     graph_.values[name] = {tensor.type(), tensor.dims()};
@@ -85,6 +95,8 @@ class Importer {
     for (const onnx::TensorProto& proto : source.initializer()) {
       try {
         Tensor tensor = ReadTensor(proto, external_);
+        constant_bytes_ += tensor.bytes().size();
+        if (constant_bytes_ > kMaxConstantBytes) throw Error("makes the constants more than 4 GB");
         if (IsFloating(tensor.type())) graph_.fp32_bytes += 4 * tensor.elements();
         AddInitializer(proto.name(), std::move(tensor));
       } catch (const Error& error) {
@@ -228,8 +240,9 @@ class Importer {
     }
   }
 
-  std::optional<bool> Condition(const onnx::NodeProto& node) const {
-    if (node.input_size() != 1) return std::nullopt;
+  std::optional<bool> Condition(const onnx::NodeProto& node) {
+    constexpr size_t kMaxConditions = 1024;  // each walks over the nodes behind it
+    if (node.input_size() != 1 || ++conditions_ > kMaxConditions) return std::nullopt;
     std::optional<Tensor> value;
     if (const Tensor* constant = graph_.Constant(node.input(0))) {
       value = *constant;
@@ -367,9 +380,7 @@ class Importer {
   }
 
   void Refuse(const Node& node, const std::string& reason) {
-    if (refused_labels_.insert(node.Label()).second) {
-      refused_.push_back(Describe(node) + ": " + reason);
-    }
+    if (refused_labels_.insert(node.Label()).second) refused_.Add(Describe(node) + ": " + reason);
   }
 
   void RefuseUnsupported() {
@@ -380,21 +391,22 @@ class Importer {
         }
       }
     }
-    if (refused_.empty()) return;
-    std::string message = std::to_string(refused_.size()) +
-                          (refused_.size() == 1 ? " node is" : " nodes are") + " not supported";
-    for (size_t i = 0; i < refused_.size(); ++i) message += (i == 0 ? ": " : "; ") + refused_[i];
-    throw Error(message);
+    if (refused_.count() == 0) return;
+    throw Error(std::to_string(refused_.count()) +
+                (refused_.count() == 1 ? " node is" : " nodes are") +
+                " not supported: " + refused_.text());
   }
 
   const onnx::ModelProto& model_;
   const ImportOptions& options_;
   const ExternalData external_;
   Graph graph_;
-  std::vector<std::string> refused_;  ///< node and reason
+  FaultList refused_;  ///< node and reason
   std::unordered_set<std::string> refused_labels_;
   std::vector<SourceNode> branches_;  ///< every If that is not read yet
-  bool subgraph_ = false;             ///< the node just read has a subgraph
+  uint64_t constant_bytes_ = 0;
+  size_t conditions_ = 0;  ///< that were looked at
+  bool subgraph_ = false;  ///< the node just read has a subgraph
 };
 
 }  // namespace
@@ -421,6 +433,10 @@ Graph ImportOnnxBytes(std::string_view bytes, const std::string& path,
     return Importer(model, path, options).Run();
   } catch (const Error& error) {
     throw Error(OneLine(path + ": " + error.what()));
+  } catch (const std::bad_alloc&) {
+    throw Error(path + ": the network does not fit into memory");
+  } catch (const std::length_error&) {
+    throw Error(path + ": the network does not fit into memory");
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include "converter/error.h"
 #include "converter/lower/arena_planner.h"
+#include "converter/one_line.h"
 #include "converter/quantize/layer_name.h"
 #include "converter/quantize/operators.h"
 #include "converter/quantize/point.h"
@@ -186,7 +187,10 @@ uint16_t Lowering::Use(const std::string& value, const QuantParams* params, cons
 
 void Lowering::EmitUnion(const Node& node, schema::OptionsUnion options,
                          std::vector<uint16_t> inputs, uint16_t output) {
-  if (operators_.size() >= kMaxOperators) throw Error("the network needs too many operators");
+  if (operators_.size() >= kMaxOperators) {
+    throw Error("the network needs more operators than a .lutra file holds (" +
+                std::to_string(kMaxOperators) + ")");
+  }
   LoweredOperator report;
   report.layer = LayerName(graph, node);
   report.op = node.op;
@@ -398,12 +402,12 @@ void Lowering::AddOutputs() {
 
 LoweredModel Lowering::Run() {
   AddInputs();
-  std::string problems;
+  FaultList problems;
   for (const Node& node : graph.nodes) {
     try {
       LowerNode(node);
     } catch (const Error& error) {
-      problems += (problems.empty() ? "" : "; ") + std::string(error.what());
+      problems.Add(error.what());
       // Consumers go on with something of the right shape, so that all problems are found.
       for (const std::string& output : node.outputs) {
         const ValueInfo* info = graph.Info(output);
@@ -413,7 +417,7 @@ LoweredModel Lowering::Run() {
       }
     }
   }
-  if (!problems.empty()) throw Error(problems);
+  if (problems.count() > 0) throw Error(problems.text());
   AddOutputs();
   schema::ModelT& model = writer_.model;
   model.name = graph.name;

@@ -4,6 +4,7 @@
 #include <set>
 #include <string_view>
 
+#include "converter/passes/connections.h"
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
 
@@ -28,13 +29,14 @@ std::optional<int64_t> SoleDimension(const Dims& dims, const Dims& flat) {
   return columns == flat[1] ? sole : std::nullopt;
 }
 
-void Restore(Graph& graph, size_t index) {
-  const Node& softmax = graph.nodes[index];
-  const std::optional<size_t> before = graph.Producer(softmax.Input(0));
-  const std::optional<size_t> after = OnlyConsumer(graph, softmax.outputs[0]);
+void Restore(Connections& connections, size_t index) {
+  const Graph& graph = connections.graph();
+  const Node& softmax = connections.node(index);
+  const std::optional<size_t> before = connections.Producer(softmax.Input(0));
+  const std::optional<size_t> after = connections.OnlyConsumer(softmax.outputs[0]);
   if (!before || !after) return;
-  const Node& flatten = graph.nodes[*before];
-  const Node& reshape = graph.nodes[*after];
+  const Node& flatten = connections.node(*before);
+  const Node& reshape = connections.node(*after);
   if (flatten.op != "Reshape" || flatten.clamp || reshape.op != "Reshape") return;
   const Dims* dims = KnownDims(graph, flatten.Input(0));
   const Dims* flat = KnownDims(graph, softmax.Input(0));
@@ -43,22 +45,25 @@ void Restore(Graph& graph, size_t index) {
   if (ResolvedAxis(softmax, softmax.Int("axis", -1), flat->size()) != 1) return;
   const std::optional<int64_t> axis = SoleDimension(*dims, *flat);
   if (!axis) return;
-  Node restored = softmax;
-  restored.inputs[0] = flatten.Input(0);
-  restored.outputs[0] = reshape.outputs[0];
-  restored.attributes["axis"] = *axis;
-  graph.nodes[index] = restored;
-  graph.nodes.erase(graph.nodes.begin() + static_cast<std::ptrdiff_t>(*after));
+  const std::string input = flatten.Input(0), output = reshape.outputs[0];
+  connections.Remove(*after);
+  connections.Edit(index, [&](Node& restored) {
+    restored.inputs[0] = input;
+    restored.outputs[0] = output;
+    restored.attributes["axis"] = *axis;
+  });
 }
 
 }  // namespace
 
 void CanonicalSoftmax(Graph& graph) {
   static const std::set<std::string_view> kOps = {"Softmax", "LogSoftmax", "Hardmax"};
-  for (size_t i = 0; i < graph.nodes.size(); ++i) {
-    const Node& node = graph.nodes[i];
-    if (node.domain.empty() && !node.clamp && kOps.contains(node.op)) Restore(graph, i);
+  Connections connections(graph);
+  for (size_t i = 0; i < connections.size(); ++i) {
+    const Node& node = connections.node(i);
+    if (node.domain.empty() && !node.clamp && kOps.contains(node.op)) Restore(connections, i);
   }
+  connections.Finish();
 }
 
 }  // namespace lutra::converter

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "converter/executor/spatial.h"
+#include "converter/passes/connections.h"
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
 
@@ -58,31 +59,38 @@ bool ReducesSpatial(const Graph& graph, const Node& node) {
   return std::ranges::equal(reduced, spatial);
 }
 
-void MakeGlobalAveragePool(Graph& graph, size_t index) {
-  Node& node = graph.nodes[index];
-  const bool keeps = node.op == "AveragePool" || node.Int("keepdims", 1) != 0;
-  node.op = "GlobalAveragePool";
-  node.inputs.resize(1);
-  node.attributes.clear();
-  if (keeps) return;
-  const std::string output = node.outputs[0];
-  Dims pooled = *KnownDims(graph, node.inputs[0]);
-  std::fill(pooled.begin() + 2, pooled.end(), 1);
-  const std::string inner = graph.FreshName(output + "_pooled");
-  graph.values[inner] = {graph.Info(output)->type, pooled};
-  Node reshape;
-  reshape.op = "Reshape";
-  reshape.name = node.name;
-  reshape.outputs = {output};
-  graph.nodes[index].outputs = {inner};
-  reshape.inputs = {inner, AddReshapeTarget(graph, output, pooled, *KnownDims(graph, output))};
-  graph.nodes.insert(graph.nodes.begin() + static_cast<std::ptrdiff_t>(index) + 1,
-                     std::move(reshape));
+void MakeGlobalAveragePool(Connections& connections, size_t index) {
+  const Graph& graph = connections.graph();
+  const Node before = connections.node(index);
+  const bool keeps = before.op == "AveragePool" || before.Int("keepdims", 1) != 0;
+  const std::string output = before.outputs[0];
+  std::string inner = output;
+  if (!keeps) {
+    inner = connections.FreshName(output + "_pooled");
+    Dims pooled = *KnownDims(graph, before.inputs[0]);
+    std::fill(pooled.begin() + 2, pooled.end(), 1);
+    connections.SetInfo(inner, {graph.Info(output)->type, pooled});
+    Node reshape;
+    reshape.op = "Reshape";
+    reshape.name = before.name;
+    reshape.outputs = {output};
+    reshape.inputs = {inner,
+                      connections.AddInitializer(output + "_shape",
+                                                 ReshapeTarget(pooled, *KnownDims(graph, output)))};
+    connections.Edit(index, [&](Node& node) { node.outputs = {inner}; });
+    connections.InsertAfter(index, std::move(reshape));
+  }
+  connections.Edit(index, [&](Node& node) {
+    node.op = "GlobalAveragePool";
+    node.inputs.resize(1);
+    node.attributes.clear();
+  });
 }
 
 /// Resize-18 may name the axes it speaks of; the others keep their size.
-void AllResizeAxes(Graph& graph, size_t index) {
-  const Node& node = graph.nodes[index];
+void AllResizeAxes(Connections& connections, size_t index) {
+  const Graph& graph = connections.graph();
+  const Node& node = connections.node(index);
   if (!node.Has("axes") || node.String("keep_aspect_ratio_policy", "stretch") != "stretch") return;
   const auto* x = KnownDims(graph, node.Input(0));
   if (x == nullptr || node.String("coordinate_transformation_mode", "") == "tf_crop_and_resize") {
@@ -97,38 +105,41 @@ void AllResizeAxes(Graph& graph, size_t index) {
     for (size_t i = 0; i < axes.size() && i < values.size(); ++i) {
       all[static_cast<size_t>(ResolvedAxis(node, axes[i], rank))] = values[i];
     }
-    scales = AddInitializer(graph, node.Label() + "_scales",
-                            Tensor::Of({static_cast<int64_t>(rank)}, std::move(all)));
+    scales = connections.AddInitializer(node.Label() + "_scales",
+                                        Tensor::Of({static_cast<int64_t>(rank)}, std::move(all)));
   } else if (const auto values = ConstantInts(graph, node.Input(3))) {
     Dims all = *x;
     for (size_t i = 0; i < axes.size() && i < values->size(); ++i) {
       all[static_cast<size_t>(ResolvedAxis(node, axes[i], rank))] = (*values)[i];
     }
-    sizes = AddInitializer(graph, node.Label() + "_sizes",
-                           Tensor::Of({static_cast<int64_t>(rank)}, std::move(all)));
+    sizes = connections.AddInitializer(node.Label() + "_sizes",
+                                       Tensor::Of({static_cast<int64_t>(rank)}, std::move(all)));
   } else {
     return;
   }
-  Node& rewritten = graph.nodes[index];
-  rewritten.inputs = {rewritten.Input(0), "", scales, sizes};
-  if (sizes.empty()) rewritten.inputs.pop_back();
-  rewritten.attributes.erase("axes");
+  connections.Edit(index, [&](Node& rewritten) {
+    rewritten.inputs = {rewritten.Input(0), "", scales, sizes};
+    if (sizes.empty()) rewritten.inputs.pop_back();
+    rewritten.attributes.erase("axes");
+  });
 }
 
 }  // namespace
 
 void CanonicalSpatial(Graph& graph) {
-  for (size_t i = 0; i < graph.nodes.size(); ++i) {
-    Node& node = graph.nodes[i];
-    if (!node.domain.empty()) continue;
-    ExplicitPads(graph, node);
+  Connections connections(graph);
+  for (size_t i = 0; i < connections.size(); ++i) {
+    if (!connections.node(i).domain.empty()) continue;
+    connections.Edit(i, [&](Node& node) { ExplicitPads(graph, node); });
+    const Node& node = connections.node(i);
     if ((node.op == "AveragePool" && CoversAll(graph, node)) ||
         (node.op == "ReduceMean" && node.layout == Layout::nchw && ReducesSpatial(graph, node))) {
-      MakeGlobalAveragePool(graph, i);
+      MakeGlobalAveragePool(connections, i);
     } else if (node.op == "Resize") {
-      AllResizeAxes(graph, i);
+      AllResizeAxes(connections, i);
     }
   }
+  connections.Finish();
 }
 
 }  // namespace lutra::converter

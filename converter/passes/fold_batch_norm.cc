@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "converter/graph/check_finite.h"
+#include "converter/passes/connections.h"
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
 
@@ -128,9 +129,10 @@ Tensor ToTensor(Dims dims, const std::vector<double>& values) {
   return Tensor::Of(std::move(dims), std::vector<float>(values.begin(), values.end()));
 }
 
-bool FoldInto(Graph& graph, size_t producer, const ChannelMap& map, const Affine& affine,
-              const std::string& stem) {
-  const Node& node = graph.nodes[producer];
+bool FoldInto(Connections& connections, size_t producer, const ChannelMap& map,
+              const Affine& affine, const std::string& stem) {
+  const Graph& graph = connections.graph();
+  const Node& node = connections.node(producer);
   auto bias = ReadBias(graph, node, map.channels);
   if (!bias) return false;
   double alpha = 1, beta = 1;
@@ -148,61 +150,69 @@ bool FoldInto(Graph& graph, size_t producer, const ChannelMap& map, const Affine
   const Tensor folded_weights = ToTensor(weights.dims(), scaled);
   const Tensor folded_bias = ToTensor({static_cast<int64_t>(map.channels)}, *bias);
   if (FirstNotFinite(folded_weights) || FirstNotFinite(folded_bias)) return false;
-  const std::string new_weights = AddInitializer(graph, stem + "_weights", folded_weights);
-  const std::string new_bias = AddInitializer(graph, stem + "_bias", folded_bias);
-  Node& folded = graph.nodes[producer];
-  folded.inputs = {folded.inputs[0], new_weights, new_bias};
-  folded.attributes.erase("alpha");
-  folded.attributes.erase("beta");
+  const std::string old_weights = node.inputs[1];
+  const std::string new_weights = connections.AddInitializer(stem + "_weights", folded_weights);
+  const std::string new_bias = connections.AddInitializer(stem + "_bias", folded_bias);
+  connections.Edit(producer, [&](Node& folded) {
+    folded.inputs = {folded.inputs[0], new_weights, new_bias};
+    folded.attributes.erase("alpha");
+    folded.attributes.erase("beta");
+  });
+  connections.DropUnread(old_weights);
   return true;
 }
 
 /// Folds node `index` into the operator before it; false when that is not possible.
-bool FoldBackwards(Graph& graph, size_t index) {
-  const Node& node = graph.nodes[index];
+bool FoldBackwards(Connections& connections, size_t index) {
+  const Graph& graph = connections.graph();
+  const Node node = connections.node(index);
   for (const std::string& value : node.inputs) {
-    const std::optional<size_t> producer = graph.Producer(value);
-    if (!producer || graph.nodes[*producer].clamp || !graph.nodes[*producer].domain.empty()) {
+    const std::optional<size_t> producer = connections.Producer(value);
+    if (!producer || connections.node(*producer).clamp ||
+        !connections.node(*producer).domain.empty()) {
       continue;
     }
-    if (!OnlyConsumer(graph, value)) continue;
-    const auto map = MapChannels(graph, graph.nodes[*producer]);
+    if (!connections.OnlyConsumer(value)) continue;
+    const auto map = MapChannels(graph, connections.node(*producer));
     if (!map) continue;
     const auto affine = node.op == "BatchNormalization"
                             ? BatchNormAffine(graph, node)
                             : BinaryAffine(graph, node, value, 1, map->channels);
     if (!affine || affine->scale.size() != map->channels) continue;
-    const std::string output = node.outputs[0], name = node.name;
-    const std::optional<Clamp> clamp = node.clamp;
-    if (!FoldInto(graph, *producer, *map, *affine, output)) continue;
-    Node& folded = graph.nodes[*producer];
-    folded.outputs[0] = output;
-    folded.name = name;
-    folded.clamp = clamp;
-    graph.nodes.erase(graph.nodes.begin() + static_cast<std::ptrdiff_t>(index));
+    if (!FoldInto(connections, *producer, *map, *affine, node.outputs[0])) continue;
+    connections.Remove(index);
+    connections.Edit(*producer, [&](Node& folded) {
+      folded.outputs[0] = node.outputs[0];
+      folded.name = node.name;
+      folded.clamp = node.clamp;
+    });
     return true;
   }
   return false;
 }
 
-void MakeDepthwise(Graph& graph, size_t index) {
-  Node& node = graph.nodes[index];
+void MakeDepthwise(Connections& connections, size_t index) {
+  const Graph& graph = connections.graph();
+  const Node& node = connections.node(index);
   const auto* dims = KnownDims(graph, node.Input(0));
   const auto affine = BatchNormAffine(graph, node);
   if (dims == nullptr || !affine || dims->size() < 3 || dims->size() > 4) return;
   const auto channels = static_cast<int64_t>(affine->scale.size());
   Dims weights(dims->size(), 1);
   weights[0] = channels;
-  const std::string stem = node.Label(), input = node.inputs[0];
-  node.op = "Conv";
-  node.attributes.clear();
-  node.attributes["group"] = channels;
-  node.attributes["kernel_shape"] = Dims(dims->size() - 2, 1);
+  const Dims kernel(dims->size() - 2, 1);
+  const std::string stem = node.Label();
   const std::string scale =
-      AddInitializer(graph, stem + "_weights", ToTensor(weights, affine->scale));
+      connections.AddInitializer(stem + "_weights", ToTensor(weights, affine->scale));
   const std::string shift =
-      AddInitializer(graph, stem + "_bias", ToTensor({channels}, affine->shift));
-  graph.nodes[index].inputs = {input, scale, shift};
+      connections.AddInitializer(stem + "_bias", ToTensor({channels}, affine->shift));
+  connections.Edit(index, [&](Node& conv) {
+    conv.op = "Conv";
+    conv.attributes.clear();
+    conv.attributes["group"] = channels;
+    conv.attributes["kernel_shape"] = kernel;
+    conv.inputs = {conv.inputs[0], scale, shift};
+  });
 }
 
 bool IsAffine(const Node& node) {
@@ -213,13 +223,15 @@ bool IsAffine(const Node& node) {
 }  // namespace
 
 void FoldBatchNorm(Graph& graph) {
-  for (size_t i = 0; i < graph.nodes.size();) {
-    if (IsAffine(graph.nodes[i]) && FoldBackwards(graph, i)) continue;
-    if (graph.nodes[i].op == "BatchNormalization" && graph.nodes[i].layout == Layout::nchw) {
-      MakeDepthwise(graph, i);
+  Connections connections(graph);
+  for (size_t i = 0; i < connections.size(); ++i) {
+    const Node& node = connections.node(i);
+    if (IsAffine(node) && FoldBackwards(connections, i)) continue;
+    if (node.op == "BatchNormalization" && node.layout == Layout::nchw) {
+      MakeDepthwise(connections, i);
     }
-    ++i;
   }
+  connections.Finish();
 }
 
 }  // namespace lutra::converter

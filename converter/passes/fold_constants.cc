@@ -9,6 +9,7 @@
 
 #include "converter/executor/float_executor.h"
 #include "converter/graph/check_finite.h"
+#include "converter/passes/connections.h"
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
 
@@ -82,9 +83,10 @@ std::string Origin(const Node& node) {
 }
 
 /// Notes in `origins` the results that are no numbers.
-void Fold(Graph& graph, size_t index, Origins& origins) {
-  const Node node = std::move(graph.nodes[index]);
-  graph.nodes.erase(graph.nodes.begin() + static_cast<std::ptrdiff_t>(index));
+void Fold(Connections& connections, size_t index, Origins& origins) {
+  const Graph& graph = connections.graph();
+  const Node node = connections.node(index);
+  connections.Remove(index);
   std::vector<Tensor> inputs;
   for (const std::string& input : node.inputs) {
     if (input.empty()) {
@@ -99,8 +101,7 @@ void Fold(Graph& graph, size_t index, Origins& origins) {
   for (size_t i = 0; i < node.outputs.size() && i < results.size(); ++i) {
     if (node.outputs[i].empty()) continue;
     if (FirstNotFinite(results[i])) origins[node.outputs[i]] = Origin(node);
-    graph.values[node.outputs[i]] = {results[i].type(), results[i].dims()};
-    graph.initializers.insert_or_assign(node.outputs[i], std::move(results[i]));
+    connections.SetInitializer(node.outputs[i], std::move(results[i]));
   }
 }
 
@@ -108,19 +109,19 @@ void Fold(Graph& graph, size_t index, Origins& origins) {
 
 void FoldConstants(Graph& graph) {
   Origins origins;
-  for (size_t i = 0; i < graph.nodes.size();) {
-    const Node& node = graph.nodes[i];
+  Connections connections(graph);
+  for (size_t i = 0; i < connections.size(); ++i) {
+    const Node& node = connections.node(i);
     if (IsFoldable(graph, node)) {
-      Fold(graph, i, origins);
+      Fold(connections, i, origins);
       continue;
     }
     const bool plain = node.domain.empty() && !node.clamp;
-    if (plain && (MovesNothing(graph, node) || CastsNothing(graph, node)) &&
-        Bypass(graph, i, std::string(node.Input(0)))) {
-      continue;
+    if (plain && (MovesNothing(graph, node) || CastsNothing(graph, node))) {
+      connections.Bypass(i, std::string(node.Input(0)));
     }
-    ++i;
   }
+  connections.Finish();
   if (!origins.empty()) CheckFinite(graph, origins);
 }
 

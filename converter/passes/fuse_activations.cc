@@ -4,6 +4,7 @@
 #include <set>
 #include <string_view>
 
+#include "converter/passes/connections.h"
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
 
@@ -48,13 +49,13 @@ Clamp Compose(const Clamp& inner, const Clamp& outer) {
 }
 
 /// The operator whose values, unseen by anyone else, arrive at `value`.
-std::optional<size_t> Target(const Graph& graph, std::string value) {
+std::optional<size_t> Target(const Connections& connections, std::string value) {
   while (true) {
-    const std::optional<size_t> producer = graph.Producer(value);
-    if (!producer || !OnlyConsumer(graph, value)) return std::nullopt;
-    const Node& node = graph.nodes[*producer];
+    const std::optional<size_t> producer = connections.Producer(value);
+    if (!producer || !connections.OnlyConsumer(value)) return std::nullopt;
+    const Node& node = connections.node(*producer);
     if (TakesClamp(node)) {
-      const ValueInfo* info = graph.Info(value);
+      const ValueInfo* info = connections.graph().Info(value);
       const bool real = info == nullptr || info->type == DataType::float32;
       return real ? producer : std::nullopt;
     }
@@ -67,21 +68,21 @@ std::optional<size_t> Target(const Graph& graph, std::string value) {
 
 void FuseActivations(Graph& graph) {
   FuseGates(graph);
-  for (size_t i = 0; i < graph.nodes.size();) {
-    const std::optional<Clamp> clamp = ReadClamp(graph, graph.nodes[i]);
-    const std::string value = clamp ? graph.nodes[i].Input(0) : "";
-    const std::optional<size_t> target = clamp ? Target(graph, value) : std::nullopt;
-    if (!target) {
-      ++i;
-      continue;
-    }
-    Node& node = graph.nodes[*target];
-    node.clamp = Compose(node.clamp.value_or(Clamp{}), *clamp);
+  Connections connections(graph);
+  for (size_t i = 0; i < connections.size(); ++i) {
+    const std::optional<Clamp> clamp = ReadClamp(graph, connections.node(i));
+    if (!clamp) continue;
+    const std::string value = connections.node(i).Input(0);
+    const std::optional<size_t> target = Target(connections, value);
+    if (!target) continue;
+    connections.Edit(
+        *target, [&](Node& node) { node.clamp = Compose(node.clamp.value_or(Clamp{}), *clamp); });
     // The operator right before takes the activation's name: what it computes is now that value.
-    Node& last = graph.nodes[*graph.Producer(value)];
-    last.outputs[0] = graph.nodes[i].outputs[0];
-    graph.nodes.erase(graph.nodes.begin() + static_cast<std::ptrdiff_t>(i));
+    const std::string output = connections.node(i).outputs[0];
+    connections.Remove(i);
+    connections.Edit(*connections.Producer(value), [&](Node& last) { last.outputs[0] = output; });
   }
+  connections.Finish();
 }
 
 }  // namespace lutra::converter

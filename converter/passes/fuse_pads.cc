@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "converter/passes/connections.h"
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
 
@@ -40,17 +41,21 @@ std::optional<SpatialPad> ReadPad(const Graph& graph, const Node& pad) {
 }
 
 /// A number that the value is never below.
-float LowerBound(const Graph& graph, const std::string& value) {
+float LowerBound(const Connections& connections, std::string value) {
   constexpr float kLowest = std::numeric_limits<float>::lowest();  // frameworks' minus infinity
-  const std::optional<size_t> producer = graph.Producer(value);
-  if (!producer) return kLowest;
-  const Node& node = graph.nodes[*producer];
-  if (node.clamp) return std::max(node.clamp->lo, kLowest);
-  if (!node.domain.empty()) return kLowest;
-  if (node.op == "Relu" || node.op == "Sigmoid" || node.op == "Abs") return 0;
-  if (node.op == "Clip") return ScalarConstant(graph, node.Input(1)).value_or(kLowest);
-  if (node.op == "MaxPool" && node.outputs[0] == value) return LowerBound(graph, node.inputs[0]);
-  return kLowest;
+  while (true) {
+    const std::optional<size_t> producer = connections.Producer(value);
+    if (!producer) return kLowest;
+    const Node& node = connections.node(*producer);
+    if (node.clamp) return std::max(node.clamp->lo, kLowest);
+    if (!node.domain.empty()) return kLowest;
+    if (node.op == "Relu" || node.op == "Sigmoid" || node.op == "Abs") return 0;
+    if (node.op == "Clip") {
+      return ScalarConstant(connections.graph(), node.Input(1)).value_or(kLowest);
+    }
+    if (node.op != "MaxPool" || node.outputs[0] != value) return kLowest;
+    value = node.inputs[0];
+  }
 }
 
 /// Every window of a MaxPool must keep a tap on the image, where ONNX's pads are defined.
@@ -66,8 +71,8 @@ bool LeavesEveryWindowATap(const Node& pool, const Dims& own, const Dims& added)
   return true;
 }
 
-bool MeansTheSame(const Graph& graph, const Node& node, const Dims& own, const Node& pad,
-                  const SpatialPad& added) {
+bool MeansTheSame(const Connections& connections, const Node& node, const Dims& own,
+                  const Node& pad, const SpatialPad& added) {
   if (!node.domain.empty() || node.layout != Layout::nchw || own.size() != added.pads.size()) {
     return false;
   }
@@ -80,26 +85,32 @@ bool MeansTheSame(const Graph& graph, const Node& node, const Dims& own, const N
   }
   // Indices count the padding too.
   return node.op == "MaxPool" && node.outputs.size() == 1 &&
-         added.value <= LowerBound(graph, pad.inputs[0]) &&
+         added.value <= LowerBound(connections, pad.inputs[0]) &&
          LeavesEveryWindowATap(node, own, added.pads);
 }
 
 }  // namespace
 
 void FusePads(Graph& graph) {
-  for (Node& node : graph.nodes) {
-    const std::optional<size_t> producer = graph.Producer(node.Input(0));
-    if (!producer || graph.nodes[*producer].op != "Pad") continue;
-    const Node& pad = graph.nodes[*producer];
+  Connections connections(graph);
+  for (size_t i = 0; i < connections.size(); ++i) {
+    const Node& node = connections.node(i);
+    const std::optional<size_t> producer = connections.Producer(node.Input(0));
+    if (!producer || connections.node(*producer).op != "Pad") continue;
+    const Node& pad = connections.node(*producer);
     const auto added = ReadPad(graph, pad);
     if (!added) continue;
     Dims pads = node.Ints("pads", Dims(added->pads.size(), 0));
-    if (!MeansTheSame(graph, node, pads, pad, *added)) continue;
+    if (!MeansTheSame(connections, node, pads, pad, *added)) continue;
     for (size_t k = 0; k < pads.size(); ++k) pads[k] += added->pads[k];
-    node.attributes["pads"] = pads;
-    if (node.op == "AveragePool") node.attributes["count_include_pad"] = int64_t{1};
-    node.inputs[0] = pad.inputs[0];  // the Pad dies if nothing else reads it
+    const std::string input = pad.inputs[0];
+    connections.Edit(i, [&](Node& fused) {
+      fused.attributes["pads"] = pads;
+      if (fused.op == "AveragePool") fused.attributes["count_include_pad"] = int64_t{1};
+      fused.inputs[0] = input;  // the Pad dies if nothing else reads it
+    });
   }
+  connections.Finish();
 }
 
 }  // namespace lutra::converter

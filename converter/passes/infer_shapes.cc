@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "converter/executor/float_executor.h"
+#include "converter/executor/signature.h"
 #include "converter/executor/spatial.h"
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
@@ -56,7 +57,15 @@ class ShapeInference {
  private:
   void CheckInput(const std::string& input) const {
     const ValueInfo* info = graph_.Info(input);
-    if (info != nullptr && info->dims && KnownDims(graph_, input) != nullptr) return;
+    if (info != nullptr && info->dims && KnownDims(graph_, input) != nullptr) {
+      try {
+        CheckResult(*info->dims);
+      } catch (const Error&) {
+        throw Error("input '" + input + "' of " + DimsText(*info->dims) +
+                    " is too large: 2^28 elements and 2^26 along one dimension are the most");
+      }
+      return;
+    }
     const std::string shape = info != nullptr && info->dims ? DimsText(*info->dims) : "not stated";
     throw Error("input '" + input + "' has dimensions that are not fixed (" + shape +
                 "): give them with --input-shape");
@@ -117,7 +126,9 @@ class ShapeInference {
   bool InferProduct(const Node& node) {
     if (!node.domain.empty()) return false;
     if (node.op != "Conv" && node.op != "Gemm" && node.op != "MatMul") return false;
-    if (node.inputs.size() < 2) Fail(node, "needs two inputs");
+    std::vector<DataType> types;
+    for (const std::string& input : node.inputs) types.push_back(TypeOf(input));
+    if (const std::string why = WhyInputsRefused(node, types); !why.empty()) Fail(node, why);
     // A constant need not be listed among the values.
     const Dims& a = *KnownDims(graph_, node.inputs[0]);
     const Dims& b = *KnownDims(graph_, node.inputs[1]);
@@ -129,11 +140,19 @@ class ShapeInference {
     } else {
       dims = MatMulDims(node, a, b);
     }
-    ElementCount(dims);
-    const Tensor* constant = Constant(node.inputs[0]);
-    const DataType type = constant ? constant->type() : graph_.Info(node.inputs[0])->type;
-    graph_.values[node.outputs[0]] = {type, dims};
+    try {
+      CheckResult(dims);
+    } catch (const Error& error) {
+      Fail(node, error.what());
+    }
+    graph_.values[node.outputs[0]] = {types[0], dims};
     return true;
+  }
+
+  DataType TypeOf(const std::string& value) const {
+    if (const Tensor* constant = Constant(value)) return constant->type();
+    const ValueInfo* info = graph_.Info(value);
+    return info == nullptr ? DataType::undefined : info->type;
   }
 
   static Dims ConvDims(const Node& node, const Dims& x, const Dims& w) {

@@ -9,6 +9,8 @@
 namespace lutra::converter {
 
 std::optional<Tensor> KnownValue(const Graph& graph, const std::string& value) {
+  // Conditions follow from a few shapes; a network may ask for many of them.
+  constexpr size_t kMostNodes = 256, kMostElements = 4096;
   Graph part;
   part.outputs = {value};
   std::set<size_t> nodes;
@@ -17,8 +19,10 @@ std::optional<Tensor> KnownValue(const Graph& graph, const std::string& value) {
     const std::string name = std::move(wanted.back());
     wanted.pop_back();
     const bool input = std::ranges::find(graph.inputs, name) != graph.inputs.end();
+    if (nodes.size() > kMostNodes) return std::nullopt;
     if (const ValueInfo* info = graph.Info(name)) part.values[name] = *info;
     if (const Tensor* constant = graph.Constant(name)) {
+      if (constant->elements() > kMostElements) return std::nullopt;
       part.initializers[name] = *constant;
     } else if (const std::optional<size_t> producer = graph.Producer(name)) {
       nodes.insert(*producer);

@@ -191,7 +191,7 @@ std::string LayoutRewriter::As(const std::string& value, const Perm& perm) {
   node.inputs = {form.value};
   if (!port && KeepsMemoryOrder(from, axes)) {
     node.op = "Reshape";
-    node.inputs.push_back(AddReshapeTarget(graph_, name, from, to));
+    node.inputs.push_back(AddInitializer(graph_, name + "_shape", ReshapeTarget(from, to)));
   } else {
     node.attributes["perm"] = axes;
   }

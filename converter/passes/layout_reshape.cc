@@ -121,8 +121,8 @@ bool LayoutRewriter::RewriteReshape(const Node& node) {
   Node rewritten = node;
   rewritten.attributes.clear();
   rewritten.outputs = {Define(node.outputs[0], perm)};
-  rewritten.inputs = {
-      form.value, AddReshapeTarget(graph_, rewritten.outputs[0], Permuted(*from, form.perm), dims)};
+  rewritten.inputs = {form.value, AddInitializer(graph_, rewritten.outputs[0] + "_shape",
+                                                 ReshapeTarget(Permuted(*from, form.perm), dims))};
   Emit(std::move(rewritten));
   return true;
 }
@@ -162,7 +162,8 @@ bool LayoutRewriter::Scramble(const Node& node, const Form& form) {
   forms_[node.outputs[0]] = {name, IdentityPerm(2)};
   Node rewritten = node;
   rewritten.outputs = {name};
-  rewritten.inputs = {form.value, AddReshapeTarget(graph_, name, Permuted(from, form.perm), to)};
+  rewritten.inputs = {form.value, AddInitializer(graph_, name + "_shape",
+                                                 ReshapeTarget(Permuted(from, form.perm), to))};
   Emit(std::move(rewritten));
   return true;
 }

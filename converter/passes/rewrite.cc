@@ -13,14 +13,6 @@ const std::vector<int64_t>* KnownDims(const Graph& graph, const std::string& val
   return known ? &*info->dims : nullptr;
 }
 
-std::optional<size_t> OnlyConsumer(const Graph& graph, const std::string& value) {
-  if (graph.IsOutput(value)) return std::nullopt;
-  const std::vector<size_t> consumers = graph.Consumers(value);
-  if (consumers.size() != 1) return std::nullopt;
-  if (std::ranges::count(graph.nodes[consumers[0]].inputs, value) != 1) return std::nullopt;
-  return consumers[0];
-}
-
 std::optional<float> ScalarConstant(const Graph& graph, const std::string& value) {
   const Tensor* constant = graph.Constant(value);
   if (constant == nullptr || constant->elements() != 1) return std::nullopt;
@@ -40,21 +32,10 @@ std::string AddInitializer(Graph& graph, const std::string& stem, Tensor tensor)
   return name;
 }
 
-bool Bypass(Graph& graph, size_t index, const std::string& value) {
-  const std::string output = graph.nodes[index].outputs[0];
-  if (!graph.IsOutput(output)) {
-    graph.nodes.erase(graph.nodes.begin() + static_cast<std::ptrdiff_t>(index));
-    graph.ReplaceUses(output, value);
-    graph.values.erase(output);
-    return true;
-  }
-  const std::optional<size_t> producer = graph.Producer(value);
-  if (!producer || graph.IsOutput(value)) return false;
-  std::ranges::replace(graph.nodes[*producer].outputs, value, output);
-  graph.nodes.erase(graph.nodes.begin() + static_cast<std::ptrdiff_t>(index));
-  graph.ReplaceUses(value, output);
-  graph.values.erase(value);
-  return true;
+Tensor ReshapeTarget(const std::vector<int64_t>& from, std::vector<int64_t> to) {
+  if (!to.empty()) to[0] = !from.empty() && from[0] == to[0] ? 0 : -1;
+  const auto rank = static_cast<int64_t>(to.size());
+  return Tensor::Of({rank}, std::move(to));
 }
 
 void Fail(const Node& node, const std::string& why) {

@@ -3,6 +3,7 @@
 // been folded, which may need its own types.
 #include <utility>
 
+#include "converter/passes/connections.h"
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
 
@@ -38,12 +39,14 @@ void WidenFloats(Graph& graph) {
   for (auto& [value, info] : graph.values) {
     if (IsOtherFloat(info.type)) info.type = DataType::float32;
   }
-  for (size_t i = 0; i < graph.nodes.size();) {
-    const Node& node = graph.nodes[i];
+  Connections connections(graph);
+  for (size_t i = 0; i < connections.size(); ++i) {
+    const Node& node = connections.node(i);
     const bool drops = node.op == "Cast" && ReadsFloats(graph, node) &&
                        node.Int("to", 0) == static_cast<int64_t>(DataType::float32);
-    if (!drops || !Bypass(graph, i, std::string(node.Input(0)))) ++i;
+    if (drops) connections.Bypass(i, std::string(node.Input(0)));
   }
+  connections.Finish();
 }
 
 }  // namespace lutra::converter

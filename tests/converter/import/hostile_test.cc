@@ -1,0 +1,123 @@
+// Small files that ask for much: functions that multiply each other, more ports than a network has,
+// faults by the thousand. Each ends in one line, soon.
+#include <doctest/doctest.h>
+
+#include <limits>
+
+#include "converter/executor/float_executor.h"
+#include "converter/import/model_proto.h"
+
+namespace lutra::converter {
+namespace {
+
+using Model = onnx::ModelProto;
+
+/// A function of one input that calls `callee` twice in a row.
+void AddDoubling(Model& model, const std::string& name, const std::string& callee) {
+  auto& function = *model.add_functions();
+  function.set_name(name);
+  function.add_input("i");
+  function.add_output("o");
+  const char* values[] = {"i", "m", "o"};
+  for (int k = 0; k < 2; ++k) {
+    auto& node = *function.add_node();
+    node.set_op_type(callee);
+    node.add_input(values[k]);
+    node.add_output(values[k + 1]);
+  }
+}
+
+TEST_CASE("functions that call each other twice") {
+  // 2^depth nodes.
+  const auto doubling = [](int depth) {
+    Model model = EmptyModel(13);
+    for (int i = 0; i < depth; ++i) {
+      AddDoubling(model, "F" + std::to_string(i), i == 0 ? "Relu" : "F" + std::to_string(i - 1));
+    }
+    AddNode(model, "F" + std::to_string(depth - 1), {"x"}, {"y"});
+    return model;
+  };
+  CHECK(Import(doubling(10)).nodes.size() == 1024);
+  const std::string error =
+      "model.onnx: local functions expand to too many nodes (200,000 and 256 MB are the most)";
+  CHECK(ImportError(doubling(40)) == error);
+  // Calls count though the innermost function is empty.
+  Model empty = doubling(40);
+  empty.mutable_functions(0)->clear_node();
+  CHECK(ImportError(empty) == error);
+}
+
+TEST_CASE("a function that is called often") {
+  Model model = EmptyModel(13);
+  AddDoubling(model, "F", "Relu");
+  std::string value = "x";
+  constexpr int kCalls = 5000;  // without names of their own, so that all values share a stem
+  for (int i = 0; i < kCalls; ++i) {
+    const std::string next = i + 1 == kCalls ? "y" : "v" + std::to_string(i);
+    AddNode(model, "F", {value}, {next});
+    value = next;
+  }
+  CHECK(Import(model).nodes.size() == 2 * kCalls);
+}
+
+TEST_CASE("more outputs than a network has") {
+  Model model = EmptyModel(13);
+  AddNode(model, "Relu", {"x"}, {"y"});
+  for (int i = 0; i < 300; ++i)
+    *model.mutable_graph()->add_output() = Model(model).graph().output(0);
+  CHECK(ImportError(model) ==
+        "model.onnx: the graph has 1 inputs and 301 outputs; at most 256 of each are possible");
+}
+
+TEST_CASE("inputs that an operator cannot do without") {
+  ImportOptions options;
+  options.why_unsupported = WhyUnsupported;
+  Model model = EmptyModel(13);
+  AddFloats(model, "w", {2}, {1, 2});
+  AddNode(model, "MatMul", {"x", ""}, {"h"});
+  AddNode(model, "Clip", {"h", "", "w"}, {"y"});
+  CHECK(ImportError(model, options) ==
+        "model.onnx: 1 node is not supported: node 'h' (MatMul): input 1 is missing");
+}
+
+TEST_CASE("faults by the thousand make one short line") {
+  ImportOptions options;
+  options.why_unsupported = WhyUnsupported;
+  Model model = EmptyModel(13);
+  for (int i = 0; i < 1000; ++i) AddNode(model, "Nothing", {"x"}, {"n" + std::to_string(i)});
+  AddNode(model, "Relu", {"x"}, {"y"});
+  const std::string error = ImportError(model, options);
+  CHECK(error.starts_with("model.onnx: 1000 nodes are not supported: node 'n0' (Nothing): "));
+  CHECK(error.ends_with("; and 990 more"));
+  CHECK(error.size() < 1000);
+  Model long_name = EmptyModel(13);
+  AddNode(long_name, "Relu", {std::string(100'000, 'a')}, {"y"});
+  CHECK(ImportError(long_name).size() < 4100);
+}
+
+TEST_CASE("NaN is found in every kind of constant") {
+  const auto model_with = [](auto add) {
+    Model model = EmptyModel(13);
+    add(model);
+    AddNode(model, "Mul", {"x", "c"}, {"y"});
+    return ImportError(model);
+  };
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const std::string expected =
+      "model.onnx: initializer 'c' is NaN at [1]; node 'y' (Mul) calculates with it: export the "
+      "network again from a checkpoint whose numbers are finite";
+  CHECK(model_with([&](Model& m) { AddFloats(m, "c", {2}, {0, nan}); }) == expected);
+  CHECK(model_with([&](Model& m) {
+          SetFloats(AddNode(m, "Constant", {}, {"c"}), "value_floats", {0, nan});
+        }) == expected);
+  CHECK(model_with([&](Model& m) {
+          auto& tensor = AddFloats(m, "c", {2}, {});
+          tensor.set_data_type(onnx::TensorProto::FLOAT16);
+          tensor.clear_float_data();
+          tensor.add_int32_data(0x3C00);
+          tensor.add_int32_data(0x7E00);
+        }) == expected);
+}
+
+}  // namespace
+}  // namespace lutra::converter
