@@ -1,6 +1,6 @@
 // Random damage without a fuzzing engine: takes the sound ones of the files named on the command
 // line, changes a few bytes, words or ranges again and again (with pieces of all of them), repairs
-// the checksum and runs the result on every available row in turn.
+// the checksum and runs the result on every available row, which must agree.
 //
 //   mutate_models SEED COUNT FILE...
 //
@@ -91,7 +91,7 @@ int main(int argc, char** argv) {
   // Sound files are damaged; the others lend pieces.
   std::vector<const Bytes*> sound;
   for (const Bytes& file : files) {
-    if (lutra::test::RunModel(file.data(), file.size(), rows.back()) ==
+    if (lutra::test::RunModel(file.data(), file.size(), {.row = rows.back()}) ==
         lutra::test::FuzzResult::ran) {
       sound.push_back(&file);
     }
@@ -110,7 +110,7 @@ int main(int argc, char** argv) {
       Mutate(random, other, &file);
     }
     lutra::RepairChecksum(file);
-    const auto result = lutra::test::RunModel(file.data(), file.size(), rows[i % rows.size()]);
+    const auto result = lutra::test::RunModelEverywhere(file.data(), file.size(), i);
     ++tally[static_cast<size_t>(result)];
   }
   std::printf("seed %" PRIu64 ", %zu files, %zu rows: %" PRIu64 " mutations, %" PRIu64

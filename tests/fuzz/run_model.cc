@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "schema/container.h"
+#include "support/random_numbers.h"
 
 namespace lutra::test {
 namespace {
@@ -19,18 +20,35 @@ void Want(bool condition, const char* what, const lutra_error& error) {
   std::abort();
 }
 
-void Run(const lutra_model* model, const lutra_options& options) {
+/// Any bytes for int8. Floats of all magnitudes and subnormal ones, but finite.
+std::vector<uint8_t> MakeInput(const lutra_port& port, size_t batch, RandomNumbers* random) {
+  const size_t element_bytes = port.native_type == LUTRA_INT8 ? 1 : sizeof(float);
+  std::vector<uint8_t> bytes(port.elements * batch * element_bytes);
+  if (random == nullptr) return bytes;
+  for (size_t i = 0; i < bytes.size(); i += element_bytes) {
+    auto bits = static_cast<uint32_t>(random->Bits());
+    if ((bits & 0x7F800000U) == 0x7F800000U) bits &= ~0x40000000U;
+    std::memcpy(bytes.data() + i, &bits, element_bytes);
+  }
+  return bytes;
+}
+
+void Run(const lutra_model* model, const lutra_options& options, uint64_t seed,
+         std::vector<uint8_t>* outputs) {
   lutra_error error;
   lutra_error_init(&error);
+  RandomNumbers random(seed);
   lutra_context* context = nullptr;
   Want(lutra_context_create(model, &options, &context, &error) == LUTRA_OK, "create", error);
   for (size_t i = 0; i < lutra_model_input_count(model); ++i) {
     lutra_port port;
-    std::memset(&port, 0, sizeof port);
-    port.struct_size = sizeof port;
+    lutra_port_init(&port);
     Want(lutra_model_input(model, i, &port, &error) == LUTRA_OK, "input", error);
-    const std::vector<uint8_t> zeros(port.elements * (port.native_type == LUTRA_INT8 ? 1 : 4));
-    Want(lutra_context_set_input(context, i, port.native_type, zeros.data(), zeros.size(),
+    const auto input = MakeInput(port, options.batch, seed == 0 ? nullptr : &random);
+    // Borrowed, so that floats arrive as they are; then copied, which is another way in.
+    Want(lutra_context_borrow_input(context, i, input.data(), input.size(), &error) == LUTRA_OK,
+         "borrow input", error);
+    Want(lutra_context_set_input(context, i, port.native_type, input.data(), input.size(),
                                  &error) == LUTRA_OK,
          "set input", error);
   }
@@ -39,6 +57,8 @@ void Run(const lutra_model* model, const lutra_options& options) {
     const void* data = nullptr;
     size_t bytes = 0;
     Want(lutra_context_output_data(context, i, &data, &bytes, &error) == LUTRA_OK, "output", error);
+    const auto* begin = static_cast<const uint8_t*>(data);
+    if (outputs != nullptr) outputs->insert(outputs->end(), begin, begin + bytes);
   }
   lutra_context_destroy(context);
 }
@@ -54,13 +74,15 @@ bool HasCodedBlob(const uint8_t* bytes, size_t size) {
 
 }  // namespace
 
-FuzzResult RunModel(const uint8_t* bytes, size_t size, const char* row, lutra_status* known) {
+FuzzResult RunModel(const uint8_t* bytes, size_t size, const FuzzRun& run, lutra_status* known,
+                    std::vector<uint8_t>* outputs) {
   lutra_options options;
   lutra_options_init(&options);
-  options.row = row;
+  options.row = run.row;
+  options.threads = run.threads;
+  options.batch = run.batch;
   lutra_memory need;
-  std::memset(&need, 0, sizeof need);
-  need.struct_size = sizeof need;
+  lutra_memory_init(&need);
   lutra_error error;
   lutra_error_init(&error);
   const lutra_status status = lutra_requirements(bytes, size, &options, &need, &error);
@@ -77,9 +99,36 @@ FuzzResult RunModel(const uint8_t* bytes, size_t size, const char* row, lutra_st
     return FuzzResult::refused;
   }
   Want(opened == LUTRA_OK, "open", error);
-  Run(model, options);
+  Run(model, options, run.seed, outputs);
   lutra_model_close(model);
   return FuzzResult::ran;
+}
+
+FuzzResult RunModelEverywhere(const uint8_t* bytes, size_t size, uint64_t seed) {
+  RandomNumbers random(seed);
+  FuzzRun run{.row = "reference", .batch = 1 + random.Below(3), .seed = seed};
+  lutra_status known = LUTRA_OK;
+  std::vector<uint8_t> expected;
+  FuzzResult result = RunModel(bytes, size, run, &known, &expected);
+  if (known == LUTRA_INVALID_ARGUMENT && run.batch > 1) {  // an operator may mix samples
+    run.batch = 1;
+    result = RunModel(bytes, size, run, &known, &expected);
+  }
+  if (result != FuzzResult::ran) return result;
+  for (size_t i = 0; lutra_row_name(i) != nullptr; ++i) {
+    run.row = lutra_row_name(i);
+    run.threads = 1 + random.Below(3);
+    if (lutra_row_available(run.row) == 0) continue;
+    std::vector<uint8_t> outputs;
+    const FuzzResult again = RunModel(bytes, size, run, &known, &outputs);
+    if (again == FuzzResult::too_large) continue;  // rows pack differently
+    if (again == FuzzResult::ran && outputs == expected) continue;
+    std::fprintf(stderr, "row %s with %zu threads, batch %zu: %s\n", run.row, run.threads,
+                 run.batch,
+                 again == FuzzResult::ran ? "other outputs than the reference row" : "refused");
+    std::abort();
+  }
+  return result;
 }
 
 }  // namespace lutra::test

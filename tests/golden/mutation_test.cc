@@ -32,7 +32,7 @@ void Try(const std::vector<uint8_t>& file, Tally* tally) {
   for (size_t r = 0; lutra_row_name(r) != nullptr && result != FuzzResult::too_large; ++r) {
     if (lutra_row_available(lutra_row_name(r)) == 0) continue;
     lutra_status known = LUTRA_OK;
-    result = test::RunModel(bytes.get(), file.size(), lutra_row_name(r), &known);
+    result = test::RunModel(bytes.get(), file.size(), {.row = lutra_row_name(r)}, &known);
     // The C API refuses exactly what the schema refuses, with its code.
     CHECK(static_cast<int>(known) == static_cast<int>(status.code()));
     if (result == FuzzResult::refused) break;

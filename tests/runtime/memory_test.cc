@@ -14,6 +14,13 @@
 namespace {
 
 std::atomic<size_t> g_allocations{0};
+/// The allocation, counted from now on, that fails; 0: none.
+std::atomic<size_t> g_failing{0};
+
+[[maybe_unused]] bool Fails() {
+  ++g_allocations;
+  return g_failing != 0 && --g_failing == 0;
+}
 
 }  // namespace
 
@@ -33,21 +40,13 @@ void* __libc_calloc(size_t count, size_t bytes);
 void* __libc_realloc(void* pointer, size_t bytes);
 void* __libc_memalign(size_t alignment, size_t bytes);
 
-void* malloc(size_t bytes) {
-  ++g_allocations;
-  return __libc_malloc(bytes);
-}
-void* calloc(size_t count, size_t bytes) {
-  ++g_allocations;
-  return __libc_calloc(count, bytes);
-}
+void* malloc(size_t bytes) { return Fails() ? nullptr : __libc_malloc(bytes); }
+void* calloc(size_t count, size_t bytes) { return Fails() ? nullptr : __libc_calloc(count, bytes); }
 void* realloc(void* pointer, size_t bytes) {
-  ++g_allocations;
-  return __libc_realloc(pointer, bytes);
+  return Fails() ? nullptr : __libc_realloc(pointer, bytes);
 }
 int posix_memalign(void** out, size_t alignment, size_t bytes) {
-  ++g_allocations;
-  *out = __libc_memalign(alignment, bytes);
+  *out = Fails() ? nullptr : __libc_memalign(alignment, bytes);
   return *out == nullptr ? 12 : 0;
 }
 }
@@ -290,6 +289,59 @@ TEST_CASE("an allocator that returns NULL gives LUTRA_OUT_OF_MEMORY and leaks no
   CHECK(context == nullptr);
   lutra_model_close(model);
   CHECK(counting.live.empty());
+}
+
+/// Needs, opens, creates with a thread of the library's, runs; nothing is left behind.
+lutra_status WholeLife(const Bytes& file, const std::vector<int8_t>& input) {
+  lutra_options options;
+  lutra_options_init(&options);
+  options.threads = 2;
+  lutra_memory need;
+  lutra_memory_init(&need);
+  lutra_status status = lutra_requirements(file.data(), file.size(), &options, &need, nullptr);
+  if (status != LUTRA_OK) return status;
+  lutra_model* model = nullptr;
+  status = lutra_model_open_buffer(file.data(), file.size(), &options, &model, nullptr);
+  if (status != LUTRA_OK) return model == nullptr ? status : LUTRA_INVALID_ARGUMENT;
+  lutra_context* context = nullptr;
+  status = lutra_context_create(model, &options, &context, nullptr);
+  if (status == LUTRA_OK) {
+    status = lutra_context_set_input(context, 0, LUTRA_INT8, input.data(), input.size(), nullptr);
+    if (status == LUTRA_OK) status = lutra_context_run(context, nullptr);
+    lutra_context_destroy(context);
+  } else if (context != nullptr) {
+    status = LUTRA_INVALID_ARGUMENT;
+  }
+  lutra_model_close(model);
+  return status;
+}
+
+TEST_CASE("whichever allocation of the process fails, the status is LUTRA_OUT_OF_MEMORY") {
+  if (LUTRA_SANITIZED) {
+    MESSAGE("not here: a sanitizer brings its own malloc");
+    return;
+  }
+  const Bytes file = MixedModel();
+  const std::vector<int8_t> input(16 * 16 * 8, 5);
+  REQUIRE(WholeLife(file, input) == LUTRA_OK);
+  size_t failed = 0;
+  lutra_status status = LUTRA_OUT_OF_MEMORY;
+  for (size_t nth = 1; status != LUTRA_OK; ++nth) {
+    g_failing = nth;
+    status = WholeLife(file, input);
+    const bool was_reached = g_failing == 0;
+    g_failing = 0;
+    CAPTURE(nth);
+    if (was_reached) {
+      CHECK(status == LUTRA_OUT_OF_MEMORY);
+      ++failed;
+    } else {
+      CHECK(status == LUTRA_OK);
+    }
+    REQUIRE(nth < 1000);
+  }
+  MESSAGE(failed << " allocations failed in turn");
+  CHECK(failed >= 4);  // validation's, the model, the context
 }
 
 TEST_CASE("setting inputs, running and reading outputs allocate nothing") {
