@@ -1,0 +1,62 @@
+#include "support/random_schemes.h"
+
+namespace lutra::test {
+namespace {
+
+using converter::ActivationType;
+using converter::Graph;
+using converter::LayerScheme;
+using converter::Node;
+using converter::WeightType;
+
+LayerScheme RandomScheme(RandomNumbers& random, ActivationType activations) {
+  LayerScheme scheme;
+  scheme.activations = activations;
+  switch (random.Below(4)) {
+    case 0:
+      scheme.bits = 8;
+      break;
+    case 1:
+      scheme.bits = static_cast<int>(random.Between(2, 7));
+      break;
+    case 2:
+      scheme.weights = WeightType::codebook;
+      scheme.bits = static_cast<int>(random.Between(1, 8));
+      if (random.OneIn(3)) scheme.codebook_channels = 16;
+      break;
+    default:
+      scheme.bits = static_cast<int>(random.Between(2, 8));
+      scheme.asymmetric = true;
+      break;
+  }
+  if (activations == ActivationType::float_ && random.OneIn(2)) {
+    scheme = LayerScheme{};
+    scheme.activations = activations;
+    scheme.weights = random.OneIn(2) ? WeightType::fp16 : WeightType::fp32;
+  }
+  if (scheme.weights == WeightType::linear && random.OneIn(4)) {
+    scheme.granularity = converter::Granularity::tensor;
+  }
+  return scheme;
+}
+
+}  // namespace
+
+std::map<std::string, LayerScheme> RandomSchemes(const Graph& graph, RandomNumbers& random) {
+  static const ActivationType kTypes[] = {ActivationType::integer, ActivationType::dynamic,
+                                          ActivationType::float_};
+  // Half of the networks are integer throughout, as most are; others dynamic, float32 without any
+  // rounding of weights, or all of that mixed.
+  const size_t kind = random.Below(8);
+  LayerScheme plain;
+  plain.activations = ActivationType::float_;
+  plain.weights = WeightType::fp32;
+  std::map<std::string, LayerScheme> schemes;
+  for (const Node& node : graph.nodes) {
+    const size_t type = kind < 4 ? 0 : kind == 4 ? 1 : random.Below(3);
+    schemes[node.Label()] = kind == 5 ? plain : RandomScheme(random, kTypes[type]);
+  }
+  return schemes;
+}
+
+}  // namespace lutra::test
