@@ -8,7 +8,9 @@ target_compile_options(lutra_compile INTERFACE
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
   # Results are part of the contract: no contraction into FMA, anywhere.
   -ffp-contract=off
+  ${lutra_hardened_compile}
   $<$<BOOL:${LUTRA_WERROR}>:-Werror>)
+target_link_options(lutra_compile INTERFACE ${lutra_hardened_link})
 target_include_directories(lutra_compile INTERFACE ${PROJECT_SOURCE_DIR})
 
 # What runs on the device needs neither exceptions nor RTTI.
@@ -18,17 +20,26 @@ target_compile_options(lutra_compile_device INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions;-fno-rtti>
   -fvisibility=hidden -ffunction-sections -fdata-sections)
 
-# lutra_test(name SOURCES ... LIBRARIES ...): one doctest binary, registered with CTest.
+# lutra_test(name SOURCES ... LIBRARIES ... SUITES ...): one doctest binary, registered with CTest.
+# Each of the SUITES, which may skip (support/skip.h), is a test of its own, NAME_SUITE.
 function(lutra_test name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES;LABELS;SUITES" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE lutra_compile lutra_test_main ${ARG_LIBRARIES})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${name} PRIVATE LUTRA_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  add_test(NAME ${name} COMMAND ${name})
-  # oneDNN's threads would spin while they wait and take the processors from tests beside them.
-  set_tests_properties(${name} PROPERTIES ENVIRONMENT OMP_WAIT_POLICY=passive)
-  if(ARG_LABELS)
-    set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
+  if(LUTRA_QUICK_BUILD)
+    # What is tested stays optimized; of doctest's macros and of references -O1 is enough.
+    target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   endif()
+  list(JOIN ARG_SUITES "," suites)
+  add_test(NAME ${name} COMMAND ${name} "--test-suite-exclude=${suites}")
+  set(tests ${name})
+  foreach(suite IN LISTS ARG_SUITES)
+    add_test(NAME ${name}_${suite} COMMAND ${name} "--test-suite=${suite}")
+    list(APPEND tests ${name}_${suite})
+  endforeach()
+  # oneDNN's threads would spin while they wait and take the processors from tests beside them.
+  set_tests_properties(${tests} PROPERTIES
+    ENVIRONMENT OMP_WAIT_POLICY=passive SKIP_RETURN_CODE 77 LABELS "${ARG_LABELS}")
 endfunction()

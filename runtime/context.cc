@@ -1,11 +1,10 @@
 #include "runtime/context.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <cstring>
 #include <new>
 
+#include "runtime/clock.h"
 #include "runtime/fp_env.h"
 
 namespace lutra {
@@ -13,12 +12,6 @@ namespace {
 
 size_t RoundUp(size_t bytes) {
   return SaturatingAdd(bytes, kBlockAlignment - 1) & ~(kBlockAlignment - 1);
-}
-
-uint64_t NowNs() {
-  timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return static_cast<uint64_t>(time.tv_sec) * 1000000000U + static_cast<uint64_t>(time.tv_nsec);
 }
 
 const schema::Tensor& TensorAt(const ModelView& view, size_t index) {

@@ -6,6 +6,9 @@ set(lutra_objects
 
 add_library(lutra_static STATIC ${lutra_objects})
 add_library(lutra_shared SHARED ${lutra_objects})
+# The names of the installed package, for projects that add this folder as a part of theirs.
+add_library(lutra::lutra ALIAS lutra_shared)
+add_library(lutra::lutra_static ALIAS lutra_static)
 foreach(library lutra_static lutra_shared)
   set_target_properties(${library} PROPERTIES
     OUTPUT_NAME lutra
@@ -25,11 +28,15 @@ endif()
 set_target_properties(lutra_shared PROPERTIES
   VERSION ${PROJECT_VERSION} SOVERSION ${interface_version} EXPORT_NAME lutra)
 target_link_libraries(lutra_shared PRIVATE Threads::Threads)
-target_link_options(lutra_shared PRIVATE
+target_link_libraries(lutra_static INTERFACE Threads::Threads)
+target_link_options(lutra_shared PRIVATE ${lutra_hardened_link}
   -Wl,--version-script=${CMAKE_CURRENT_SOURCE_DIR}/lutra.map -Wl,--no-undefined -Wl,--gc-sections)
 set_property(TARGET lutra_shared APPEND PROPERTY
   LINK_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/lutra.map)
 
+if(NOT LUTRA_INSTALL)
+  return()
+endif()
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/lutra)
 install(TARGETS lutra_static lutra_shared EXPORT lutra-targets
@@ -41,9 +48,26 @@ configure_package_config_file(package/lutra-config.cmake.in
   ${CMAKE_CURRENT_BINARY_DIR}/lutra-config.cmake INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/lutra-config-version.cmake
   COMPATIBILITY SameMinorVersion)
+# Relative to the file's own place, so that a prefix may move; a folder given as an absolute path stays.
+if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+  set(pc_prefix ${CMAKE_INSTALL_PREFIX})
+else()
+  file(RELATIVE_PATH up /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+  string(REGEX REPLACE "/$" "" up "${up}")
+  set(pc_prefix "\${pcfiledir}/${up}")
+endif()
+foreach(folder libdir includedir)
+  string(TOUPPER ${folder} name)
+  set(pc_${folder} ${CMAKE_INSTALL_${name}})
+  if(NOT IS_ABSOLUTE "${pc_${folder}}")
+    set(pc_${folder} "\${prefix}/${pc_${folder}}")
+  endif()
+endforeach()
 configure_file(package/lutra.pc.in ${CMAKE_CURRENT_BINARY_DIR}/lutra.pc @ONLY)
 install(FILES
   ${CMAKE_CURRENT_BINARY_DIR}/lutra-config.cmake
   ${CMAKE_CURRENT_BINARY_DIR}/lutra-config-version.cmake
   DESTINATION ${package_dir})
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/lutra.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/THIRD_PARTY_NOTICES
+  DESTINATION ${CMAKE_INSTALL_DOCDIR})

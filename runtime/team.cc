@@ -1,12 +1,12 @@
 #include "runtime/team.h"
 
 #include <signal.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <new>
 
+#include "runtime/clock.h"
 #include "runtime/fp_env.h"
 
 namespace lutra {
@@ -18,12 +18,6 @@ void Pause() {
 #elif defined(__aarch64__)
   asm volatile("yield");
 #endif
-}
-
-uint64_t NowNs() {
-  timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return static_cast<uint64_t>(time.tv_sec) * 1000000000U + static_cast<uint64_t>(time.tv_nsec);
 }
 
 /// Waits for `done` without sleeping, at most spin_us; true if it came.

@@ -20,7 +20,7 @@ constexpr size_t kLengthBytes = 8;
 constexpr uint64_t kMaxHeaderBytes = 100'000'000;
 // Parts of the header, some fifteen per tensor; their parsed form takes many times their bytes.
 constexpr size_t kMaxParts = size_t{1} << 22;
-constexpr int kMaxDepth = 3;  // name, field, number
+constexpr int kMaxJsonDepth = 3;  // name, field, number
 constexpr size_t kMaxRank = 16;
 
 constexpr std::array kTypes = {
@@ -41,7 +41,7 @@ uint64_t HeaderBytes(std::span<const uint8_t> bytes) {
 Json ParseHeader(std::span<const uint8_t> text) {
   size_t keys = 0, parts = 0;
   const auto watch = [&](int depth, Json::parse_event_t event, Json&) {
-    if (depth > kMaxDepth) throw Error("its header is nested too deeply");
+    if (depth > kMaxJsonDepth) throw Error("its header is nested too deeply");
     if (++parts > kMaxParts) throw Error("its header has more than 2^22 parts");
     if (event == Json::parse_event_t::key && depth == 1) ++keys;
     return true;

@@ -16,9 +16,9 @@ using coding::Letters;
 using Bytes = std::vector<uint8_t>;
 
 /// A code made for given frequencies, as the table that describes it and as what it writes.
-class Code {
+class HuffmanCode {
  public:
-  explicit Code(const std::vector<uint64_t>& frequencies)
+  explicit HuffmanCode(const std::vector<uint64_t>& frequencies)
       : letters_(static_cast<unsigned>(frequencies.size())), code_(LimitedLengths(frequencies)) {
     coding::AssignCodes(code_, letters_, codes_);
   }
@@ -89,7 +89,7 @@ void PutParts(std::span<const uint16_t> symbols, Write write, Bytes* out) {
 Bytes EncodeDense(const Letters& letters, std::span<const uint16_t> symbols) {
   std::vector<uint64_t> frequencies(letters.count());
   for (const uint16_t symbol : symbols) ++frequencies[letters.Letter(symbol)];
-  const Code code(frequencies);
+  const HuffmanCode code(frequencies);
   Bytes out = {static_cast<uint8_t>(HuffmanMode::dense)};
   BitWriter table(&out);
   code.PutTable(table);
@@ -132,7 +132,7 @@ Bytes EncodeSparse(const Letters& letters, std::span<const uint16_t> symbols) {
   }
   // A tensor of zeros has no values, but a table must have a letter.
   if (std::ranges::all_of(frequencies, [](uint64_t f) { return f == 0; })) frequencies[0] = 1;
-  const Code gaps(gap_frequencies), values(frequencies);
+  const HuffmanCode gaps(gap_frequencies), values(frequencies);
   Bytes out = {static_cast<uint8_t>(HuffmanMode::sparse)};
   BitWriter bits(&out);
   gaps.PutTable(bits);

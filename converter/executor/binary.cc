@@ -102,7 +102,7 @@ constexpr auto kLarger = []<typename T>(T x, T y) { return x > y || x != x ? x :
 constexpr auto kSmaller = []<typename T>(T x, T y) { return x < y || x != x ? x : y; };
 constexpr auto kAdd = []<typename T>(T x, T y) { return WrapAdd(x, y); };
 
-Results Mean(const Call& call) {
+Results MeanOfInputs(const Call& call) {
   const Tensor count = Tensor::Of({}, std::vector<float>{static_cast<float>(call.inputs.size())});
   const Tensor sum = Fold(call, kAdd);
   return {Arithmetic(sum, count.Cast(sum.type()), std::divides())};
@@ -203,7 +203,7 @@ Results Where(const Call& call) {
   return {std::move(result)};
 }
 
-constexpr Operator kRows[] = {
+constexpr Operator kBinaryOperators[] = {
     {"Add", [](const Call& call) { return Arithmetic(call, kAdd); }},
     {"Sub",
      [](const Call& call) {
@@ -224,7 +224,7 @@ constexpr Operator kRows[] = {
     {"Max", [](const Call& call) { return Results{Fold(call, kLarger)}; }},
     {"Min", [](const Call& call) { return Results{Fold(call, kSmaller)}; }},
     {"Sum", [](const Call& call) { return Results{Fold(call, kAdd)}; }},
-    {"Mean", Mean},
+    {"Mean", MeanOfInputs},
     {"Equal", [](const Call& call) { return Compare(call, std::equal_to()); }},
     {"Greater", [](const Call& call) { return Compare(call, std::greater()); }},
     {"GreaterOrEqual", [](const Call& call) { return Compare(call, std::greater_equal()); }},
@@ -238,6 +238,6 @@ constexpr Operator kRows[] = {
 
 }  // namespace
 
-OperatorRows BinaryOperators() { return kRows; }
+OperatorRows BinaryOperators() { return kBinaryOperators; }
 
 }  // namespace lutra::converter

@@ -224,13 +224,13 @@ Results ConvTranspose(const Call& call) {
   return {RunPrepared(call, prepared, grouped)};
 }
 
-constexpr Operator kRows[] = {
+constexpr Operator kConvOperators[] = {
     {"Conv", Conv, Precision::single, WhyNotConv},
     {"ConvTranspose", ConvTranspose, Precision::single, WhyNotConv},
 };
 
 }  // namespace
 
-OperatorRows ConvOperators() { return kRows; }
+OperatorRows ConvOperators() { return kConvOperators; }
 
 }  // namespace lutra::converter

@@ -217,7 +217,7 @@ Results ReverseSequence(const Call& call) {
   return {std::move(result)};
 }
 
-constexpr Operator kRows[] = {
+constexpr Operator kCopyOperators[] = {
     {"Transpose", Transpose, Precision::any},
     {"Expand", Expand, Precision::any},
     {"Concat", Concat, Precision::any},
@@ -232,6 +232,6 @@ constexpr Operator kRows[] = {
 
 }  // namespace
 
-OperatorRows CopyOperators() { return kRows; }
+OperatorRows CopyOperators() { return kCopyOperators; }
 
 }  // namespace lutra::converter

@@ -197,7 +197,7 @@ Results Compress(const Call& call) {
   return {SelectAxes(x, maps)};
 }
 
-constexpr Operator kRows[] = {
+constexpr Operator kGatherOperators[] = {
     {"Gather", Gather, Precision::any},
     {"GatherElements", GatherElements, Precision::any},
     {"GatherND", GatherND, Precision::any},
@@ -208,6 +208,6 @@ constexpr Operator kRows[] = {
 
 }  // namespace
 
-OperatorRows GatherOperators() { return kRows; }
+OperatorRows GatherOperators() { return kGatherOperators; }
 
 }  // namespace lutra::converter

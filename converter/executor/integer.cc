@@ -190,7 +190,7 @@ Results QGemm(const Call& call) {
   return {Compute("Mul", call.node, {&real, &row})};
 }
 
-constexpr Operator kRows[] = {
+constexpr Operator kIntegerOperators[] = {
     {"ConvInteger", ConvInteger, Precision::any, nullptr, true},
     {"QLinearConv", QLinearConv, Precision::any, nullptr, true},
     {"MatMulInteger", MatMulInteger, Precision::any},
@@ -200,6 +200,6 @@ constexpr Operator kRows[] = {
 
 }  // namespace
 
-OperatorRows IntegerOperators() { return kRows; }
+OperatorRows IntegerOperators() { return kIntegerOperators; }
 
 }  // namespace lutra::converter

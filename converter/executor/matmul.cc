@@ -13,7 +13,7 @@ namespace lutra::converter {
 namespace {
 
 /// y[batch..., M, N] = a[batch..., M, K] * b[batch..., K, N]; all of one rank, 1 where broadcast.
-struct Product {
+struct MatrixProduct {
   Shape a, a_strides, b, b_strides, y;
 };
 
@@ -24,7 +24,7 @@ struct PreparedProduct {
 };
 
 /// `bias`: null or one element per column.
-Tensor MultiplyOnednn(const Call& call, const Product& product, const Tensor* bias) {
+Tensor MultiplyOnednn(const Call& call, const MatrixProduct& product, const Tensor* bias) {
   const auto a = onednn::Strided(product.a, product.a_strides);
   const auto b = onednn::Strided(product.b, product.b_strides);
   const auto y = onednn::Strided(product.y, Strides(product.y));
@@ -56,7 +56,7 @@ Tensor MultiplyOnednn(const Call& call, const Product& product, const Tensor* bi
   return result;
 }
 
-Tensor MultiplyLoops(const Call& call, const Product& product) {
+Tensor MultiplyLoops(const Call& call, const MatrixProduct& product) {
   const Tensor& a = call.Input(0);
   const Tensor& b = call.Input(1);
   const size_t rank = product.y.size();
@@ -94,7 +94,7 @@ Tensor MultiplyLoops(const Call& call, const Product& product) {
   return y;
 }
 
-Tensor Multiply(const Call& call, const Product& product, const Tensor* bias) {
+Tensor Multiply(const Call& call, const MatrixProduct& product, const Tensor* bias) {
   CheckResult(product.y);
   if (call.Input(0).type() != call.Input(1).type()) throw Error("the factors differ in type");
   const bool empty = Count(product.a) == 0 || Count(product.b) == 0;
@@ -107,7 +107,7 @@ Tensor Multiply(const Call& call, const Product& product, const Tensor* bias) {
 }
 
 /// A matrix on the right multiplies all rows of the left at once; else batches broadcast.
-Product MatMulShapes(Shape a, Shape b) {
+MatrixProduct MatMulShapes(Shape a, Shape b) {
   if (a.empty() || b.empty()) throw Error("a factor is a scalar");
   if (a.size() == 1) a.insert(a.begin(), 1);
   if (b.size() == 1) b.push_back(1);
@@ -155,7 +155,7 @@ Results Gemm(const Call& call) {
   const Shape& a = call.Input(0).dims();
   const Shape& b = call.Input(1).dims();
   if (a.size() != 2 || b.size() != 2) throw Error("the factors are not matrices");
-  Product product{a, Strides(a), b, Strides(b), {}};
+  MatrixProduct product{a, Strides(a), b, Strides(b), {}};
   if (call.node.Int("transA", 0) != 0) {
     std::swap(product.a[0], product.a[1]);
     std::swap(product.a_strides[0], product.a_strides[1]);
@@ -184,13 +184,13 @@ Results Gemm(const Call& call) {
   return {std::move(y)};
 }
 
-constexpr Operator kRows[] = {
+constexpr Operator kMatmulOperators[] = {
     {"MatMul", MatMul},
     {"Gemm", Gemm},
 };
 
 }  // namespace
 
-OperatorRows MatmulOperators() { return kRows; }
+OperatorRows MatmulOperators() { return kMatmulOperators; }
 
 }  // namespace lutra::converter

@@ -193,7 +193,7 @@ Results LpNorm(const Call& call) {
   return {Compute("Div", keep, {&x, &norm})};
 }
 
-constexpr Operator kRows[] = {
+constexpr Operator kNormalizeOperators[] = {
     {"BatchNormalization", BatchNorm, Precision::single, WhyNotBatchNorm},
     {"InstanceNormalization", InstanceNorm, Precision::single, nullptr, true},
     {"GroupNormalization", GroupNorm, Precision::single, nullptr, true},
@@ -205,6 +205,6 @@ constexpr Operator kRows[] = {
 
 }  // namespace
 
-OperatorRows NormalizeOperators() { return kRows; }
+OperatorRows NormalizeOperators() { return kNormalizeOperators; }
 
 }  // namespace lutra::converter

@@ -141,13 +141,13 @@ Results NonZero(const Call& call) {
   return {std::move(result)};
 }
 
-constexpr Operator kRows[] = {
+constexpr Operator kOrderOperators[] = {
     {"ArgMax", ArgMax}, {"ArgMin", ArgMin},   {"TopK", TopK},
     {"CumSum", CumSum}, {"Hardmax", Hardmax}, {"NonZero", NonZero, Precision::any},
 };
 
 }  // namespace
 
-OperatorRows OrderOperators() { return kRows; }
+OperatorRows OrderOperators() { return kOrderOperators; }
 
 }  // namespace lutra::converter

@@ -79,10 +79,10 @@ Results Pad(const Call& call) {
   return {SelectAxes(x, maps, value)};
 }
 
-constexpr Operator kRows[] = {{"Pad", Pad, Precision::any, WhyNotPad}};
+constexpr Operator kPadOperators[] = {{"Pad", Pad, Precision::any, WhyNotPad}};
 
 }  // namespace
 
-OperatorRows PadOperators() { return kRows; }
+OperatorRows PadOperators() { return kPadOperators; }
 
 }  // namespace lutra::converter

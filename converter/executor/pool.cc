@@ -255,7 +255,7 @@ Results MaxUnpool(const Call& call) {
   return {std::move(y)};
 }
 
-constexpr Operator kRows[] = {
+constexpr Operator kPoolOperators[] = {
     {"MaxPool", MaxPool, Precision::wide, WhyNotMaxPool},
     {"GlobalMaxPool", MaxPool},
     {"AveragePool", AveragePool},
@@ -267,6 +267,6 @@ constexpr Operator kRows[] = {
 
 }  // namespace
 
-OperatorRows PoolOperators() { return kRows; }
+OperatorRows PoolOperators() { return kPoolOperators; }
 
 }  // namespace lutra::converter

@@ -46,7 +46,7 @@ Results Pool(const Call& call) {
 }
 
 /// Inputs: y's scale and zero point, then x, scale and zero point of every part.
-Results Concat(const Call& call) {
+Results QLinearConcat(const Call& call) {
   std::vector<Tensor> parts;
   for (size_t i = 2; i + 2 < call.inputs.size(); i += 3) parts.push_back(Real(call, i));
   std::vector<const Tensor*> inputs;
@@ -58,7 +58,7 @@ constexpr Operator Row(std::string_view name, Results (*run)(const Call&)) {
   return {name, run, Precision::any, nullptr, false, "com.microsoft"};
 }
 
-constexpr Operator kRows[] = {
+constexpr Operator kQLinearOperators[] = {
     Row("QLinearSigmoid", Unary),
     Row("QLinearLeakyRelu", Unary),
     Row("QLinearSoftmax", Unary),
@@ -66,11 +66,11 @@ constexpr Operator kRows[] = {
     Row("QLinearMul", Binary),
     Row("QLinearAveragePool", Pool),
     Row("QLinearGlobalAveragePool", Pool),
-    Row("QLinearConcat", Concat),
+    Row("QLinearConcat", QLinearConcat),
 };
 
 }  // namespace
 
-OperatorRows QLinearOperators() { return kRows; }
+OperatorRows QLinearOperators() { return kQLinearOperators; }
 
 }  // namespace lutra::converter

@@ -10,11 +10,11 @@
 namespace lutra::converter {
 namespace {
 
-struct Range {
+struct IntegerRange {
   int32_t lowest, highest;
 };
 
-Range RangeOf(DataType type) {
+IntegerRange IntegerRangeOf(DataType type) {
   switch (type) {
     case DataType::uint8:
       return {0, 255};
@@ -104,7 +104,7 @@ std::string WhyNotBlocked(const Node& node) {
   return node.Int("block_size", 0) != 0 ? "blocked quantization is not implemented" : "";
 }
 
-constexpr Operator kRows[] = {
+constexpr Operator kQuantizeOperators[] = {
     {"QuantizeLinear", QuantizeLinear, Precision::any, WhyNotBlocked},
     {"DequantizeLinear", DequantizeLinear, Precision::any, WhyNotBlocked},
     {"DynamicQuantizeLinear", DynamicQuantizeLinear, Precision::single},
@@ -116,7 +116,7 @@ constexpr Operator kRows[] = {
 }  // namespace
 
 int32_t Saturate(double value, DataType type) {
-  const Range range = RangeOf(type);
+  const IntegerRange range = IntegerRangeOf(type);
   if (std::isnan(value)) return 0;
   return static_cast<int32_t>(std::clamp<double>(value, range.lowest, range.highest));
 }
@@ -209,6 +209,6 @@ Tensor Centered(const Tensor& q, const Tensor* zero_point, size_t channels_axis)
   return Compute("Sub", Node(), {&values, &offsets});
 }
 
-OperatorRows QuantizeOperators() { return kRows; }
+OperatorRows QuantizeOperators() { return kQuantizeOperators; }
 
 }  // namespace lutra::converter

@@ -180,7 +180,7 @@ struct LogSumExp {
   static double Finish(const State& state, double) { return state.largest + std::log(state.sum); }
 };
 
-constexpr Operator kRows[] = {
+constexpr Operator kReduceOperators[] = {
     {"ReduceSum", Reduce<Sum>},
     {"ReduceMean", Reduce<Mean>},
     {"ReduceSumSquare", Reduce<SumSquare>},
@@ -195,6 +195,6 @@ constexpr Operator kRows[] = {
 
 }  // namespace
 
-OperatorRows ReduceOperators() { return kRows; }
+OperatorRows ReduceOperators() { return kReduceOperators; }
 
 }  // namespace lutra::converter

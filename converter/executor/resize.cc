@@ -259,10 +259,10 @@ Results Resize(const Call& call) {
   return {options.crops() ? SelectAxes(y, maps, &fill) : std::move(y)};
 }
 
-constexpr Operator kRows[] = {{"Resize", Resize, Precision::any, WhyNotResize}};
+constexpr Operator kResizeOperators[] = {{"Resize", Resize, Precision::any, WhyNotResize}};
 
 }  // namespace
 
-OperatorRows ResizeOperators() { return kRows; }
+OperatorRows ResizeOperators() { return kResizeOperators; }
 
 }  // namespace lutra::converter

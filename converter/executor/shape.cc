@@ -196,7 +196,7 @@ Results OneHot(const Call& call) {
   return {std::move(result)};
 }
 
-constexpr Operator kRows[] = {
+constexpr Operator kShapeOperators[] = {
     {"Shape", ShapeOf, Precision::any},
     {"Size", SizeOf, Precision::any},
     {"Reshape", Reshape, Precision::any},
@@ -215,6 +215,6 @@ constexpr Operator kRows[] = {
 
 }  // namespace
 
-OperatorRows ShapeOperators() { return kRows; }
+OperatorRows ShapeOperators() { return kShapeOperators; }
 
 }  // namespace lutra::converter

@@ -46,13 +46,13 @@ Results RunSoftmax(const Call& call) {
   return {std::move(y)};
 }
 
-constexpr Operator kRows[] = {
+constexpr Operator kSoftmaxOperators[] = {
     {"Softmax", RunSoftmax, Precision::single},
     {"LogSoftmax", RunSoftmax, Precision::single},
 };
 
 }  // namespace
 
-OperatorRows SoftmaxOperators() { return kRows; }
+OperatorRows SoftmaxOperators() { return kSoftmaxOperators; }
 
 }  // namespace lutra::converter

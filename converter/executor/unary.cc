@@ -179,7 +179,7 @@ Results Clip(const Call& call) {
     name, [](const Call& call) { return MapFloating(call, [](auto x) { return expression; }); } \
   }
 
-constexpr Operator kRows[] = {
+constexpr Operator kUnaryOperators[] = {
     {"Abs", Abs},
     {"Sign", Sign},
     {"Relu", Relu},
@@ -237,6 +237,6 @@ constexpr Operator kRows[] = {
 
 }  // namespace
 
-OperatorRows UnaryOperators() { return kRows; }
+OperatorRows UnaryOperators() { return kUnaryOperators; }
 
 }  // namespace lutra::converter

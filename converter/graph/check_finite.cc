@@ -60,7 +60,7 @@ std::optional<size_t> First(const Tensor& tensor, const Test& test) {
   return std::nullopt;
 }
 
-std::string Describe(const Node& node) { return "node '" + node.Label() + "' (" + node.op + ")"; }
+std::string NodeText(const Node& node) { return "node '" + node.Label() + "' (" + node.op + ")"; }
 
 using Ops = std::set<std::string_view>;
 
@@ -128,7 +128,7 @@ class Checker {
     const bool negative = At(tensor, *element) < 0;
     const Node* reader = nan ? Reader(value) : Calculator(value, negative);
     if (reader == nullptr) return;
-    Refuse(name, value, tensor, nan.value_or(*element), Describe(*reader) + " calculates with it");
+    Refuse(name, value, tensor, nan.value_or(*element), NodeText(*reader) + " calculates with it");
   }
 
   [[noreturn]] void Refuse(const std::string& name, const std::string& value, const Tensor& tensor,
@@ -142,7 +142,7 @@ class Checker {
   }
 
   void CheckAttribute(const Node& node, const std::string& name, const Attribute& attribute) {
-    const std::string what = Describe(node) + ": attribute '" + name + "'";
+    const std::string what = NodeText(node) + ": attribute '" + name + "'";
     std::vector<float> numbers;
     if (const float* value = std::get_if<float>(&attribute)) numbers = {*value};
     if (const auto* values = std::get_if<std::vector<float>>(&attribute)) numbers = *values;
@@ -250,7 +250,7 @@ void CheckBatchNorm(const Graph& graph, const Node& node) {
     for (size_t i = 0; i < 4; ++i) p[i] = At(*parameters[i], c);
     const auto refuse = [&](size_t i, const std::string& why) {
       throw Error("initializer '" + node.Input(i + 1) + "' is " + NumberText(p[i]) +
-                  PlaceText(*parameters[i], c) + ", and " + Describe(node) + " " + why + ": " +
+                  PlaceText(*parameters[i], c) + ", and " + NodeText(node) + " " + why + ": " +
                   kCure);
     };
     if (!(p[3] + epsilon > 0)) {

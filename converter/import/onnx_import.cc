@@ -218,9 +218,9 @@ class Importer {
   /// Every If whose condition is known becomes the nodes of one branch, which may hold more of
   /// them or make another's condition known. The rest is refused.
   void TakeBranches(Canonicalizer& canonical) {
-    constexpr int kMaxDepth = 64;
+    constexpr int kMaxBranchDepth = 64;
     bool taken = true;
-    for (int depth = 0; taken && depth < kMaxDepth; ++depth) {
+    for (int depth = 0; taken && depth < kMaxBranchDepth; ++depth) {
       taken = false;
       for (const SourceNode& node : std::exchange(branches_, {})) {
         if (const std::optional<bool> condition = Condition(node.proto)) {

@@ -44,7 +44,7 @@ void SetSum(const Node& node, const schema::TensorT& a, const schema::TensorT& b
   options.multiplier = Multiplier(node, 1 / (units * static_cast<double>(out.scale)));
 }
 
-schema::BinaryKind KindOf(const Node& node) {
+schema::BinaryKind BinaryKindOf(const Node& node) {
   using schema::BinaryKind;
   static const std::map<std::string_view, BinaryKind> kKinds = {
       {"Add", BinaryKind::add}, {"Sub", BinaryKind::sub}, {"Mul", BinaryKind::mul},
@@ -60,7 +60,7 @@ void LowerBinary(Lowering& lowering, const Node& node) {
   const Operands shapes = Broadcast(lowering, node);
   const QuantParams* params = lowering.OutputParams(node);
   schema::BinaryT options;
-  options.kind = KindOf(node);
+  options.kind = BinaryKindOf(node);
   const uint16_t a = lowering.UseFor(node, node.inputs[0], shapes.a);
   uint16_t b = 0;
   if (params && node.op == "Div") {

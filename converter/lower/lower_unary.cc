@@ -87,7 +87,7 @@ void LowerInteger(Lowering& lowering, const Node& node) {
   lowering.Emit(node, std::move(lookup), {input}, output);
 }
 
-schema::UnaryKind KindOf(const Node& node) {
+schema::UnaryKind UnaryKindOf(const Node& node) {
   using schema::UnaryKind;
   static const std::map<std::string_view, UnaryKind> kKinds = {
       {"Relu", UnaryKind::relu},
@@ -149,7 +149,7 @@ void SetParameters(const Lowering& lowering, const Node& node, schema::UnaryT& u
 
 void LowerFloat(Lowering& lowering, const Node& node) {
   schema::UnaryT unary;
-  unary.kind = KindOf(node);
+  unary.kind = UnaryKindOf(node);
   SetParameters(lowering, node, unary);
   const Shape shape = lowering.ShapeOf(node.outputs[0]);
   std::vector<uint16_t> inputs = {lowering.Use(node.inputs[0], nullptr, shape)};

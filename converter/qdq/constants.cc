@@ -7,16 +7,13 @@
 #include <utility>
 
 #include "converter/error.h"
+#include "converter/passes/rewrite.h"
 #include "converter/quantize/weight_matrix.h"
 
 namespace lutra::converter {
 namespace {
 
 constexpr const char* kMark = "lutra_operand";  // node attribute: name in the records
-
-[[noreturn]] void Fail(const Node& node, const std::string& why) {
-  throw Error("node '" + node.Label() + "' (" + node.op + "): " + why);
-}
 
 ConstantRecord ReadRecord(const Graph& graph, const Node& node, const Tensor& constant) {
   ConstantRecord record;

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "converter/cluster/integer_codebook.h"
+#include "converter/quantize/sum_limits.h"
 #include "converter/quantize/weight_quantizer.h"
 
 namespace lutra::converter {
@@ -16,10 +17,8 @@ constexpr double kSmallestGain = 1e-3;
 // Where the largest entry may lie at first: at the channel's largest weight, or at so many of its
 // standard deviations if that is nearer to 0. The turns move it from there.
 constexpr double kReaches[] = {std::numeric_limits<double>::infinity(), 6, 4, 2.5};
-// As in weight_quantizer.cc: what bias and products leave of an int32 sum.
-constexpr double kLargestBias = 1 << 29;
+// What the bias leaves of an int32 sum.
 constexpr double kLargestProducts = 2147483647.0 - kLargestBias;
-constexpr double kActivationSteps = 255;
 
 // The channels first .. last - 1, which share a codebook.
 class Group {

@@ -32,15 +32,15 @@ std::vector<size_t> OrderOf(const float* sums, size_t size) {
   return order;
 }
 
-struct Moments {
+struct OrderedMoments {
   Square square;
   double damping;
 };
 
 // The constant needs no damping, being known; without it the bias takes the whole mean error.
-Moments Ordered(const float* sums, const std::vector<size_t>& order) {
+OrderedMoments Ordered(const float* sums, const std::vector<size_t>& order) {
   const size_t size = order.size(), k = size - 1;
-  Moments moments{Square(size * size), 0};
+  OrderedMoments moments{Square(size * size), 0};
   for (size_t i = 0; i < size; ++i) {
     for (size_t j = 0; j < size; ++j) {
       const auto [low, high] = std::minmax(order[i], order[j]);
@@ -56,7 +56,7 @@ Moments Ordered(const float* sums, const std::vector<size_t>& order) {
 
 // R upper triangular with square = R R^T (Cholesky from the last row up), in place. An input's
 // exact squared pivot is never below the damping; sums in float may say otherwise.
-void FactorFromBelow(Moments& moments, size_t size) {
+void FactorFromBelow(OrderedMoments& moments, size_t size) {
   Square& square = moments.square;
   for (size_t j = size; j-- > 0;) {
     double* column_row = square.data() + j * size;
@@ -120,7 +120,7 @@ void RoundRow(const Square& factor, const std::vector<size_t>& order, const Grid
 
 // The second moments of the inputs around their means, if the constant knows them: what is left of
 // a row's error once the bias has taken the mean.
-Square Central(const Moments& moments, size_t size) {
+Square Central(const OrderedMoments& moments, size_t size) {
   const size_t k = size - 1;
   Square central(k * k);
   const double* constant = moments.square.data() + k * size;
@@ -176,7 +176,7 @@ void OptimizeRounding(const InputMoments& moments, WeightMatrix& matrix, Quantiz
     // Activations beyond 1e19 overflow here: then the nearest integers stay.
     if (!std::ranges::all_of(sums, [](float sum) { return std::isfinite(sum); })) continue;
     const std::vector<size_t> order = OrderOf(sums.data(), size);
-    Moments ordered = Ordered(sums.data(), order);
+    OrderedMoments ordered = Ordered(sums.data(), order);
     const Square central = descend ? Central(ordered, size) : Square();
     FactorFromBelow(ordered, size);
     const Square factor = InvertUpper(ordered.square, size);

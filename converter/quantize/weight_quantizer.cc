@@ -5,14 +5,13 @@
 #include <limits>
 #include <span>
 
+#include "converter/quantize/sum_limits.h"
+
 namespace lutra::converter {
 namespace {
 
-constexpr double kLargestBias = 1 << 29;
 // Keeps every multiplier made from a weight scale a normal float.
 constexpr double kSmallestScale = 1e-24;
-// |q - zero_point| of an int8 activation is at most this.
-constexpr double kActivationSteps = 255;
 
 struct Steps {
   int lowest, highest;

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <thread>
 
+#include "runtime/clock.h"
 #include "runtime/tools/file.h"
 #include "runtime/tools/json.h"
 #include "runtime/tools/machine.h"
@@ -66,12 +67,6 @@ struct Results {
   lutra_memory memory{};
   uint64_t start_rss = 0, init_rss = 0, peak_rss = 0;
 };
-
-uint64_t NowNs() {
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                   std::chrono::steady_clock::now().time_since_epoch())
-                                   .count());
-}
 
 bool ParseSettings(const std::vector<std::string>& arguments, Settings* settings,
                    std::string* error) {

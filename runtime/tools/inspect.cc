@@ -15,7 +15,7 @@
 namespace lutra::tools {
 namespace {
 
-constexpr const char* kTool = "lutra inspect";
+constexpr const char* kInspectTool = "lutra inspect";
 
 struct Inspection {
   std::string path;
@@ -213,17 +213,17 @@ int InspectModel(const std::vector<std::string>& arguments) {
                       {"--threads", OptionSpec::value}},
                      arguments, &error) ||
       !options.Count("--threads", 1, 64, &threads, &error)) {
-    return Complain(kTool, error + "; see lutra inspect --help", kMisuse);
+    return Complain(kInspectTool, error + "; see lutra inspect --help", kMisuse);
   }
   if (options.plain().size() != 1) {
-    return Complain(kTool, "name one .lutra file; see lutra inspect --help", kMisuse);
+    return Complain(kInspectTool, "name one .lutra file; see lutra inspect --help", kMisuse);
   }
   ExitWithoutMemory(kTool, options.plain()[0].c_str());
   const std::string row = options.Text("--cpu", "");
   if (!Inspect(options.plain()[0], MakeOptions(row, threads), options.Flag("--json"), &error)) {
-    return Complain(kTool, error, kFailed);
+    return Complain(kInspectTool, error, kFailed);
   }
-  return std::fflush(stdout) == 0 ? 0 : Complain(kTool, "cannot write the output", kFailed);
+  return std::fflush(stdout) == 0 ? 0 : Complain(kInspectTool, "cannot write the output", kFailed);
 }
 
 }  // namespace lutra::tools

@@ -13,7 +13,7 @@
 namespace lutra::tools {
 namespace {
 
-constexpr const char* kTool = "lutra run";
+constexpr const char* kRunTool = "lutra run";
 
 // A port and the file bound to it.
 struct Binding {
@@ -224,15 +224,17 @@ int RunModel(const std::vector<std::string>& arguments) {
                       {"--cpu", OptionSpec::value}},
                      arguments, &error) ||
       !options.Count("--threads", 1, 64, &threads, &error)) {
-    return Complain(kTool, error + "; see lutra run --help", kMisuse);
+    return Complain(kRunTool, error + "; see lutra run --help", kMisuse);
   }
   if (options.plain().size() != 1 || !options.Has("--input") || !options.Has("--output")) {
-    return Complain(kTool, "needs one FILE, --input and --output; see lutra run --help", kMisuse);
+    return Complain(kRunTool, "needs one FILE, --input and --output; see lutra run --help",
+                    kMisuse);
   }
   ExitWithoutMemory(kTool, options.plain()[0].c_str());
   const std::string row = options.Text("--cpu", "");
   const lutra_options settings = MakeOptions(row, threads);
-  if (!Run(options.plain()[0], options, settings, &error)) return Complain(kTool, error, kFailed);
+  if (!Run(options.plain()[0], options, settings, &error))
+    return Complain(kRunTool, error, kFailed);
   return 0;
 }
 

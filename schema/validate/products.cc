@@ -41,7 +41,7 @@ Status ProductShape(const OperatorUse& use, bool transpose_b, Dims* out) {
 
 /// Dimension 0 of the product runs over samples: a computed operand must have it at the same place,
 /// a constant must repeat along it. In the second operand it must not be part of the matrix.
-bool SamplesApart(const OperatorUse& use) {
+bool ProductSamplesApart(const OperatorUse& use) {
   const Dims& out = use.Out().shape;
   for (size_t i = 0; i < 2; ++i) {
     const TensorFacts& operand = use.In(i);
@@ -84,7 +84,7 @@ Status CheckMatMul(OperatorUse& use, const schema::MatMul& matmul) {
   Dims want;
   LUTRA_RETURN_IF_ERROR(ProductShape(use, matmul.transpose_b(), &want));
   LUTRA_RETURN_IF_ERROR(use.WantOutputShape(want));
-  LUTRA_RETURN_IF_ERROR(use.WantSamplesApart(SamplesApart(use)));
+  LUTRA_RETURN_IF_ERROR(use.WantSamplesApart(ProductSamplesApart(use)));
   if (!integer) return Status();
   LUTRA_RETURN_IF_ERROR(use.WantMultiplier(matmul.multiplier(), "multiplier"));
   const int64_t largest =

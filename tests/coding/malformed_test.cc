@@ -12,7 +12,7 @@ namespace {
 
 using coding::Codec;
 
-constexpr Codec kCodecs[] = {Codec::none, Codec::huffman, Codec::best};
+constexpr Codec kAllCodecs[] = {Codec::none, Codec::huffman, Codec::best};
 
 std::vector<SymbolLayout> Layouts() {
   return {{.kind = SymbolKind::integer, .bits = 4, .rows = 12, .columns = 31},
@@ -24,7 +24,7 @@ std::vector<SymbolLayout> Layouts() {
 TEST_CASE("every truncated and every longer stream is refused") {
   for (const SymbolLayout& layout : Layouts()) {
     for (const Content content : {Content::bell, Content::sparse}) {
-      for (const Codec codec : kCodecs) {
+      for (const Codec codec : kAllCodecs) {
         const auto stream = converter::Encode(codec, layout, MakeSymbols(layout, content, 1));
         CAPTURE(static_cast<int>(codec));
         CAPTURE(static_cast<int>(layout.kind));
@@ -49,7 +49,7 @@ TEST_CASE("damage is refused or gives symbols of the layout") {
   std::mt19937 random(5);
   size_t refused = 0;
   for (const SymbolLayout& layout : Layouts()) {
-    for (const Codec codec : kCodecs) {
+    for (const Codec codec : kAllCodecs) {
       const auto stream = converter::Encode(codec, layout, MakeSymbols(layout, Content::sparse, 2));
       for (int i = 0; i < 400; ++i) {
         auto damaged = stream;

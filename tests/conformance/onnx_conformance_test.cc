@@ -9,6 +9,7 @@
 #include <set>
 
 #include "conformance/onnx_case.h"
+#include "support/skip.h"
 
 namespace lutra::converter {
 namespace {
@@ -30,9 +31,8 @@ fs::path DataFolder() {
 TEST_CASE("ONNX backend test suite") {
   const fs::path data = DataFolder();
   if (!fs::is_directory(data / "node")) {
-    std::cout << "SKIPPED: no ONNX test data in " << data.string()
-              << ": install libonnx-testdata or set LUTRA_ONNX_TESTDATA\n";
-    return;
+    return ::lutra::test::Skip("no ONNX test data in " + data.string() +
+                               ": install libonnx-testdata or set LUTRA_ONNX_TESTDATA");
   }
   int passed = 0, failed = 0, skipped = 0;
   std::map<std::string, int> reasons;

@@ -238,9 +238,11 @@ def main():
     entries = [entry for entry in json.loads(index.read_text())[kind]
                if not options.names or pathlib.Path(entry["file"]).stem in options.names]
   else:
-    print(f"the shared networks are absent: {index}")
+    absent = f"the shared networks are absent: {index}"
     if options.what != "identity":
+      print(f"skipped: {absent}")
       return SKIPPED
+    print(absent)
     entries = []
   with tempfile.TemporaryDirectory() as folder:
     networks = Networks(options, folder)

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "converter/checkpoint/pickle_writer.h"
+#include "support/skip.h"
 #include "tools/lutra_program.h"
 
 namespace lutra {
@@ -20,8 +21,8 @@ using test::RunJson;
 using test::RunProgram;
 using test::TempFolder;
 
-const std::string kOnnx = LUTRA_SOURCE_DIR "/examples/shapes/shapes.onnx";
-const std::string kTest = " --data " LUTRA_SOURCE_DIR "/examples/shapes/test.json --limit 50";
+const std::string kShapesOnnx = LUTRA_SOURCE_DIR "/examples/shapes/shapes.onnx";
+const std::string kTestData = " --data " LUTRA_SOURCE_DIR "/examples/shapes/test.json --limit 50";
 const std::string kCheckpoints = LUTRA_SOURCE_DIR "/../shared/models/checkpoints/";
 
 bool Mentions(const std::string& text, const std::string& part) {
@@ -123,7 +124,7 @@ TEST_CASE("every kind of weights and every codec comes back; the ONNX's initiali
         0);
     CHECK(RunJson("inspect " + (folder / "b.safetensors"))["tensors"] == names);
   }
-  const json onnx = RunJson("compress " + kOnnx + " -o " + archive);
+  const json onnx = RunJson("compress " + kShapesOnnx + " -o " + archive);
   CHECK(onnx["original_bytes"] == 4 * 34922);
   CHECK(onnx["ratio"].get<double>() > 4);
 }
@@ -131,8 +132,8 @@ TEST_CASE("every kind of weights and every codec comes back; the ONNX's initiali
 TEST_CASE("prune and cluster of a network: densities, accuracy, and the mask stays") {
   TempFolder folder;
   const std::string pruned = folder / "pruned.onnx", shared = folder / "shared.onnx";
-  const json prune =
-      RunJson("prune " + kOnnx + " -o " + pruned + " --keep 60,10=25 --keep '/0/*=100'" + kTest);
+  const json prune = RunJson("prune " + kShapesOnnx + " -o " + pruned +
+                             " --keep 60,10=25 --keep '/0/*=100'" + kTestData);
   CHECK(prune["weights"] == 34480);
   const double density = prune["kept"].get<double>() / prune["weights"].get<double>();
   CHECK(density == doctest::Approx(0.6).epsilon(0.03));
@@ -146,7 +147,7 @@ TEST_CASE("prune and cluster of a network: densities, accuracy, and the mask sta
   CHECK(prune["top1"].get<double>() > 0.2);  // four classes by chance: 0.25
 
   const json cluster =
-      RunJson("cluster " + pruned + " -o " + shared + " --bits 5,10=2 --compare" + kTest);
+      RunJson("cluster " + pruned + " -o " + shared + " --bits 5,10=2 --compare" + kTestData);
   REQUIRE(cluster["layers"].size() == 10);
   for (const json& layer : cluster["layers"]) {
     const int bits = layer["name"] == "10" ? 2 : 5;
@@ -284,9 +285,9 @@ TEST_CASE("bad input: one line, status 1, and a file of that name stays as it wa
         "--keep: 'conv2' fits no layer; layers are conv, fc\n");
   CHECK(fail("cluster " + weights + to + " --bits conv2=3") ==
         "--bits: 'conv2' fits no layer; layers are conv, fc\n");
-  CHECK(fail("prune " + weights + to + " --keep 9" + kTest) ==
+  CHECK(fail("prune " + weights + to + " --keep 9" + kTestData) ==
         weights + ": has no graph, so its accuracy cannot be measured; leave --data out\n");
-  CHECK(fail("prune " + kOnnx + to + " --keep 9 --data /none/x") == none);
+  CHECK(fail("prune " + kShapesOnnx + to + " --keep 9 --data /none/x") == none);
   const std::string nan = folder.Write(
       "nan.safetensors",
       SafetensorsOf(R"({"w.weight":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]}})",
@@ -325,7 +326,7 @@ TEST_CASE("places that cannot be written to") {
   RunJson("compress " + weights + " -o " + archive);
   for (const std::string& command :
        {"compress " + weights, "decompress " + archive, "prune " + weights + " --keep 50",
-        "prune " + kOnnx + " --keep 50", "cluster " + weights}) {
+        "prune " + kShapesOnnx + " --keep 50", "cluster " + weights}) {
     CHECK(ErrorOf(command + " -o " + (folder / "none/x"), 1) ==
           folder / "none/x: cannot be created: No such file or directory\n");
     CHECK(ErrorOf(command + " -o /dev/full", 1) ==
@@ -342,11 +343,10 @@ TEST_CASE("places that cannot be written to") {
   CHECK(full.err == "lutra inspect: cannot write the output\n");
 }
 
-TEST_CASE(
-    "shared checkpoints: both containers give the same archive, a foreign pickle is refused") {
+TEST_CASE("shared checkpoints: both containers give the same archive, a foreign pickle is refused" *
+          doctest::test_suite("shared")) {
   if (!std::filesystem::exists(kCheckpoints)) {
-    MESSAGE("no shared checkpoints at " << kCheckpoints);
-    return;
+    return ::lutra::test::Skip("there is no " + kCheckpoints);
   }
   TempFolder folder;
   const std::string legacy = folder / "legacy.lutra", zip = folder / "zip.lutra";

@@ -16,6 +16,7 @@
 
 #include "converter/error.h"
 #include "schema/writer.h"
+#include "support/skip.h"
 
 namespace lutra::converter {
 namespace {
@@ -289,11 +290,10 @@ TEST_CASE("Contents that lie are refused before memory is taken") {
   refused([](auto& c) { c.entries[0].scale_exponent = 1500; }, "out of range");
 }
 
-TEST_CASE("StudentNet: sizes of whole files") {
+TEST_CASE("StudentNet: sizes of whole files" * doctest::test_suite("shared")) {
   const std::string path = LUTRA_SOURCE_DIR "/../shared/models/checkpoints/studentnet.bin";
   if (!std::filesystem::exists(path)) {
-    MESSAGE("no shared checkpoint at " << path);
-    return;
+    return ::lutra::test::Skip("there is no " + path);
   }
   const Checkpoint before = ReadCheckpoint(path);
   const std::pair<const char*, size_t> targets[] = {

@@ -8,6 +8,7 @@
 #include "converter/checkpoint/checkpoint.h"
 #include "converter/checkpoint/pickle_writer.h"
 #include "converter/error.h"
+#include "support/skip.h"
 
 namespace lutra::converter {
 namespace {
@@ -171,11 +172,10 @@ TEST_CASE("Containers that torch does not write") {
                  "torch.ComplexFloatStorage is not supported"));
 }
 
-TEST_CASE("The shared checkpoints") {
+TEST_CASE("The shared checkpoints" * doctest::test_suite("shared")) {
   const std::string folder = LUTRA_SOURCE_DIR "/../shared/models/checkpoints/";
   if (!std::filesystem::exists(folder)) {
-    MESSAGE("no shared checkpoints at " << folder);
-    return;
+    return ::lutra::test::Skip("there is no " + folder);
   }
   const Checkpoint legacy = ReadCheckpoint(folder + "studentnet.bin");
   const Checkpoint zip = ReadCheckpoint(folder + "studentnet_zip.pt");

@@ -31,7 +31,7 @@ Graph WithConstant(Tensor constant, std::vector<Node> nodes) {
   return graph;
 }
 
-Tensor Floats(std::vector<float> values) {
+Tensor FloatTensor(std::vector<float> values) {
   const auto count = static_cast<int64_t>(values.size());
   return Tensor::Of({count}, std::move(values));
 }
@@ -66,7 +66,7 @@ TEST_CASE("NaN is refused by name and element, whatever reads it") {
 TEST_CASE("every floating type is judged as the float32 it becomes") {
   const std::vector<Node> nodes = {MakeNode("Mul", {"x", "c"}, "y")};
   const auto refused = [&](DataType type, const std::vector<float>& values) {
-    return !Refusal(WithConstant(Floats(values).Cast(type), nodes)).empty();
+    return !Refusal(WithConstant(FloatTensor(values).Cast(type), nodes)).empty();
   };
   for (const DataType type :
        {DataType::float32, DataType::float64, DataType::float16, DataType::bfloat16}) {
@@ -88,7 +88,7 @@ TEST_CASE("every floating type is judged as the float32 it becomes") {
 
 TEST_CASE("infinity is a number to operators that choose") {
   const auto refused = [](float value, std::vector<Node> nodes) {
-    return !Refusal(WithConstant(Floats({0, value}), std::move(nodes))).empty();
+    return !Refusal(WithConstant(FloatTensor({0, value}), std::move(nodes))).empty();
   };
   // A mask added before Softmax, through operators that only move it.
   const std::vector<Node> mask = {MakeNode("Unsqueeze", {"c", "axes"}, "m"),
@@ -120,23 +120,23 @@ TEST_CASE("infinity is a number to operators that choose") {
 TEST_CASE("attributes are numbers") {
   Node node = MakeNode("LeakyRelu", {"x"}, "y");
   node.attributes["alpha"] = kNan;
-  CHECK(Refusal(WithConstant(Floats({0}), {node})) ==
+  CHECK(Refusal(WithConstant(FloatTensor({0}), {node})) ==
         "node 'y' (LeakyRelu): attribute 'alpha' is NaN" + std::string(kCure));
   node.attributes["alpha"] = 0.1F;
-  CHECK(Refusal(WithConstant(Floats({0}), {node})) == "");
+  CHECK(Refusal(WithConstant(FloatTensor({0}), {node})) == "");
   // What a ConstantOfShape makes counts by its readers.
   Node filled = MakeNode("ConstantOfShape", {"shape"}, "f");
-  filled.attributes["value"] = Floats({-kInf});
+  filled.attributes["value"] = FloatTensor({-kInf});
   const Node product = MakeNode("Mul", {"x", "f"}, "y"), choice = MakeNode("Max", {"x", "f"}, "y");
-  CHECK(Refusal(WithConstant(Floats({0}), {filled, product})) ==
+  CHECK(Refusal(WithConstant(FloatTensor({0}), {filled, product})) ==
         "node 'f' (ConstantOfShape): attribute 'value' is -Inf at [0]; node 'y' (Mul) calculates "
         "with it" +
             std::string(kCure));
-  CHECK(Refusal(WithConstant(Floats({0}), {filled, choice})) == "");
+  CHECK(Refusal(WithConstant(FloatTensor({0}), {filled, choice})) == "");
 }
 
 TEST_CASE("constants of passes say what they were computed from") {
-  const Graph graph = WithConstant(Floats({kNan}), {MakeNode("Mul", {"x", "c"}, "y")});
+  const Graph graph = WithConstant(FloatTensor({kNan}), {MakeNode("Mul", {"x", "c"}, "y")});
   CHECK(Refusal(graph, {{"c", "node 'c' (Sqrt) from 'var'"}}) ==
         "initializer 'c' is NaN at [0], computed by node 'c' (Sqrt) from 'var'; node 'y' (Mul) "
         "calculates with it" +
@@ -151,10 +151,10 @@ std::string RefusalOf(const BatchNorm& norm) {
   Graph graph;
   graph.inputs = {"x"};
   graph.outputs = {"y"};
-  graph.initializers["g"] = Floats({1, norm.scale});
-  graph.initializers["b"] = Floats({0, norm.bias});
-  graph.initializers["m"] = Floats({0, norm.mean});
-  graph.initializers["v"] = Floats({1, norm.variance});
+  graph.initializers["g"] = FloatTensor({1, norm.scale});
+  graph.initializers["b"] = FloatTensor({0, norm.bias});
+  graph.initializers["m"] = FloatTensor({0, norm.mean});
+  graph.initializers["v"] = FloatTensor({1, norm.variance});
   Node node = MakeNode("BatchNormalization", {"x", "g", "b", "m", "v"}, "y");
   node.attributes["epsilon"] = norm.epsilon;
   graph.nodes = {node};
@@ -181,7 +181,7 @@ TEST_CASE("a BatchNormalization divides by a positive deviation and stays inside
 TEST_CASE("values computed from data") {
   CHECK_THROWS_WITH_AS(RefuseNan("h", Tensor::Of({1, 2}, std::vector<float>{0, kNan}), "a.npy"),
                        "value 'h' is NaN at [0, 1] for sample a.npy", Error);
-  CHECK_NOTHROW(RefuseNan("h", Floats({kInf, 0}), "a.npy"));
+  CHECK_NOTHROW(RefuseNan("h", FloatTensor({kInf, 0}), "a.npy"));
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 namespace lutra::converter::test {
 namespace {
 
-constexpr QuantParams kIn{0.05F, 13};
+constexpr QuantParams kInput{0.05F, 13};
 
 // Integers -127..127 in units of one scale, 127 among them in every channel (of k values).
 std::vector<float> GridWeights(size_t n, size_t k, float scale, uint32_t seed) {
@@ -68,7 +68,7 @@ TEST_CASE("Conv in all its forms") {
       conv.attributes["dilations"] = c.dilations;
       conv.attributes["pads"] = c.pads;
       if (relu) conv.clamp = Clamp{0, 1.5F};
-      const Outcome outcome = Run(b.graph, OnGrid(elements, kIn, 7));
+      const Outcome outcome = Run(b.graph, OnGrid(elements, kInput, 7));
       CHECK(outcome.ErrorInSteps() <= kBound);
       CHECK(outcome.OperatorTypes() == std::vector<std::string>{"Conv"});
       CHECK(outcome.model.output_channels == n);
@@ -93,7 +93,7 @@ TEST_CASE("Gemm with either order of weights, alpha, beta and a scalar bias") {
     gemm.attributes["transB"] = transposed;
     gemm.attributes["alpha"] = 0.5F;
     gemm.attributes["beta"] = 2.0F;
-    const Outcome outcome = Run(b.graph, OnGrid(20, kIn, 9));
+    const Outcome outcome = Run(b.graph, OnGrid(20, kInput, 9));
     CHECK(outcome.ErrorInSteps() <= kBound);
     CHECK(outcome.OperatorTypes() == std::vector<std::string>{"Linear"});
   }
@@ -106,7 +106,7 @@ TEST_CASE("MatMul by constants over three dimensions is a Linear") {
   for (size_t n = 0; n < 3; ++n) weights[n] = 1.27F;
   b.Floats("w", {8, 3}, weights);
   b.Add("MatMul", {"x", "w"}, {"y"});
-  const Outcome outcome = Run(b.graph, OnGrid(40, kIn, 10));
+  const Outcome outcome = Run(b.graph, OnGrid(40, kInput, 10));
   CHECK(outcome.ErrorInSteps() <= kBound);
   CHECK(outcome.OperatorTypes() == std::vector<std::string>{"Linear"});
 }
@@ -115,13 +115,13 @@ TEST_CASE("MatMul of two activations, and of an activation and a stack of consta
   GraphBuilder b;
   b.Input("x", {1, 4, 4});
   b.Add("MatMul", {"x", "x"}, {"y"});
-  CHECK(Run(b.graph, OnGrid(16, kIn, 11)).ErrorInSteps() <= kBound);
+  CHECK(Run(b.graph, OnGrid(16, kInput, 11)).ErrorInSteps() <= kBound);
 
   GraphBuilder c;
   c.Input("x", {1, 2, 3, 4});
   c.Floats("w", {1, 2, 4, 5}, OnGrid(40, {0.1F, -5}, 12));
   c.Add("MatMul", {"x", "w"}, {"y"});
-  CHECK(Run(c.graph, OnGrid(24, kIn, 13)).ErrorInSteps() <= kBound);
+  CHECK(Run(c.graph, OnGrid(24, kInput, 13)).ErrorInSteps() <= kBound);
 }
 
 TEST_CASE("low bits, asymmetric and per-tensor weights run; grids of fewer steps err more") {
@@ -129,7 +129,7 @@ TEST_CASE("low bits, asymmetric and per-tensor weights run; grids of fewer steps
   b.Input("x", {1, 6, 6, 4});
   b.Floats("w", {5, 4, 3, 3}, GridWeights(5, 36, 0.01F, 21));
   b.Add("Conv", {"x", "w"}, {"y"}).attributes["pads"] = std::vector<int64_t>{1, 1, 1, 1};
-  const std::vector<float> input = OnGrid(144, kIn, 22);
+  const std::vector<float> input = OnGrid(144, kInput, 22);
   for (int bits = 2; bits <= 8; ++bits) {
     for (const bool asymmetric : {false, true}) {
       LayerScheme scheme;

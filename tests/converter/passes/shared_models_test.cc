@@ -8,6 +8,7 @@
 #include "converter/import/onnx_import.h"
 #include "converter/passes/graph_builder.h"
 #include "converter/passes/passes.h"
+#include "support/skip.h"
 
 namespace lutra::converter {
 namespace {
@@ -19,7 +20,7 @@ const fs::path kModels = fs::path(LUTRA_SOURCE_DIR) / "../shared/models";
 std::vector<fs::path> Models(const char* kind) {
   std::vector<fs::path> models;
   if (!fs::is_directory(kModels / kind)) {
-    MESSAGE("no " << (kModels / kind).string() << ": nothing tested");
+    ::lutra::test::Skip("there is no " + (kModels / kind).string());
     return models;
   }
   for (const auto& entry : fs::directory_iterator(kModels / kind)) {

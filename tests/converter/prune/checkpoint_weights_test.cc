@@ -10,6 +10,7 @@
 #include "converter/error.h"
 #include "converter/prune/prune.h"
 #include "converter/prune/share.h"
+#include "support/skip.h"
 #include "support/temp_folder.h"
 
 namespace lutra::converter {
@@ -154,11 +155,11 @@ TEST_CASE("files without weights") {
   CHECK(error_of(text) == text + ": is no ONNX network, PyTorch checkpoint or safetensors file");
 }
 
-TEST_CASE("a shared checkpoint: StudentNet at a tenth of its weights") {
+TEST_CASE("a shared checkpoint: StudentNet at a tenth of its weights" *
+          doctest::test_suite("shared")) {
   const std::string in = LUTRA_SOURCE_DIR "/../shared/models/checkpoints/studentnet.bin";
   if (!std::filesystem::exists(in)) {
-    MESSAGE("no shared checkpoint at " << in);
-    return;
+    return ::lutra::test::Skip("there is no " + in);
   }
   const test::TempFolder folder;
   const std::unique_ptr<WeightsFile> file = OpenWeights(in);

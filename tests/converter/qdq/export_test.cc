@@ -11,17 +11,15 @@
 #include "converter/executor/float_executor.h"
 #include "converter/runtime_session.h"
 #include "quantized_network.h"
+#include "support/read_bytes.h"
 #include "support/temp_folder.h"
 
 namespace lutra::converter::test {
 namespace {
 
-const std::string kExample = LUTRA_SOURCE_DIR "/examples/shapes/";
+using ::lutra::test::ReadBytes;
 
-std::vector<uint8_t> ReadBytes(const std::string& path) {
-  std::ifstream stream(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
+const std::string kExample = LUTRA_SOURCE_DIR "/examples/shapes/";
 
 struct Exported {
   ::lutra::test::TempFolder folder;

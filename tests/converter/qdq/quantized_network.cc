@@ -10,18 +10,16 @@
 #include "converter/executor/float_executor.h"
 #include "converter/runtime_session.h"
 #include "schema/container.h"
+#include "support/read_bytes.h"
 #include "support/temp_folder.h"
 
 namespace lutra::converter::test {
 namespace {
 
+using ::lutra::test::ReadBytes;
+
 constexpr int64_t kOpset = 13;
 constexpr size_t kSamples = 8;
-
-std::vector<uint8_t> ReadBytes(const std::string& path) {
-  std::ifstream stream(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
 
 void ReadFile(const std::vector<uint8_t>& file, ImportedRun& run) {
   ModelView view;

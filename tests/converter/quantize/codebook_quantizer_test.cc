@@ -14,7 +14,7 @@ namespace lutra::converter {
 namespace {
 
 // Channels of different sizes, as trained layers have them.
-WeightMatrix RandomMatrix(size_t n, size_t k, uint32_t seed) {
+WeightMatrix MixedMatrix(size_t n, size_t k, uint32_t seed) {
   std::mt19937 random(seed);
   std::normal_distribution<float> normal;
   WeightMatrix matrix{.n = n,
@@ -28,7 +28,7 @@ WeightMatrix RandomMatrix(size_t n, size_t k, uint32_t seed) {
   return matrix;
 }
 
-LayerScheme SchemeOf(int bits, uint32_t channels = 0) {
+LayerScheme CodebookScheme(int bits, uint32_t channels = 0) {
   LayerScheme scheme;
   scheme.weights = WeightType::codebook;
   scheme.bits = bits;
@@ -62,23 +62,23 @@ void CheckForm(const QuantizedWeights& q, int bits, size_t tables) {
 }
 
 TEST_CASE("values are entries of their channel's table, whatever the width") {
-  const WeightMatrix matrix = RandomMatrix(40, 27, 1);
+  const WeightMatrix matrix = MixedMatrix(40, 27, 1);
   for (int bits = 1; bits <= 8; ++bits) {
     CAPTURE(bits);
-    CheckForm(QuantizeToCodebook(matrix, SchemeOf(bits), {}, 0), bits, 1);
-    CheckForm(QuantizeToCodebook(matrix, SchemeOf(bits, 16), {}, 0.01), bits, 3);
+    CheckForm(QuantizeToCodebook(matrix, CodebookScheme(bits), {}, 0), bits, 1);
+    CheckForm(QuantizeToCodebook(matrix, CodebookScheme(bits, 16), {}, 0.01), bits, 3);
   }
 }
 
 TEST_CASE("never worse than as many evenly spaced integers") {
-  const WeightMatrix matrix = RandomMatrix(32, 64, 2);
+  const WeightMatrix matrix = MixedMatrix(32, 64, 2);
   double before = std::numeric_limits<double>::infinity();
   for (int bits = 2; bits <= 8; ++bits) {
     CAPTURE(bits);
     LayerScheme linear;
     linear.bits = bits;
     const double evenly = ErrorOf(matrix, QuantizeWeights(matrix, linear, 0));
-    const double error = ErrorOf(matrix, QuantizeToCodebook(matrix, SchemeOf(bits), {}, 0));
+    const double error = ErrorOf(matrix, QuantizeToCodebook(matrix, CodebookScheme(bits), {}, 0));
     CHECK(error <= evenly * (1 + 1e-6));
     if (bits <= 4) CHECK(error < 0.7 * evenly);
     CHECK(error <= before * (1 + 1e-6));
@@ -87,17 +87,17 @@ TEST_CASE("never worse than as many evenly spaced integers") {
 }
 
 TEST_CASE("a codebook for each 16 channels fits them better") {
-  WeightMatrix matrix = RandomMatrix(32, 200, 3);
+  WeightMatrix matrix = MixedMatrix(32, 200, 3);
   for (size_t i = 16 * 200; i < matrix.values.size(); ++i) {  // another shape: two-sided
     matrix.values[i] = std::copysign(0.3F, matrix.values[i]) + 0.1F * matrix.values[i];
   }
-  const double one = ErrorOf(matrix, QuantizeToCodebook(matrix, SchemeOf(2), {}, 0));
-  const double two = ErrorOf(matrix, QuantizeToCodebook(matrix, SchemeOf(2, 16), {}, 0));
+  const double one = ErrorOf(matrix, QuantizeToCodebook(matrix, CodebookScheme(2), {}, 0));
+  const double two = ErrorOf(matrix, QuantizeToCodebook(matrix, CodebookScheme(2, 16), {}, 0));
   CHECK(two < 0.95 * one);
 }
 
 TEST_CASE("weights that already are a codebook come back exactly") {
-  WeightMatrix matrix = RandomMatrix(16, 30, 4);
+  WeightMatrix matrix = MixedMatrix(16, 30, 4);
   std::mt19937 random(5);
   // Entries -64, 0, 16, 64 of channels whose scales are powers of two.
   const float entries[] = {-64, 0, 16, 64};
@@ -105,16 +105,16 @@ TEST_CASE("weights that already are a codebook come back exactly") {
     const float scale = std::ldexp(1.0F, -8 - static_cast<int>(i / 30 % 3));
     matrix.values[i] = scale * entries[i % 30 < 4 ? i % 30 : random() % 4];
   }
-  const QuantizedWeights q = QuantizeToCodebook(matrix, SchemeOf(2), {}, 0);
+  const QuantizedWeights q = QuantizeToCodebook(matrix, CodebookScheme(2), {}, 0);
   CHECK(Dequantize(q) == matrix.values);
 }
 
 TEST_CASE("errors go where they count least") {
-  const WeightMatrix matrix = RandomMatrix(16, 50, 6);
+  const WeightMatrix matrix = MixedMatrix(16, 50, 6);
   std::vector<float> importance(50, 0.01F);
   std::fill_n(importance.begin(), 10, 10.0F);
-  const QuantizedWeights plain = QuantizeToCodebook(matrix, SchemeOf(2), {}, 0);
-  const QuantizedWeights weighted = QuantizeToCodebook(matrix, SchemeOf(2), importance, 0);
+  const QuantizedWeights plain = QuantizeToCodebook(matrix, CodebookScheme(2), {}, 0);
+  const QuantizedWeights weighted = QuantizeToCodebook(matrix, CodebookScheme(2), importance, 0);
   CHECK(ErrorOf(matrix, weighted, importance) < 0.95 * ErrorOf(matrix, plain, importance));
   CHECK(ErrorOf(matrix, plain) < ErrorOf(matrix, weighted));
 }
@@ -154,9 +154,9 @@ TEST_CASE("after rounding no single weight can move and lower the error of the o
   };
   for (const int bits : {1, 2, 3, 6}) {
     CAPTURE(bits);
-    const WeightMatrix real = RandomMatrix(16, kInputs, 10);
+    const WeightMatrix real = MixedMatrix(16, kInputs, 10);
     WeightMatrix matrix = real;
-    QuantizedWeights q = QuantizeToCodebook(matrix, SchemeOf(bits), {}, 0);
+    QuantizedWeights q = QuantizeToCodebook(matrix, CodebookScheme(bits), {}, 0);
     const QuantizedWeights nearest = q;
     OptimizeRounding(moments, matrix, q, false);
     CheckForm(q, bits, 1);
@@ -193,21 +193,21 @@ TEST_CASE("after rounding no single weight can move and lower the error of the o
 }
 
 TEST_CASE("granularity tensor: one scale") {
-  LayerScheme scheme = SchemeOf(4);
+  LayerScheme scheme = CodebookScheme(4);
   scheme.granularity = Granularity::tensor;
-  const QuantizedWeights q = QuantizeToCodebook(RandomMatrix(20, 30, 7), scheme, {}, 0.1);
+  const QuantizedWeights q = QuantizeToCodebook(MixedMatrix(20, 30, 7), scheme, {}, 0.1);
   CHECK(std::set<float>(q.scale.begin(), q.scale.end()).size() == 1);
   CheckForm(q, 4, 1);
 }
 
 TEST_CASE("channels of zeros, large biases and very long rows stay representable") {
-  WeightMatrix matrix = RandomMatrix(3, 60000, 8);
+  WeightMatrix matrix = MixedMatrix(3, 60000, 8);
   std::fill_n(matrix.values.begin(), 60000, 0.0F);
   std::fill_n(matrix.values.begin() + 60000, 60000, 0.25F);
   matrix.bias[1] = 4e6F;
   const double input_scale = 0.001;
   for (const int bits : {3, 8}) {
-    const QuantizedWeights q = QuantizeToCodebook(matrix, SchemeOf(bits), {}, input_scale);
+    const QuantizedWeights q = QuantizeToCodebook(matrix, CodebookScheme(bits), {}, input_scale);
     for (size_t n = 0; n < 3; ++n) {
       const double bias =
           static_cast<double>(matrix.bias[n]) / (input_scale * static_cast<double>(q.scale[n]));

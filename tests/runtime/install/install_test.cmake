@@ -62,6 +62,31 @@ file(SIZE ${WORK_DIR}/classify_small size)
 math(EXPR kilobytes "${size} / 1024")
 message(STATUS "classify, the runtime linked in and stripped: ${size} bytes (${kilobytes} KB)")
 
+# What is installed for people.
+foreach(file LICENSE THIRD_PARTY_NOTICES)
+  if(NOT EXISTS ${prefix}/${DOCDIR}/${file})
+    message(FATAL_ERROR "${DOCDIR}/${file} is not installed")
+  endif()
+endforeach()
+
+# Hardened: addresses are resolved at the start and read-only then, programs lie anywhere, no stack
+# is executable, and copies into buffers are checked where their size is known.
+if(HARDENED)
+  file(GLOB programs ${prefix}/bin/*)
+  foreach(binary ${prefix}/${LIBDIR}/liblutra.so ${programs})
+    run(${READELF} -hldW ${binary})
+    foreach(sign "Type: +DYN" "GNU_RELRO" "FLAGS(_1)?\\).*NOW" "GNU_STACK[^\n]* RW ")
+      if(NOT output MATCHES "${sign}")
+        message(FATAL_ERROR "${binary} is not hardened: readelf shows no \"${sign}\"")
+      endif()
+    endforeach()
+    run(${READELF} --dyn-syms -W ${binary})
+    if(NOT output MATCHES "__stack_chk_fail")
+      message(FATAL_ERROR "${binary} is built without -fstack-protector-strong")
+    endif()
+  endforeach()
+endif()
+
 # Only lutra_* is exported.
 run(${NM} -D --defined-only ${prefix}/${LIBDIR}/liblutra.so)
 string(REGEX MATCHALL "[^\n]+" symbols "${output}")
