@@ -47,7 +47,9 @@ Checkpoint ReadInitializers(std::span<const uint8_t> bytes, const std::string& p
 
 Checkpoint ReadKnown(std::span<const uint8_t> bytes, const std::string& path) {
   if (bytes.size() >= 8 && std::memcmp(bytes.data() + 4, "LUT", 3) == 0) {
-    throw Error("is a .lutra file already; lutra decompress restores weights");
+    throw Error(bytes[7] == 'R'
+                    ? "is a .lutra model; give the network or the checkpoint that it was made from"
+                    : "is a .lutra archive already; lutra decompress restores weights");
   }
   if (IsTorchZip(bytes)) return ReadTorchZip(bytes);
   if (IsTorchLegacy(bytes) || IsPickle(bytes)) return ReadTorchLegacy(bytes);

@@ -13,6 +13,14 @@
 
 namespace lutra::converter {
 
+CLI::Validator FileName() {
+  return CLI::Validator(
+      [](const std::string& text) {
+        return text.empty() ? std::string("an empty name is no file; name one") : std::string();
+      },
+      "");
+}
+
 void ShapeFlags::AddTo(CLI::App& command) {
   command
       .add_option("--input-shape", shapes_,

@@ -23,6 +23,9 @@ void AddClusterCommand(CLI::App& app);
 void AddCompressCommand(CLI::App& app);
 void AddDecompressCommand(CLI::App& app);
 
+/// Refuses an empty text for a file: a script's unset variable must not mean "none".
+CLI::Validator FileName();
+
 /// `--input-shape [NAME=]1,3,224,224`.
 class ShapeFlags {
  public:

@@ -120,7 +120,8 @@ void AddCompressCommand(CLI::App& app) {
       ->check(CLI::IsMember({"smallest", "none", "huffman", "best"}))
       ->capture_default_str();
   sub->add_option("--recipe", command->recipe, "formats per tensor, by name or pattern")
-      ->type_name("FILE.json");
+      ->type_name("FILE.json")
+      ->check(FileName());
   sub->add_flag("--json", command->json, "one JSON object instead of the table");
   sub->footer(
       "Tensors of integers are kept exactly; those with fewer than two dimensions are FP16.\n\n"

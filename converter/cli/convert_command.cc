@@ -135,6 +135,7 @@ void AddConvertCommand(CLI::App& app) {
       ->capture_default_str();
   sub->add_option("--codebook-channels", command->codebook_channels,
                   "output channels that share a codebook, a multiple of 16; 0: the whole layer")
+      ->check(CLI::Range(0, 65536))
       ->type_name("N")
       ->capture_default_str();
   sub->add_flag("--asymmetric", options.scheme.asymmetric, "weights with a zero point per channel");
@@ -149,7 +150,8 @@ void AddConvertCommand(CLI::App& app) {
       ->capture_default_str();
   sub->add_option("--recipe", command->recipe,
                   "schemes per layer, as the MODEL.recipe.json that is written beside the model")
-      ->type_name("FILE.json");
+      ->type_name("FILE.json")
+      ->check(FileName());
   sub->add_option("--input-type", options.input_type,
                   "what callers will pass: float, int8, or uint8 pixels")
       ->type_name("TYPE")
@@ -157,9 +159,11 @@ void AddConvertCommand(CLI::App& app) {
       ->capture_default_str();
   sub->add_flag("--strict", options.strict, "fail when a layer would stay in float");
   sub->add_option("--report", command->html, "write a report with pictures")
-      ->type_name("FILE.html");
+      ->type_name("FILE.html")
+      ->check(FileName());
   sub->add_option("--emit-qdq", command->emit_qdq, "also write the network as quantized ONNX")
-      ->type_name("FILE.onnx");
+      ->type_name("FILE.onnx")
+      ->check(FileName());
   sub->add_flag("--json", command->json, "one JSON object instead of the table");
   command->shapes.AddTo(*sub);
   command->data.AddTo(*sub);

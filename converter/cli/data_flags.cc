@@ -1,5 +1,6 @@
 #include "converter/cli/data_flags.h"
 
+#include "converter/cli/common.h"
 #include "converter/data/spec.h"
 
 namespace lutra::converter {
@@ -7,6 +8,7 @@ namespace lutra::converter {
 void DataFlags::AddTo(CLI::App& command) {
   command.add_option("--data", file_, "JSON file that describes the data (docs/cli.md)")
       ->type_name("FILE.json")
+      ->check(FileName())
       ->group("Data");
   const auto add = [&](const char* flag, const char* field, auto example, const char* help) {
     using Value = decltype(example);

@@ -28,6 +28,11 @@ std::string ProgramOf(const CLI::App& app) {
   return chosen.empty() ? "lutra" : "lutra " + chosen[0]->get_name();
 }
 
+bool HasCommand(const CLI::App& app, const std::string& name) {
+  return !app.get_subcommands([&](const CLI::App* command) { return command->check_name(name); })
+              .empty();
+}
+
 // oneDNN's OpenMP threads spin while they wait for each other, and on a busy machine that costs far
 // more than the work: converting examples/shapes took 142 s (27 s of CPU time) beside other jobs,
 // and 1.6 s (0.2 s) with sleeping threads. The OpenMP library reads the variable when it is loaded,
@@ -82,6 +87,10 @@ int main(int argc, char** argv) {
       return RunCommand(command, arguments);
     }
     app.add_subcommand(command.name, command.summary);
+  }
+  if (argc > 1 && argv[1][0] != '-' && !HasCommand(app, argv[1])) {
+    return Complain("lutra", "no command '" + std::string(argv[1]) + "'; see lutra --help",
+                    lutra::tools::kMisuse);
   }
   app.footer(
       "lutra COMMAND --help tells more.\n\n"

@@ -29,7 +29,8 @@ constexpr char kInspectHelp[] =
     "Usage: lutra inspect FILE [--json] [--cpu ROW] [--threads N]\n"
     "\n"
     "Shows a .lutra model: inputs and outputs, the graph with the bytes of every operator, the\n"
-    "memory that it needs on this machine, and what the converter measured.\n"
+    "memory that it needs on this machine, and what the converter measured. Where the converter\n"
+    "is part of the build, FILE may also be an archive of weights or a checkpoint.\n"
     "\n"
     "  --json         one JSON object instead of the text\n"
     "  --cpu ROW      instruction-set row (default: LUTRA_CPU, else the best)\n"
@@ -99,7 +100,7 @@ int VerifyModel(const std::vector<std::string>& arguments) {
   std::printf("%s: verified on row %s, %zu output%s identical\n", Printable(path).c_str(),
               lutra_model_row(model.get()), lutra_model_output_count(model.get()),
               lutra_model_output_count(model.get()) == 1 ? "" : "s");
-  return 0;
+  return std::fflush(stdout) == 0 ? 0 : Complain(kTool, "cannot write the output", kFailed);
 }
 
 }  // namespace lutra::tools

@@ -51,6 +51,10 @@ bool ReadOpen(int fd, const std::string& path, std::vector<uint8_t>* bytes, std:
 }  // namespace
 
 int OpenForReading(const std::string& path, std::string* error) {
+  if (path.empty()) {
+    *error = "an empty name is no file; name one";
+    return -1;
+  }
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (fd < 0) {
     *error = Failure(path, "cannot be opened");

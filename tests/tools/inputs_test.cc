@@ -71,6 +71,32 @@ TEST_CASE("a pipe, a device, a folder, an empty file, a file of zeros, and none"
   }
 }
 
+TEST_CASE("misuse that would pass for something else") {
+  const auto misuse = [](const std::string& arguments) {
+    const Outcome outcome = RunProgram(kLutra, arguments);
+    CHECK(outcome.status == 2);
+    CHECK(outcome.out == "");
+    CHECK(IsOneLine(outcome.err));
+    return outcome.err;
+  };
+  CHECK(misuse("frobnicate x") == "lutra: no command 'frobnicate'; see lutra --help\n");
+  // An empty variable of a script.
+  const std::string convert = "convert " + kOnnx + " -o x.lutra --activations dynamic";
+  for (const std::string flag : {"--recipe", "--report", "--emit-qdq", "--data"}) {
+    CHECK(misuse(convert + " " + flag + " ''") ==
+          "lutra convert: " + flag +
+              ": an empty name is no file; name one; see lutra convert --help\n");
+  }
+  CHECK(ErrorOf("convert '' -o x.lutra", 1) == "an empty name is no file; name one\n");
+  CHECK(ErrorOf("run " + kGolden + " --input x= --output y.npy", 1) ==
+        "an empty name is no file; name one\n");
+  // A list does not swallow the network that follows it.
+  for (const std::string command : {"prune --keep 10 ", "cluster --bits 3 "}) {
+    CHECK(RunProgram(kLutra, command + kOnnx + " -o /dev/null").status == 0);
+  }
+  CHECK(RunProgram(kLutra, "verify " + kGolden + " >/dev/full").status == 1);
+}
+
 TEST_CASE("JSON that is deep, huge, or says what cannot be") {
   const TempFolder folder;
   const auto error = [&](const std::string& flag, const std::string& text) {

@@ -1,6 +1,7 @@
 // What the commands do to files that are there already: no input is written over, no output lost,
 // and whatever fails leaves everything as it was.
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -159,6 +160,18 @@ TEST_CASE("what fails leaves the old files, no half ones, and no temporary ones"
   // A limit on the size of files would kill the program by default.
   fails(convert, "ulimit -f 8; ", out + ": cannot be written: File too large");
   fails("compress " + kOnnx + " -o " + out, "ulimit -f 8; ", "File too large");
+}
+
+TEST_CASE("a signal ends the program without a temporary file left") {
+  const TempFolder folder;
+  // The model is written, but for its name, when the report waits for somebody to read the pipe.
+  REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  const Outcome outcome = RunProgram(kLutra,
+                                     "convert " + kOnnx + kQuick + " -o " + (folder / "m.lutra") +
+                                         " --report " + (folder / "pipe"),
+                                     "timeout -s TERM 1.5");
+  CHECK(outcome.status == 124);  // what timeout says
+  CHECK(NamesIn(folder / "") == std::set<std::string>{"pipe"});
 }
 
 TEST_CASE("outputs that are no files of a folder") {

@@ -309,7 +309,10 @@ TEST_CASE("bad input: one line, status 1, and a file of that name stays as it wa
   const std::string archive = folder / "w.lutra";
   RunJson("compress " + weights + " -o " + archive);
   CHECK(fail("compress " + archive + to) ==
-        archive + ": is a .lutra file already; lutra decompress restores weights\n");
+        archive + ": is a .lutra archive already; lutra decompress restores weights\n");
+  const std::string model = LUTRA_SOURCE_DIR "/tests/golden/integer.lutra";
+  CHECK(ErrorOf("compress " + model + " -o " + (folder / "x"), 1) ==
+        model + ": is a .lutra model; give the network or the checkpoint that it was made from\n");
   std::string damaged = ReadText(archive);
   damaged[damaged.size() / 2] = static_cast<char>(damaged[damaged.size() / 2] ^ 1);
   const std::string flipped = folder.Write("flipped.lutra", damaged);
