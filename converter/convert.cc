@@ -1,6 +1,8 @@
 #include "converter/convert.h"
 
+#include <charconv>
 #include <limits>
+#include <string_view>
 
 #include "converter/coding/encode_model.h"
 #include "converter/compare.h"
@@ -128,11 +130,36 @@ std::unique_ptr<schema::CertificateT> Certify(const Comparison& comparison, uint
   return certificate;
 }
 
+// The runtime speaks of "operator 3 (Pool)"; the user knows the node that it was made from.
+std::string InTermsOfNodes(std::string message, const std::vector<LoweredOperator>& operators) {
+  const std::string_view word = "operator ";
+  const size_t at = message.find(word), open = message.find(" (", at),
+               close = message.find(')', open);
+  if (close == std::string::npos) return message;
+  size_t index = 0;
+  const char* const digits = message.data() + at + word.size();
+  const auto [end, failed] = std::from_chars(digits, message.data() + open, index);
+  if (failed != std::errc() || end != message.data() + open || index >= operators.size()) {
+    return message;
+  }
+  const LoweredOperator& op = operators[index];
+  return "node '" + op.layer + "' (" + op.op + ")" + message.substr(close + 1);
+}
+
+RuntimeSession OpenDraft(std::span<const uint8_t> draft, const ConvertOptions& options,
+                         const LoweredModel& lowered) {
+  try {
+    return {draft, options.output_path};
+  } catch (const Error& error) {
+    throw Error(options.model_path + ": " + InTermsOfNodes(error.what(), lowered.operators));
+  }
+}
+
 // Runs the file as it will be written, but for what these runs find out: errors and golden check.
 void CheckModel(const Graph& graph, const Dataset* data, const ConvertOptions& options,
                 LoweredModel& lowered, ConvertReport& report) {
   const std::vector<uint8_t> draft = lowered.writer.Finish();
-  RuntimeSession session(draft, options.output_path);
+  RuntimeSession session = OpenDraft(draft, options, lowered);
   for (size_t i = 0; i < lowered.operators.size(); ++i) {
     const LoweredOperator& op = lowered.operators[i];
     LayerReport layer = DescribeLayer(DescribeOperator(session.model(), i));

@@ -14,9 +14,11 @@ namespace lutra::converter {
 namespace {
 
 constexpr size_t kMaxDepth = 64;
+/// A .lutra file holds 16384 operators; exporters leave many more nodes that vanish.
+constexpr size_t kMaxNodes = 262'144;
 /// Functions that call each other twice grow exponentially: a body is copied for every call. Calls
 /// count too, as bodies may be empty, and so do the bytes of names and attributes.
-constexpr size_t kMaxCopies = 200'000;
+constexpr size_t kMaxCopies = 65'536;
 constexpr size_t kMaxCopiedBytes = size_t{1} << 28;
 
 using Key = std::pair<std::string, std::string>;  // domain, name
@@ -72,6 +74,7 @@ class Inliner {
   void Add(const onnx::NodeProto& node, int64_t opset) {
     const auto found = functions_.find({node.domain(), node.op_type()});
     if (found == functions_.end()) {
+      if (nodes_.size() == kMaxNodes) throw Error("the graph has more than 262,144 nodes");
       nodes_.push_back({node, opset});
       return;
     }
@@ -106,7 +109,7 @@ class Inliner {
       Instantiate(given, prefix, names, node);
       copied_bytes_ += node.ByteSizeLong();
       if (++copies_ > kMaxCopies || copied_bytes_ > kMaxCopiedBytes) {
-        throw Error("local functions expand to too many nodes (200,000 and 256 MB are the most)");
+        throw Error("local functions expand to too many nodes (65,536 and 256 MB are the most)");
       }
       Add(node, body_opset);
     }

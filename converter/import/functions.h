@@ -17,7 +17,8 @@ struct SourceNode {
 
 /// The graph's nodes in order, calls of local functions replaced by their bodies. Values inside a
 /// body get names that begin with the call's own. Throws Error on recursion, on a call that does
-/// not fit its function, and when the expansion copies more than 200,000 nodes or 256 MB.
+/// not fit its function, and when the expansion copies more than 65,536 nodes
+/// or 256 MB.
 std::vector<SourceNode> InlineFunctions(const onnx::ModelProto& model);
 
 /// The same for the branch of an If, whose text was written against this operator set.

@@ -18,6 +18,8 @@ namespace {
 
 /// A constant of more elements than this is left to be computed (Expand and Tile make such).
 constexpr size_t kMaxFoldedElements = size_t{1} << 26;
+/// And all that one call makes together.
+constexpr size_t kMaxFoldedInAll = size_t{1} << 28;
 
 bool AllZero(const std::vector<int64_t>& values) {
   return std::ranges::all_of(values, [](int64_t value) { return value == 0; });
@@ -60,11 +62,12 @@ bool CastsNothing(const Graph& graph, const Node& node) {
   return from->type == static_cast<DataType>(node.Int("to", 0));
 }
 
-bool IsFoldable(const Graph& graph, const Node& node) {
+/// `room`: elements that may be made.
+bool IsFoldable(const Graph& graph, const Node& node, size_t room) {
   if (node.op == "DequantizeLinear" || node.inputs.empty()) return false;
   for (const std::string& output : node.outputs) {
     const auto* dims = KnownDims(graph, output);
-    if (dims != nullptr && ElementCount(*dims) > kMaxFoldedElements) return false;
+    if (dims != nullptr && ElementCount(*dims) > std::min(room, kMaxFoldedElements)) return false;
   }
   if (node.op == "Shape" && node.domain.empty()) return KnownDims(graph, node.Input(0)) != nullptr;
   return WhyUnsupported(node).empty() &&
@@ -82,8 +85,8 @@ std::string Origin(const Node& node) {
   return "node '" + node.Label() + "' (" + node.op + ")" + inputs;
 }
 
-/// Notes in `origins` the results that are no numbers.
-void Fold(Connections& connections, size_t index, Origins& origins) {
+/// Notes in `origins` the results that are no numbers. Returns how many elements were made.
+size_t Fold(Connections& connections, size_t index, Origins& origins) {
   const Graph& graph = connections.graph();
   const Node node = connections.node(index);
   connections.Remove(index);
@@ -98,22 +101,26 @@ void Fold(Connections& connections, size_t index, Origins& origins) {
     }
   }
   std::vector<Tensor> results = ExecuteNode(node, inputs);
+  size_t made = 0;
   for (size_t i = 0; i < node.outputs.size() && i < results.size(); ++i) {
     if (node.outputs[i].empty()) continue;
+    made += results[i].elements();
     if (FirstNotFinite(results[i])) origins[node.outputs[i]] = Origin(node);
     connections.SetInitializer(node.outputs[i], std::move(results[i]));
   }
+  return made;
 }
 
 }  // namespace
 
 void FoldConstants(Graph& graph) {
   Origins origins;
+  size_t room = kMaxFoldedInAll;
   Connections connections(graph);
   for (size_t i = 0; i < connections.size(); ++i) {
     const Node& node = connections.node(i);
-    if (IsFoldable(graph, node)) {
-      Fold(connections, i, origins);
+    if (room > 0 && IsFoldable(graph, node, room)) {
+      room -= std::min(room, Fold(connections, i, origins));
       continue;
     }
     const bool plain = node.domain.empty() && !node.clamp;

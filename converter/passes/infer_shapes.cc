@@ -6,6 +6,8 @@
 // Inputs that decide on the shape of the result (the target of a Reshape, the limits of a Slice)
 // must be known for that; exporters compute them from Shape, so what follows from known shapes is
 // evaluated on the way.
+#include "converter/passes/infer_shapes.h"
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -45,7 +47,7 @@ std::set<size_t> ShapeInputs(const Node& node) {
 
 class ShapeInference {
  public:
-  explicit ShapeInference(Graph& graph) : graph_(graph) {}
+  ShapeInference(Graph& graph, uint64_t most_elements) : graph_(graph), left_(most_elements) {}
 
   void Run() {
     for (const std::string& input : graph_.inputs) CheckInput(input);
@@ -91,6 +93,7 @@ class ShapeInference {
       const ValueInfo* info = graph_.Info(node.Input(0));
       if (KnownDims(graph_, node.Input(0)) == nullptr) return SetUnknown(node, DataType::int64);
       // Shape looks at nothing but the dimensions; zeros of one byte are the smallest such tensor.
+      Spend(node, ElementCount(*info->dims));
       const Tensor zeros(DataType::uint8, *info->dims);
       return SetResults(node, ExecuteNode(node, {zeros}), true);
     }
@@ -106,6 +109,7 @@ class ShapeInference {
       } else {
         constant = false;
         const ValueInfo& info = *graph_.Info(input);
+        Spend(node, ElementCount(*info.dims));
         inputs.emplace_back(info.type, *info.dims);
       }
     }
@@ -206,6 +210,15 @@ class ShapeInference {
     return dims;
   }
 
+  void Spend(const Node& node, uint64_t elements) {
+    if (elements > left_) {
+      Fail(node,
+           "the values up to here hold too many elements to be computed: give the inputs "
+           "smaller shapes");
+    }
+    left_ -= elements;
+  }
+
   void SetUnknown(const Node& node, DataType type) {
     for (const std::string& output : node.outputs) {
       if (!output.empty()) graph_.values[output] = {type, std::nullopt};
@@ -215,6 +228,7 @@ class ShapeInference {
   void SetResults(const Node& node, std::vector<Tensor> results, bool constant) {
     for (size_t i = 0; i < node.outputs.size() && i < results.size(); ++i) {
       if (node.outputs[i].empty()) continue;
+      Spend(node, results[i].elements());
       graph_.values[node.outputs[i]] = {results[i].type(), results[i].dims()};
       if (constant && results[i].elements() <= kShapeElements) {
         evaluated_.insert_or_assign(node.outputs[i], std::move(results[i]));
@@ -223,11 +237,16 @@ class ShapeInference {
   }
 
   Graph& graph_;
+  uint64_t left_;  ///< elements that may still be computed with
   std::map<std::string, Tensor> evaluated_;
 };
 
 }  // namespace
 
-void InferShapes(Graph& graph) { ShapeInference(graph).Run(); }
+void InferShapes(Graph& graph, uint64_t most_elements) {
+  ShapeInference(graph, most_elements).Run();
+}
+
+void InferShapes(Graph& graph) { InferShapes(graph, kMostShapeElements); }
 
 }  // namespace lutra::converter

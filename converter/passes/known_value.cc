@@ -4,6 +4,7 @@
 #include <set>
 
 #include "converter/error.h"
+#include "converter/passes/infer_shapes.h"
 #include "converter/passes/passes.h"
 
 namespace lutra::converter {
@@ -11,6 +12,7 @@ namespace lutra::converter {
 std::optional<Tensor> KnownValue(const Graph& graph, const std::string& value) {
   // Conditions follow from a few shapes; a network may ask for many of them.
   constexpr size_t kMostNodes = 256, kMostElements = 4096;
+  constexpr uint64_t kMostComputed = uint64_t{1} << 28;  // Shape of an input counts as the input
   Graph part;
   part.outputs = {value};
   std::set<size_t> nodes;
@@ -38,7 +40,7 @@ std::optional<Tensor> KnownValue(const Graph& graph, const std::string& value) {
   for (const size_t node : nodes) part.nodes.push_back(graph.nodes[node]);
   try {
     part.Sort();
-    InferShapes(part);
+    InferShapes(part, kMostComputed);
     FoldConstants(part);
   } catch (const Error&) {
     return std::nullopt;  // no shapes, or a fault that the whole graph's check will name

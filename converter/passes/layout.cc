@@ -76,6 +76,9 @@ LayoutRewriter::LayoutRewriter(Graph& graph) : graph_(graph), original_(graph.va
 void LayoutRewriter::Run() {
   StartInputs();
   original_nodes_ = std::exchange(graph_.nodes, {});
+  for (size_t i = 0; i < original_nodes_.size(); ++i) {
+    for (const std::string& input : original_nodes_[i].inputs) readers_[input].push_back(i);
+  }
   for (const Node& node : original_nodes_) Rewrite(node);
   FinishOutputs();
   graph_.nodes = std::move(nodes_);

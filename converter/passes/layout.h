@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -83,6 +84,7 @@ class LayoutRewriter {
   Graph& graph_;
   std::map<std::string, ValueInfo> original_;
   std::vector<Node> original_nodes_, nodes_;
+  std::unordered_map<std::string, std::vector<size_t>> readers_;  ///< in original_nodes_
   std::map<std::string, Form> forms_;  ///< absent: plain, under its own name
   std::map<std::pair<std::string, Perm>, std::string> made_;
   /// Flattened values whose element j is element map[j] of the original.

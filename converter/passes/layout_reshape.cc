@@ -7,6 +7,7 @@
 // and permute the rows of the weights. Otherwise the groups are brought together by a Transpose.
 #include <algorithm>
 #include <numeric>
+#include <unordered_set>
 
 #include "converter/executor/float_executor.h"
 #include "converter/passes/layout.h"
@@ -128,22 +129,28 @@ bool LayoutRewriter::RewriteReshape(const Node& node) {
 }
 
 bool LayoutRewriter::OnlyFeedsGemm(const std::string& value) const {
-  if (graph_.IsOutput(value)) return false;
-  bool any = false;
-  for (const Node& node : original_nodes_) {
-    if (std::ranges::find(node.inputs, value) == node.inputs.end()) continue;
-    any = true;
-    if (node.op == "Gemm" && node.domain.empty() && node.inputs[0] == value) {
-      const Tensor* weights = graph_.Constant(node.Input(1));
-      if (node.Int("transA", 0) != 0 || weights == nullptr || node.Input(2) == value) return false;
-      continue;
+  std::vector<std::string> todo = {value};
+  std::unordered_set<std::string> seen = {value};
+  while (!todo.empty()) {
+    const std::string name = std::move(todo.back());
+    todo.pop_back();
+    const auto readers = readers_.find(name);
+    if (graph_.IsOutput(name) || readers == readers_.end()) return false;
+    for (const size_t index : readers->second) {
+      const Node& node = original_nodes_[index];
+      if (node.op == "Gemm" && node.domain.empty() && node.inputs[0] == name) {
+        const Tensor* weights = graph_.Constant(node.Input(1));
+        if (node.Int("transA", 0) != 0 || weights == nullptr || node.Input(2) == name) return false;
+        continue;
+      }
+      const bool of_one = std::ranges::all_of(node.inputs, [&](const std::string& input) {
+        return input.empty() || input == name || ScalarConstant(graph_, input).has_value();
+      });
+      if (!IsElementwise(node) || !of_one) return false;
+      if (seen.insert(node.outputs[0]).second) todo.push_back(node.outputs[0]);
     }
-    const bool of_one = std::ranges::all_of(node.inputs, [&](const std::string& input) {
-      return input.empty() || input == value || ScalarConstant(graph_, input).has_value();
-    });
-    if (!IsElementwise(node) || !of_one || !OnlyFeedsGemm(node.outputs[0])) return false;
   }
-  return any;
+  return true;
 }
 
 /// [N, C, H, W] -> [N, C H W] in the holder's order.

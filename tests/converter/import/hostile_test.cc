@@ -39,7 +39,7 @@ TEST_CASE("functions that call each other twice") {
   };
   CHECK(Import(doubling(10)).nodes.size() == 1024);
   const std::string error =
-      "model.onnx: local functions expand to too many nodes (200,000 and 256 MB are the most)";
+      "model.onnx: local functions expand to too many nodes (65,536 and 256 MB are the most)";
   CHECK(ImportError(doubling(40)) == error);
   // Calls count though the innermost function is empty.
   Model empty = doubling(40);

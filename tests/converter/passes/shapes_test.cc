@@ -3,6 +3,7 @@
 
 #include "converter/error.h"
 #include "converter/passes/graph_builder.h"
+#include "converter/passes/infer_shapes.h"
 #include "converter/passes/passes.h"
 
 namespace lutra::converter {
@@ -84,6 +85,28 @@ TEST_CASE("open inputs and misfits are named") {
                        "node 'y' (Conv): weights of 4x2x3x3 and group 1 do not fit an input of "
                        "1x3x8x8",
                        Error);
+}
+
+TEST_CASE("what a small file can ask for is bounded") {
+  GraphBuilder large;
+  large.Input("x", {1, int64_t{1} << 29});
+  large.Add("Relu", {"x"}, "y");
+  Graph g = large.Finish({"y"});
+  CHECK_THROWS_WITH_AS(InferShapes(g),
+                       "input 'x' of 1x536870912 is too large: 2^28 elements and 2^26 along one "
+                       "dimension are the most",
+                       Error);
+  // Three nodes read and give 16 elements each, the fourth would pass 100.
+  GraphBuilder chain;
+  std::string value = chain.Input("x", {4, 4});
+  for (int i = 0; i < 4; ++i) value = chain.Add("Relu", {value}, "v" + std::to_string(i));
+  Graph h = chain.Finish({value});
+  CHECK_THROWS_WITH_AS(InferShapes(h, 100),
+                       "node 'v3' (Relu): the values up to here hold too many elements to be "
+                       "computed: give the inputs smaller shapes",
+                       Error);
+  Graph again = chain.Finish({value});
+  CHECK_NOTHROW(InferShapes(again, 128));
 }
 
 }  // namespace lutra::converter
