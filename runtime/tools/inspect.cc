@@ -218,7 +218,7 @@ int InspectModel(const std::vector<std::string>& arguments) {
   if (options.plain().size() != 1) {
     return Complain(kInspectTool, "name one .lutra file; see lutra inspect --help", kMisuse);
   }
-  ExitWithoutMemory(kTool, options.plain()[0].c_str());
+  ExitWithoutMemory(kInspectTool, options.plain()[0].c_str());
   const std::string row = options.Text("--cpu", "");
   if (!Inspect(options.plain()[0], MakeOptions(row, threads), options.Flag("--json"), &error)) {
     return Complain(kInspectTool, error, kFailed);

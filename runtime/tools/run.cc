@@ -230,7 +230,7 @@ int RunModel(const std::vector<std::string>& arguments) {
     return Complain(kRunTool, "needs one FILE, --input and --output; see lutra run --help",
                     kMisuse);
   }
-  ExitWithoutMemory(kTool, options.plain()[0].c_str());
+  ExitWithoutMemory(kRunTool, options.plain()[0].c_str());
   const std::string row = options.Text("--cpu", "");
   const lutra_options settings = MakeOptions(row, threads);
   if (!Run(options.plain()[0], options, settings, &error))
