@@ -90,6 +90,25 @@ size_t Largest(std::span<const float> scores) {
   return static_cast<size_t>(std::ranges::max_element(scores) - scores.begin());
 }
 
+double FractionOfLabelled(const Comparison& comparison, size_t right) {
+  if (comparison.labelled == 0 || comparison.labelled < comparison.samples) {
+    return std::numeric_limits<double>::quiet_NaN();
+  }
+  return static_cast<double>(right) / static_cast<double>(comparison.labelled);
+}
+
+void AddScores(std::span<const float> exact, std::span<const float> actual, int64_t label,
+               Comparison& comparison) {
+  const size_t wanted = Largest(exact), got = Largest(actual);
+  comparison.chosen.resize(exact.size());
+  ++comparison.chosen[wanted];
+  comparison.agreeing += got == wanted ? 1 : 0;
+  if (label < 0 || static_cast<size_t>(label) >= exact.size()) return;
+  ++comparison.labelled;
+  comparison.fp32_right += wanted == static_cast<size_t>(label) ? 1 : 0;
+  comparison.right += got == static_cast<size_t>(label) ? 1 : 0;
+}
+
 }  // namespace
 
 double SquareSums::SqnrDb() const {
@@ -109,6 +128,10 @@ double Comparison::Top1Agreement() const {
   if (!classifier || samples == 0) return std::numeric_limits<double>::quiet_NaN();
   return static_cast<double>(agreeing) / static_cast<double>(samples);
 }
+
+double Comparison::Fp32Top1() const { return FractionOfLabelled(*this, fp32_right); }
+
+double Comparison::Top1() const { return FractionOfLabelled(*this, right); }
 
 Comparison CompareOnData(const Graph& graph, RuntimeSession& session, const Dataset& data,
                          const Progress& progress) {
@@ -151,7 +174,7 @@ Comparison CompareOnData(const Graph& graph, RuntimeSession& session, const Data
         result.outputs[o].signal += w * w;
         result.outputs[o].noise += (w - g) * (w - g);
       }
-      if (result.classifier) result.agreeing += Largest(got) == Largest(wanted) ? 1 : 0;
+      if (result.classifier) AddScores(wanted, got, given.label, result);
     }
     if (s < kIsolatedSamples) {
       watch.sums = &result.isolated;

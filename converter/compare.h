@@ -25,10 +25,17 @@ struct Comparison {
   std::vector<SquareSums> cumulative, isolated;  ///< per operator of the file
   std::vector<SquareSums> outputs;               ///< per output of the model
   size_t samples = 0;
-  bool classifier = false;       ///< one output that is one row of scores
-  size_t agreeing = 0;           ///< samples with the same largest score
+  bool classifier = false;           ///< one output that is one row of scores
+  size_t agreeing = 0;               ///< samples with the same largest score
+  std::vector<size_t> chosen;        ///< how often FP32 has its largest score at each class
+  size_t labelled = 0;               ///< samples whose label is one of the classes
+  size_t fp32_right = 0, right = 0;  ///< of these: the largest score is the label's
+
   double WorstOutputDb() const;  ///< NaN: all identical
   double Top1Agreement() const;  ///< fraction; NaN unless classifier
+  /// Fractions of right answers; NaN unless every sample of a classifier has a label.
+  double Fp32Top1() const;
+  double Top1() const;
 };
 
 /// Tensors of the file are matched with the graph's values by name. The graph is the optimized one

@@ -1,5 +1,6 @@
 #include "converter/convert.h"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 #include <string_view>
@@ -16,8 +17,10 @@
 #include "converter/qdq/export_qdq.h"
 #include "converter/qdq/import_qdq.h"
 #include "converter/quantize/layer_name.h"
+#include "converter/quantize/operators.h"
 #include "converter/quantize/quantize.h"
 #include "converter/quantize/recipe.h"
+#include "converter/quantize/training_statistics.h"
 #include "runtime/hooks.h"
 #include "schema/limits.h"
 
@@ -45,11 +48,12 @@ Graph ImportGraph(const std::string& path, ImportOptions import) {
 
 // The network in the forms that conversion needs.
 struct Network {
-  Graph fused;                // before the layout change; only for --emit-qdq
-  Graph graph;                // optimized
-  Graph reference;            // what its values are compared with, if it is not `graph`
-  bool quantized = false;     // was so in the file
-  Quantization quantization;  // then what the file says
+  Graph fused;                  // before the layout change; only for --emit-qdq
+  Graph graph;                  // optimized
+  Graph reference;              // what its values are compared with, if it is not `graph`
+  bool quantized = false;       // was so in the file
+  Quantization quantization;    // then what the file says
+  TrainingStatistics training;  // of a float network
 };
 
 void CheckOperators(const Graph& graph) {
@@ -79,6 +83,7 @@ Network ReadNetwork(const ConvertOptions& options) {
       network.fused = network.graph;
       FuseGraph(network.fused);
     }
+    network.training = ReadTrainingStatistics(network.graph);
     OptimizeGraph(network.graph);
   });
   WithPath(options.model_path, [&] { CheckOperators(network.graph); });
@@ -155,6 +160,40 @@ RuntimeSession OpenDraft(std::span<const uint8_t> draft, const ConvertOptions& o
   }
 }
 
+// Data on which the FP32 network itself does not work calibrates nothing either. (A network whose
+// input is scaled otherwise than in training mostly answers with one and the same class.)
+void WarnOfAnswers(const Graph& graph, const Comparison& comparison, Warnings& warnings) {
+  constexpr double kFewRight = 0.5, kOneClass = 0.5;
+  constexpr size_t kEnoughSamples = 16, kFewestClasses = 3;
+  const std::string cure =
+      "; is the data as the network was trained on (scale, mean, std, channel order, layout, size)";
+  if (comparison.Fp32Top1() < kFewRight) {
+    warnings.Add("the FP32 network is right on " + std::to_string(comparison.fp32_right) + " of " +
+                 std::to_string(comparison.labelled) + " labels of the calibration data" + cure +
+                 ", and are the labels its classes?");
+    return;
+  }
+  if (comparison.labelled > 0 && comparison.labelled < comparison.samples) {
+    warnings.Add(std::to_string(comparison.samples - comparison.labelled) +
+                 " labels of the calibration data are none of the network's " +
+                 std::to_string(comparison.chosen.size()) + " classes, so no accuracy is measured");
+  }
+  // Without labels only a Softmax tells that the scores are those of classes.
+  const bool classes = std::ranges::any_of(
+      graph.nodes, [&](const Node& node) { return IsFinalSoftmax(graph, node); });
+  if (!classes || comparison.labelled > 0 || comparison.samples < kEnoughSamples ||
+      comparison.chosen.size() < kFewestClasses) {
+    return;
+  }
+  const auto most = std::ranges::max_element(comparison.chosen);
+  if (static_cast<double>(*most) > kOneClass * static_cast<double>(comparison.samples)) {
+    warnings.Add("the FP32 network answers " + std::to_string(*most) + " of " +
+                 std::to_string(comparison.samples) + " calibration samples with class " +
+                 std::to_string(most - comparison.chosen.begin()) + cure +
+                 ", and does it show all classes?");
+  }
+}
+
 // Runs the file as it will be written, but for what these runs find out: errors and golden check.
 void CheckModel(const Graph& graph, const Dataset* data, const ConvertOptions& options,
                 LoweredModel& lowered, ConvertReport& report) {
@@ -176,6 +215,9 @@ void CheckModel(const Graph& graph, const Dataset* data, const ConvertOptions& o
     report.samples = comparison.samples;
     report.top1_agreement = comparison.Top1Agreement();
     report.output_sqnr_db = comparison.WorstOutputDb();
+    report.fp32_top1 = comparison.Fp32Top1();
+    report.top1 = comparison.Top1();
+    WarnOfAnswers(graph, comparison, report.warnings);
     lowered.writer.model.certificate = Certify(comparison, data->Hash());
   }
   lowered.writer.model.golden = std::make_unique<schema::GoldenCheckT>();
@@ -202,6 +244,7 @@ ConvertReport Convert(const ConvertOptions& options, const Dataset* data, Output
   Network network = ReadNetwork(options);
   ConvertReport report;
   report.top1_agreement = report.output_sqnr_db = kNotMeasured;
+  report.fp32_top1 = report.top1 = kNotMeasured;
   if (data != nullptr) report.warnings.Add(data->warnings());
   if (network.quantized) {
     report.recipe_json = WriteRecipe(network.graph, LayerScheme{}, network.quantization.schemes);
@@ -210,7 +253,11 @@ ConvertReport Convert(const ConvertOptions& options, const Dataset* data, Output
     std::map<std::string, LayerScheme> schemes =
         ReadRecipe(network.graph, options.scheme, recipe, options.recipe_path.value_or("recipe"));
     report.recipe_json = WriteRecipe(network.graph, options.scheme, schemes);
-    network.quantization = QuantizeGraph(network.graph, std::move(schemes), data, options.progress);
+    network.quantization =
+        QuantizeGraph(network.graph, std::move(schemes), data, options.progress, report.warnings);
+    if (data != nullptr) {
+      CompareWithTraining(std::move(network.training), *data, report.warnings);
+    }
   }
   const Graph& graph = network.graph;
   const Quantization& quantization = network.quantization;

@@ -49,6 +49,8 @@ struct ConvertReport {
   size_t samples = 0;         ///< compared with FP32; 0: no data, and the next two are NaN
   double top1_agreement = 0;  ///< fraction; NaN when the network is no classifier
   double output_sqnr_db = 0;  ///< of the worst output; NaN when identical
+  /// On the labels of the data, fractions; NaN without labels.
+  double fp32_top1 = 0, top1 = 0;
   std::vector<LayerReport> layers;
   std::string recipe_json;  ///< the recipe that was used, for every layer
   Warnings warnings;

@@ -13,26 +13,40 @@ size_t RoundUp(size_t value, size_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
 
-bool HasCodebook(const std::unique_ptr<schema::WeightsT>& weights) {
-  return weights != nullptr && weights->kind == schema::WeightKind::codebook;
+// The weights of an operator if they have codebooks, else null.
+const schema::WeightsT* CodebookWeights(const schema::OperatorT& op) {
+  const schema::WeightsT* weights = nullptr;
+  if (const auto* conv = op.options.AsConv()) weights = conv->weights.get();
+  if (const auto* linear = op.options.AsLinear()) weights = linear->weights.get();
+  const bool codebook = weights != nullptr && weights->kind == schema::WeightKind::codebook;
+  return codebook ? weights : nullptr;
 }
 
-// The oldest runtime that knows all that the model uses.
-uint16_t RuntimeVersionFor(const schema::ModelT& model) {
-  const bool coded = std::ranges::any_of(model.blobs, [](const schema::Blob& blob) {
-    return blob.encoding() != schema::Encoding::raw;
-  });
-  if (coded) return 3;
-  const bool codebooks = std::ranges::any_of(model.operators, [](const auto& op) {
-    const auto* conv = op->options.AsConv();
-    const auto* linear = op->options.AsLinear();
-    return (conv != nullptr && HasCodebook(conv->weights)) ||
-           (linear != nullptr && HasCodebook(linear->weights));
-  });
-  return codebooks ? 2 : 1;
+// Whether each of the tables holds 0. (Tables cut short are the validation's business.)
+bool HoldZeros(std::span<const uint8_t> tables, unsigned bits) {
+  const size_t entries = size_t{1} << (bits & 15U);
+  for (size_t table = 0; table + entries <= tables.size(); table += entries) {
+    const std::span<const uint8_t> one = tables.subspan(table, entries);
+    if (std::ranges::find(one, uint8_t{0}) == one.end()) return false;
+  }
+  return true;
 }
 
 }  // namespace
+
+uint16_t ModelWriter::RuntimeVersion() const {
+  uint16_t version = 1;
+  for (const auto& op : model.operators) {
+    const schema::WeightsT* weights = CodebookWeights(*op);
+    if (weights == nullptr) continue;
+    const size_t tables = weights->codebook;
+    const bool zeros = tables >= blobs_.size() || HoldZeros(blob(tables), weights->bits);
+    version = std::max<uint16_t>(version, zeros ? 2 : 4);
+  }
+  const bool coded = std::ranges::any_of(
+      blobs_, [](const Blob& blob) { return blob.encoding != schema::Encoding::raw; });
+  return coded ? std::max<uint16_t>(version, 3) : version;
+}
 
 uint16_t ModelWriter::AddBlob(std::span<const uint8_t> bytes) {
   const auto same = std::find_if(blobs_.begin(), blobs_.end(), [&](const auto& blob) {
@@ -74,7 +88,7 @@ std::vector<uint8_t> ModelWriter::Finish() {
   }
 
   if (model.format_version == 0) model.format_version = kFormatVersion;
-  if (model.min_runtime_version == 0) model.min_runtime_version = RuntimeVersionFor(model);
+  if (model.min_runtime_version == 0) model.min_runtime_version = RuntimeVersion();
   if (model.numerics_version == 0) model.numerics_version = kNumericsVersion;
 
   flatbuffers::FlatBufferBuilder builder;

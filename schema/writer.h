@@ -29,6 +29,9 @@ class ModelWriter {
   std::vector<uint8_t> Finish();
 
  private:
+  /// The oldest runtime that knows all that the model uses.
+  uint16_t RuntimeVersion() const;
+
   struct Blob {
     std::vector<uint8_t> bytes;
     schema::Encoding encoding = schema::Encoding::raw;

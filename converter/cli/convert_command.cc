@@ -168,7 +168,7 @@ void AddConvertCommand(CLI::App& app) {
   command->shapes.AddTo(*sub);
   command->data.AddTo(*sub);
   sub->footer(
-      "Calibration data is needed for int8 activations; labels are not.\n\n"
+      "Calibration data is needed for int8 activations; with labels it also gives an accuracy.\n\n"
       "Examples:\n"
       "  lutra convert net.onnx -o net.lutra --data calib.json\n"
       "  lutra convert net.onnx -o net.lutra --format folder --path photos --limit 200 \\\n"

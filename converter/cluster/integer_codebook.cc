@@ -14,27 +14,27 @@ size_t HalfStepOf(double value, int highest) {
   return static_cast<size_t>(std::clamp(std::floor(2 * value) + 2 * highest, 0.0, last));
 }
 
-// One side of 0: entries 0 = e_1 < e_2 < ... < e_j, each over the moments of the half steps from 0
-// outwards. cost[j] is the least cost of the side's values with j entries.
-class Side {
+// Integers from 0 up, over the moments of the half steps there: entries e_1 < e_2 < ... < e_j, of
+// which e_1 is 0 or free. Cost(j) is the least cost of the values with j entries.
+class Line {
  public:
-  Side(std::vector<ValueMoments> cells, size_t entries)
+  Line(std::vector<ValueMoments> cells, size_t entries, ZeroEntry first)
       : prefix_(1), steps_(cells.size() / 2), most_(std::min(entries, steps_ + 1)) {
     for (const ValueMoments& cell : cells) {
       const ValueMoments& last = prefix_.back();
       prefix_.push_back(
           {last.weight + cell.weight, last.sum + cell.sum, last.square + cell.square});
     }
-    Solve();
+    Solve(first);
   }
 
   size_t most() const { return most_; }
   double Cost(size_t entries) const { return least_[entries - 1]; }
-  /// The entries but for 0, ascending.
+  /// Ascending.
   std::vector<int> Entries(size_t entries) const {
     std::vector<int> chosen;
     size_t at = last_[entries - 1];
-    for (size_t j = entries; j > 1; --j) {
+    for (size_t j = entries; j > 0; --j) {
       chosen.push_back(static_cast<int>(at));
       at = before_[j - 1][at];
     }
@@ -53,10 +53,11 @@ class Side {
     return Segment(2 * a, a + b, a) + Segment(a + b, 2 * b, b);
   }
 
-  void Solve() {
+  void Solve(ZeroEntry first) {
     constexpr double kNone = std::numeric_limits<double>::infinity();
     std::vector<double> cost(steps_ + 1, kNone);  // up to the last entry, by that entry
     cost[0] = 0;
+    for (size_t b = 1; first == ZeroEntry::free && b <= steps_; ++b) cost[b] = Segment(0, 2 * b, b);
     for (size_t j = 1; j <= most_; ++j) {
       before_.emplace_back(steps_ + 1, 0);
       if (j > 1) Extend(cost);
@@ -102,7 +103,10 @@ void HalfSteps::Add(double value, double weight) {
   cells_[HalfStepOf(value, highest_)].Add(value, weight);
 }
 
-std::vector<int8_t> BestIntegerCodebook(const HalfSteps& values, size_t entries) {
+namespace {
+
+// 0 is an entry: the two sides of it are independent but for how many entries each has.
+std::vector<int8_t> BestAroundZero(const HalfSteps& values, size_t entries) {
   const std::vector<ValueMoments>& cells = values.cells();
   const auto middle = cells.begin() + static_cast<ptrdiff_t>(cells.size() / 2);
   std::vector<ValueMoments> below;
@@ -110,7 +114,8 @@ std::vector<int8_t> BestIntegerCodebook(const HalfSteps& values, size_t entries)
     --cell;
     below.push_back({cell->weight, -cell->sum, cell->square});
   }
-  const Side negative(std::move(below), entries), positive({middle, cells.end()}, entries);
+  const Line negative(std::move(below), entries, ZeroEntry::kept);
+  const Line positive({middle, cells.end()}, entries, ZeroEntry::kept);
   // 0 is an entry of both sides.
   size_t best = 1;
   double least = std::numeric_limits<double>::infinity();
@@ -126,11 +131,33 @@ std::vector<int8_t> BestIntegerCodebook(const HalfSteps& values, size_t entries)
   std::vector<int8_t> codebook;
   for (const int entry : negative.Entries(best)) codebook.push_back(static_cast<int8_t>(-entry));
   std::ranges::reverse(codebook);
-  codebook.push_back(0);
+  codebook.pop_back();
   for (const int entry : positive.Entries(std::min(entries + 1 - best, positive.most()))) {
     codebook.push_back(static_cast<int8_t>(entry));
   }
   return codebook;
+}
+
+// All integers on one line that begins at -highest: values are counted from there.
+std::vector<int8_t> BestAnywhere(const HalfSteps& values, size_t entries) {
+  const double shift = values.highest();
+  std::vector<ValueMoments> cells;
+  for (const ValueMoments& cell : values.cells()) {
+    cells.push_back({cell.weight, cell.sum + shift * cell.weight,
+                     cell.square + 2 * shift * cell.sum + shift * shift * cell.weight});
+  }
+  const Line line(std::move(cells), entries, ZeroEntry::free);
+  std::vector<int8_t> codebook;
+  for (const int entry : line.Entries(line.most())) {
+    codebook.push_back(static_cast<int8_t>(entry - values.highest()));
+  }
+  return codebook;
+}
+
+}  // namespace
+
+std::vector<int8_t> BestIntegerCodebook(const HalfSteps& values, size_t entries, ZeroEntry zero) {
+  return zero == ZeroEntry::kept ? BestAroundZero(values, entries) : BestAnywhere(values, entries);
 }
 
 NearestEntry::NearestEntry(std::span<const int8_t> entries) {

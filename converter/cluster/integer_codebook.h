@@ -1,8 +1,8 @@
-// Codebooks for integer arithmetic: the entries are integers from -highest to highest, 0 among
-// them. Which 2^bits of them cost least is found exactly, in time that hardly depends on the number
-// of values: two neighbouring entries a < b part their values at (a + b) / 2, always a multiple of
-// 1/2, so that the moments of the values in each half step say what any choice costs, and a dynamic
-// program over the integers chooses.
+// Codebooks for integer arithmetic: the entries are integers from -highest to highest, with 0 among
+// them or free of that. Which 2^bits of them cost least is found exactly, in time that hardly
+// depends on the number of values: two neighbouring entries a < b part their values at (a + b) / 2,
+// always a multiple of 1/2, so that the moments of the values in each half step say what any choice
+// costs, and a dynamic program over the integers chooses.
 #pragma once
 
 #include <cstddef>
@@ -29,9 +29,12 @@ class HalfSteps {
   std::vector<ValueMoments> cells_;  // the i-th: -highest + i / 2 and up to half a step more
 };
 
-/// Ascending integers, 0 among them, at most `entries` >= 1 and as many as the range has: of all
-/// such choices one that makes the sum of weight * (value - nearest entry)^2 least.
-std::vector<int8_t> BestIntegerCodebook(const HalfSteps& values, size_t entries);
+/// Whether 0 must be an entry.
+enum class ZeroEntry : bool { free, kept };
+
+/// Ascending integers, at most `entries` >= 1 and as many as the range has: of all such choices one
+/// that makes the sum of weight * (value - nearest entry)^2 least.
+std::vector<int8_t> BestIntegerCodebook(const HalfSteps& values, size_t entries, ZeroEntry zero);
 
 /// Rounds to the nearest of some ascending integers, by a table over the half steps. Of two equally
 /// near ones it gives the upper.

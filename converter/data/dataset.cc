@@ -87,6 +87,7 @@ class SourceDataset : public Dataset {
   SourceDataset(DataSpec spec, std::unique_ptr<Source> source)
       : spec_(std::move(spec)), source_(std::move(source)) {
     normalization_.scale = static_cast<float>(spec_.scale);
+    normalization_.stated = spec_.normalization_stated;
     for (const double x : spec_.mean) normalization_.mean.push_back(static_cast<float>(x));
     for (const double x : spec_.std) normalization_.std.push_back(static_cast<float>(x));
   }

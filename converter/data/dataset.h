@@ -24,6 +24,7 @@ struct Sample {
 struct Normalization {
   float scale = 1;
   std::vector<float> mean, std;  ///< one value for all channels, or one per channel
+  bool stated = true;            ///< false: nobody said anything, neither that it is the identity
 
   float Apply(float x, size_t channel) const {
     const auto at = [&](const std::vector<float>& v) { return v[v.size() == 1 ? 0 : channel]; };

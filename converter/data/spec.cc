@@ -194,6 +194,9 @@ DataSpec ParseDataSpec(const json& object, const std::string& origin, const std:
   spec.scale = fields.Number("scale", 1);
   spec.mean = fields.Numbers("mean");
   spec.std = fields.Numbers("std");
+  for (const char* field : {"scale", "mean", "std"}) {
+    spec.normalization_stated = spec.normalization_stated || fields.Find(field) != nullptr;
+  }
   for (const double value : spec.std) {
     if (value == 0) fields.Fail("std", "must not hold 0: the input is divided by it");
   }

@@ -31,9 +31,10 @@ struct DataSpec {
   std::optional<int> resize_shorter_side;
   std::optional<std::array<int, 2>> center_crop;  ///< height, width
   ChannelOrder channel_order = ChannelOrder::rgb;
-  bool nhwc = false;              ///< npy: samples are [H, W, C] and become [C, H, W]
-  double scale = 1;               ///< input = (x * scale - mean) / std
-  std::vector<double> mean, std;  ///< one value, or one per channel; empty: 0 and 1
+  bool nhwc = false;                  ///< npy: samples are [H, W, C] and become [C, H, W]
+  double scale = 1;                   ///< input = (x * scale - mean) / std
+  std::vector<double> mean, std;      ///< one value, or one per channel; empty: 0 and 1
+  bool normalization_stated = false;  ///< one of these three was given
 };
 
 /// Reads and checks the JSON file; relative paths in it are made relative to the file's folder.

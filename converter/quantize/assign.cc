@@ -90,8 +90,8 @@ void AssignActivations(const Graph& graph, const std::set<std::string>& values,
   }
   for (const Node& node : graph.nodes) {
     if (!quantization.IsInteger(node)) continue;
-    if (const auto fixed = FixedParams(node)) groups.Fix(node.outputs[0], *fixed);
     Range& range = covered.at(node.outputs[0]);
+    if (node.op == "Softmax") groups.Fix(node.outputs[0], ProbabilityParams(range.hi));
     if (node.clamp) range = Clamped(range, *node.clamp);
     CoverPadValue(graph, node, range);
   }

@@ -3,11 +3,35 @@
 #include "converter/error.h"
 #include "converter/executor/float_executor.h"
 #include "converter/graph/check_finite.h"
+#include "converter/quantize/data_check.h"
+#include "converter/quantize/layer_name.h"
 
 namespace lutra::converter {
+namespace {
+
+constexpr size_t kNamedLayers = 3;
+
+void WarnOfZeros(const Graph& graph, const std::map<std::string, Histogram>& histograms,
+                 Warnings& warnings) {
+  std::string names;
+  size_t count = 0;
+  for (const Node& node : graph.nodes) {
+    const auto found = histograms.find(node.Label());
+    if (found == histograms.end() || found->second.zeros() != found->second.count()) continue;
+    if (++count <= kNamedLayers) names += (count == 1 ? "'" : ", '") + LayerName(graph, node) + "'";
+  }
+  if (count == 0) return;
+  if (count > kNamedLayers) names += " and " + std::to_string(count - kNamedLayers) + " more";
+  warnings.Add("the output of " + names +
+               " is 0 for every calibration sample, so its range is unknown; check scale, mean and "
+               "std of the data, or give samples that make it other than 0");
+}
+
+}  // namespace
 
 std::map<std::string, Histogram> Calibrate(const Graph& graph, const std::set<std::string>& values,
-                                           const Dataset& data, const Progress& progress) {
+                                           const Dataset& data, const Progress& progress,
+                                           Warnings& warnings) {
   if (graph.inputs.size() != 1) {
     throw Error("calibration needs a network with one input, this one has " +
                 std::to_string(graph.inputs.size()));
@@ -17,6 +41,7 @@ std::map<std::string, Histogram> Calibrate(const Graph& graph, const std::set<st
   const ValueInfo* info = graph.Info(input);
   if (info == nullptr || !info->dims) throw Error("input '" + input + "' has no known shape");
   std::map<std::string, Histogram> histograms;
+  DataCheck check;
   FloatExecutor executor(graph);
   for (size_t i = 0; i < data.size(); ++i) {
     const Sample sample = data.Get(i);
@@ -33,9 +58,16 @@ std::map<std::string, Histogram> Calibrate(const Graph& graph, const std::set<st
         throw Error("value '" + value + "' is infinite for sample " + sample.source);
       }
     };
-    executor.Run({{input, AsInput(sample, *info->dims)}}, observe);
+    const Tensor tensor = AsInput(sample, *info->dims);
+    check.AddSample(tensor.as<float>());
+    executor.Run({{input, tensor}}, observe);
     if (progress) progress("calibrate", i + 1, data.size());
   }
+  Warnings of_data;
+  check.Report(data, of_data);
+  // Where the data itself is at fault, what layers make of it says nothing more.
+  if (of_data.empty()) WarnOfZeros(graph, histograms, of_data);
+  warnings.Add(of_data);
   return histograms;
 }
 

@@ -10,14 +10,17 @@
 #include "converter/data/dataset.h"
 #include "converter/graph/graph.h"
 #include "converter/quantize/histogram.h"
+#include "converter/warnings.h"
 
 namespace lutra::converter {
 
 using Progress = std::function<void(const std::string& stage, size_t done, size_t total)>;
 
-/// Histograms of `values` over every sample. Throws Error naming the sample when a value is not
-/// finite, or when the network does not have exactly one input.
+/// Histograms of `values` over every sample. Warns of data that no range can be read off
+/// (data_check.h), and of layers that are 0 throughout. Throws Error naming the sample when a value
+/// is not finite, or when the network does not have exactly one input.
 std::map<std::string, Histogram> Calibrate(const Graph& graph, const std::set<std::string>& values,
-                                           const Dataset& data, const Progress& progress);
+                                           const Dataset& data, const Progress& progress,
+                                           Warnings& warnings);
 
 }  // namespace lutra::converter

@@ -1,9 +1,12 @@
-// Executable codebooks: weight = scale[channel] * entry, entry one of at most 2^bits integers, 0
-// among them, that all channels (or each group of codebook_channels) share. Found in the space
+// Executable codebooks: weight = scale[channel] * entry, entry one of at most 2^bits integers that
+// all channels (or each group of codebook_channels) share. Found in the space
 // where the kernels compute: values divided by the channel's scale, entries integers from the
 // start. Codebook and scales take turns, each the best for the other: the codebook by dynamic
 // programming (cluster/integer_codebook.h), a channel's scale by least squares. An error counts as
 // much as the output sees of it, which is the mean square of the input it multiplies.
+//
+// 0 is among the entries, so that pruned weights stay 0, unless the error falls clearly without it:
+// weights of one magnitude and both signs are two entries, of 1 bit.
 #pragma once
 
 #include <span>

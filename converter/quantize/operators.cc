@@ -1,6 +1,7 @@
 #include "converter/quantize/operators.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <string_view>
 
@@ -8,6 +9,9 @@
 
 namespace lutra::converter {
 namespace {
+
+// Of a power of two: finer steps of a Softmax's output help nobody.
+constexpr int kSmallestProbability = -24;
 
 using Names = std::set<std::string_view>;
 
@@ -111,9 +115,13 @@ OperatorForm IntegerFormOf(const Graph& graph, const Node& node) {
   return {IntegerForm::none, node.op + " has no integer form"};
 }
 
-std::optional<QuantParams> FixedParams(const Node& node) {
-  if (node.op == "Softmax") return QuantParams{1.0F / 256, -128};
-  return std::nullopt;
+QuantParams ProbabilityParams(double largest) {
+  int exponent = 0;
+  if (largest > 0 && largest < 1) {
+    const double fraction = std::frexp(largest, &exponent);
+    if (fraction == 0.5) --exponent;  // a power of two itself
+  }
+  return {std::ldexp(1.0F, std::max(exponent, kSmallestProbability) - 8), -128};
 }
 
 bool IsFinalSoftmax(const Graph& graph, const Node& node) {

@@ -27,10 +27,12 @@ OperatorForm IntegerFormOf(const Graph& graph, const Node& node);
 /// Inputs of the node that are activations (neither constants nor shapes), without repetition.
 std::vector<std::string> ActivationInputs(const Graph& graph, const Node& node);
 
-/// Output parameters that follow from the operator and not from data: those of Softmax, 1/256 from
-/// -128. (Sigmoid and Tanh reach their ends only as far as their inputs do: their range is better
-/// measured, and small scores keep their digits.)
-std::optional<QuantParams> FixedParams(const Node& node);
+/// Output parameters of a Softmax whose largest probability in calibration was `largest`: from 0 to
+/// the smallest power of two that holds it, so 1/256 from -128 where one above 1/2 was seen (or
+/// nothing was), and finer steps where rows are long and flat. Unlike a range that fits exactly, it
+/// leaves other data room. (Sigmoid and Tanh reach their ends only as far as their inputs do: their
+/// range is better measured, and small scores keep their digits.)
+QuantParams ProbabilityParams(double largest);
 
 /// Conv, Gemm and MatMul whose second input is a constant.
 bool HasWeights(const Graph& graph, const Node& node);

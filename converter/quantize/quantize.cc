@@ -12,7 +12,8 @@
 namespace lutra::converter {
 namespace {
 
-// Each value by the calibrator of the node that makes it; inputs by that of their first reader.
+// Each value by the calibrator of the node that makes it; inputs by that of their first reader. Of
+// a Softmax nothing is clipped: its few large probabilities are what it is for.
 std::map<std::string, Range> ChooseRanges(const Graph& graph, const Quantization& quantization,
                                           const std::map<std::string, Histogram>& histograms) {
   std::map<std::string, CalibratorKind> kinds;
@@ -23,7 +24,8 @@ std::map<std::string, Range> ChooseRanges(const Graph& graph, const Quantization
   }
   for (const Node& node : graph.nodes) {
     for (const std::string& output : node.outputs) {
-      kinds[output] = quantization.schemes.at(node.Label()).calibrator;
+      kinds[output] = node.op == "Softmax" ? CalibratorKind::minmax
+                                           : quantization.schemes.at(node.Label()).calibrator;
     }
   }
   std::map<std::string, Range> ranges;
@@ -58,7 +60,9 @@ QuantizedWeights QuantizeOne(WeightMatrix& matrix, const LayerScheme& scheme, do
   QuantizedWeights weights = QuantizeToCodebook(matrix, scheme, importance, input_scale);
   if (moments == nullptr) return weights;
   if (moments->HasProducts()) {
-    OptimizeRounding(*moments, matrix, weights, false);
+    // Of two entries the scale is half of what can be chosen; more entries leave it little to gain.
+    const bool fit_scales = scheme.bits == 1 && scheme.granularity == Granularity::channel;
+    OptimizeRounding(*moments, matrix, weights, false, fit_scales);
   } else {
     CorrectBias(*moments, matrix, weights);
   }
@@ -103,7 +107,7 @@ void QuantizeAllWeights(const Graph& graph, const std::map<std::string, InputMom
 }
 
 Quantization QuantizeGraph(const Graph& graph, std::map<std::string, LayerScheme> schemes,
-                           const Dataset* data, const Progress& progress) {
+                           const Dataset* data, const Progress& progress, Warnings& warnings) {
   Quantization quantization;
   quantization.schemes = std::move(schemes);
   const std::set<std::string> values = ChooseFormats(graph, quantization);
@@ -111,7 +115,7 @@ Quantization QuantizeGraph(const Graph& graph, std::map<std::string, LayerScheme
     if (data == nullptr) {
       throw Error("static int8 needs calibration data: give --data, or --activations dynamic");
     }
-    const auto histograms = Calibrate(graph, values, *data, progress);
+    const auto histograms = Calibrate(graph, values, *data, progress, warnings);
     AssignActivations(graph, values, ChooseRanges(graph, quantization, histograms), quantization);
   }
   std::map<std::string, InputMoments> moments;

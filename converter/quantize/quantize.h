@@ -13,7 +13,7 @@ namespace lutra::converter {
 /// Schemes (ReadRecipe) -> everything else. Runs calibration over `data` when a node computes in
 /// integers; throws Error when it is null then. The graph must be optimized.
 Quantization QuantizeGraph(const Graph& graph, std::map<std::string, LayerScheme> schemes,
-                           const Dataset* data, const Progress& progress);
+                           const Dataset* data, const Progress& progress, Warnings& warnings);
 
 /// Fills weights and bias of every node with linear weights from its scheme and the activation
 /// parameters already chosen; rounding is optimized for the layers in `moments`. Entries that exist

@@ -11,6 +11,7 @@ namespace {
 
 constexpr double kLevels = 255;  // steps between the lowest and the highest int8
 constexpr double kPercentile = 0.9999;
+constexpr double kMostError = 10;    // of entropy's range, in squared errors of the whole range
 constexpr size_t kCandidates = 128;  // positions of each end that a search tries
 
 Range MinMax(const Histogram& h) {
@@ -18,7 +19,8 @@ Range MinMax(const Histogram& h) {
 }
 
 Range Percentile(const Histogram& h) {
-  const double outside = (1 - kPercentile) * static_cast<double>(h.count());
+  // Exact zeros are in every range: of a value that is nearly always 0 the rest would be outside.
+  const double outside = (1 - kPercentile) * static_cast<double>(h.count() - h.zeros());
   const Range all = MinMax(h);
   Range range = all;
   double tail = 0;
@@ -64,6 +66,15 @@ size_t BinOf(const Histogram& h, double x) {
   return static_cast<size_t>(std::clamp(position, 0.0, static_cast<double>(Histogram::kBins)));
 }
 
+// Squared error of the values in range [lo, hi], bins first .. last - 1: what is clipped, and
+// rounding.
+double SquaredError(const Moments& moments, size_t first, size_t last, const Range& range) {
+  const double step = (range.hi - range.lo) / kLevels;
+  const double inside = moments.below[0][last] - moments.below[0][first];
+  return moments.Squares(0, first, range.lo) + moments.Squares(last, Histogram::kBins, range.hi) +
+         inside * step * step / 12;
+}
+
 Range LeastSquares(const Histogram& h) {
   const Moments moments(h);
   const Range all = MinMax(h);
@@ -74,14 +85,10 @@ Range LeastSquares(const Histogram& h) {
   for (size_t l = 0; l < low_candidates; ++l) {
     const double lo = all.lo * (1 - static_cast<double>(l) / kCandidates);
     const size_t first = BinOf(h, lo);
-    const double below = moments.Squares(0, first, lo);
     for (size_t u = 0; u < high_candidates; ++u) {
       const double hi = all.hi * (1 - static_cast<double>(u) / kCandidates);
       const size_t last = std::max(first, BinOf(h, hi));
-      const double step = (hi - lo) / kLevels;
-      const double inside = moments.below[0][last] - moments.below[0][first];
-      const double error =
-          below + moments.Squares(last, Histogram::kBins, hi) + inside * step * step / 12;
+      const double error = SquaredError(moments, first, last, {lo, hi});
       if (error < least) {
         least = error;
         best = {lo, hi};
@@ -126,18 +133,24 @@ double Divergence(const Histogram& h, const Moments& moments, size_t first, size
   return divergence + std::log(inside / total);
 }
 
+// What lies outside a range adds to its outermost bins, and there the divergence cannot see it: of
+// a range that holds a single filled bin it is 0. Where values are few (an average over an image,
+// 256 of them in a calibration) that is less than the smallest trace of rounding, and the range
+// would collapse. So no range is taken that costs more than kMostError times what covering
+// everything does.
 Range LeastDivergence(const Histogram& h) {
   const Moments moments(h);
   const Range all = MinMax(h);
   Range best = all;
   double least = std::numeric_limits<double>::infinity();
+  const double bound = kMostError * SquaredError(moments, 0, Histogram::kBins, all);
   for (size_t c = 0; c < kCandidates; ++c) {
     const double part = 1 - static_cast<double>(c) / kCandidates;
     const Range range{all.lo * part, all.hi * part};
     const size_t first = BinOf(h, range.lo);
     const size_t last = std::min(Histogram::kBins, BinOf(h, range.hi) + 1);
     // Fewer bins than levels say nothing about rounding any more.
-    if (last - first < 256 || moments.below[0][last] == moments.below[0][first]) break;
+    if (last - first < 256 || SquaredError(moments, first, last, range) > bound) break;
     const double divergence = Divergence(h, moments, first, last);
     if (divergence < least) {
       least = divergence;

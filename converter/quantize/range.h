@@ -1,10 +1,11 @@
 // From a histogram to the range that int8 shall cover: the calibrators.
 //
 //   minmax      everything seen
-//   percentile  all but the 0.01 % outermost values of each side
+//   percentile  all but the 0.01 % outermost values of each side; exact zeros do not count
 //   mse         least mean squared error: clipping error against rounding error step^2 / 12
 //   entropy     least Kullback-Leibler divergence between the values and their quantized form
-//               (Migacz, "8-bit inference with TensorRT", GTC 2017)
+//               (Migacz, "8-bit inference with TensorRT", GTC 2017), but never ten times the
+//               squared error of minmax
 #pragma once
 
 #include <span>

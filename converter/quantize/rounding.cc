@@ -162,10 +162,31 @@ void Descend(const Square& central, const std::vector<size_t>& order, const Grid
   }
 }
 
+// The scale that makes e^T C e least while the entries stay, within a factor of two so that bias
+// and products keep their room in int32 (the rows that get here are short).
+double FitScale(const Square& central, const std::vector<size_t>& order, double scale,
+                const float* real, const int8_t* rounded) {
+  const size_t k = order.size() - 1;
+  double cross = 0, square = 0;
+  for (size_t i = 0; i < k; ++i) {
+    const double* row = central.data() + i * k;
+    double with_real = 0, with_rounded = 0;
+    for (size_t j = 0; j < k; ++j) {
+      with_real += row[j] * static_cast<double>(real[order[j]]);
+      with_rounded += row[j] * rounded[order[j]];
+    }
+    cross += rounded[order[i]] * with_real;
+    square += rounded[order[i]] * with_rounded;
+  }
+  if (!(square > 0) || !std::isfinite(cross)) return scale;
+  return static_cast<double>(
+      static_cast<float>(std::clamp(cross / square, 0.5 * scale, 2 * scale)));
+}
+
 }  // namespace
 
 void OptimizeRounding(const InputMoments& moments, WeightMatrix& matrix, QuantizedWeights& weights,
-                      bool asymmetric) {
+                      bool asymmetric, bool fit_scales) {
   const int highest = (1 << (weights.bits - 1)) - 1;
   const int lowest = asymmetric && weights.bits < 8 ? -highest - 1 : -highest;
   const size_t per_group = matrix.n / moments.groups, size = moments.size();
@@ -186,12 +207,19 @@ void OptimizeRounding(const InputMoments& moments, WeightMatrix& matrix, Quantiz
         codebook.emplace(weights.Table(n));
       }
       const int zero_point = weights.zero_point.empty() ? 0 : weights.zero_point[n];
-      const Grid grid{static_cast<double>(weights.scale[n]), zero_point, lowest, highest,
-                      codebook ? &*codebook : nullptr};
+      Grid grid{static_cast<double>(weights.scale[n]), zero_point, lowest, highest,
+                codebook ? &*codebook : nullptr};
       const float* real = matrix.values.data() + n * matrix.k;
       int8_t* rounded = weights.values.data() + n * matrix.k;
       RoundRow(factor, order, grid, real, rounded, descend ? nullptr : &matrix.bias[n]);
       if (descend) Descend(central, order, grid, real, rounded);
+      for (int turn = 0; descend && fit_scales && turn < kSweeps; ++turn) {
+        const double before = grid.scale;
+        grid.scale = FitScale(central, order, before, real, rounded);
+        if (grid.scale == before) break;
+        Descend(central, order, grid, real, rounded);
+      }
+      weights.scale[n] = static_cast<float>(grid.scale);
     }
   }
   if (descend) CorrectBias(moments, matrix, weights);

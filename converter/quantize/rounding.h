@@ -18,10 +18,11 @@
 namespace lutra::converter {
 
 /// Rounds matrix.values anew to the scales and zero points (or codebooks) of `weights`, whose
-/// values are replaced, and corrects matrix.bias. Codebooks below 8 bits descend as well. `moments`
-/// belongs to the same layer and has products.
+/// values are replaced, and corrects matrix.bias. Codebooks below 8 bits descend as well, and with
+/// `fit_scales` in turns with the scales of the channels. `moments` belongs to the same layer and
+/// has products.
 void OptimizeRounding(const InputMoments& moments, WeightMatrix& matrix, QuantizedWeights& weights,
-                      bool asymmetric);
+                      bool asymmetric, bool fit_scales = false);
 
 /// Adds to matrix.bias what the errors of the weights' values take away from the mean output: all
 /// that moments without products allow.

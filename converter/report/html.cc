@@ -186,6 +186,10 @@ std::string Summary(const ConvertReport& report) {
     if (!std::isnan(report.top1_agreement)) {
       html += ", the top-1 agreement with FP32 " + Fixed(100 * report.top1_agreement, 2) + " %";
     }
+    if (!std::isnan(report.top1)) {
+      html += "; their labels are met by FP32 for " + Fixed(100 * report.fp32_top1, 2) +
+              " %, by the converted model for " + Fixed(100 * report.top1, 2) + " % (top-1)";
+    }
     html += ".";
   }
   return html + "</p>\n" + WarningList(report.warnings);

@@ -38,6 +38,8 @@ json ConvertJson(const ConvertReport& report) {
           {"samples", report.samples},
           {"top1_agreement", Number(report.top1_agreement)},
           {"output_sqnr_db", Number(report.output_sqnr_db)},
+          {"fp32_top1", Number(report.fp32_top1)},
+          {"top1", Number(report.top1)},
           {"advice", Advice(report)},
           {"warnings", report.warnings.lines()},
           {"layers", std::move(layers)}};

@@ -12,8 +12,10 @@ namespace lutra::converter {
 /// Layers with the largest isolated error first; identical and unmeasured ones last, in order.
 std::vector<LayerReport> RankedByError(std::vector<LayerReport> layers);
 
-/// Where the output SQNR is below 20 dB: one sentence that names the layers with the largest errors
-/// of their own, and what can be done. Else "".
+/// Where the output SQNR is below 20 dB, or less than 90 % of the samples have the FP32 network's
+/// top-1 class: what of it, the layers with the largest errors of their own, and what can be done.
+/// Else
+/// "".
 std::string Advice(const ConvertReport& report);
 
 /// The per-layer table, worst first, the summary below it, and the advice.

@@ -9,6 +9,7 @@ namespace {
 
 constexpr size_t kWidestName = 44;
 constexpr double kGoodSqnrDb = 20;
+constexpr double kGoodAgreement = 0.9;
 constexpr size_t kNamedLayers = 3;
 
 // Long names keep their end, which tells layers apart.
@@ -46,7 +47,8 @@ std::vector<LayerReport> RankedByError(std::vector<LayerReport> layers) {
 }
 
 std::string Advice(const ConvertReport& report) {
-  if (!(report.output_sqnr_db < kGoodSqnrDb)) return "";
+  const bool poor_sqnr = report.output_sqnr_db < kGoodSqnrDb;
+  if (!poor_sqnr && !(report.top1_agreement < kGoodAgreement)) return "";
   std::string worst, entries;
   size_t named = 0;
   for (const LayerReport& layer : RankedByError(report.layers)) {
@@ -60,7 +62,11 @@ std::string Advice(const ConvertReport& report) {
     if (++named == kNamedLayers) break;
   }
   if (named == 0) return "";
-  return "The output SQNR is below 20 dB. The largest errors of their own: " + worst +
+  const std::string what =
+      poor_sqnr
+          ? "the output SQNR is only " + Decibels(report.output_sqnr_db) + " dB"
+          : "only " + Percent(report.top1_agreement) + " of the samples have FP32's top-1 class";
+  return what + ". The largest errors of their own: " + worst +
          ". Keep these layers float with --recipe and {\"layers\": [" + entries +
          "]}, or try another --calibrator.";
 }
@@ -95,6 +101,10 @@ std::string ConvertText(const ConvertReport& report) {
     const std::string top1 = "top-1 agreement with FP32 " + Percent(report.top1_agreement);
     text += std::isnan(report.top1_agreement) ? sqnr + samples : top1 + samples + ", " + sqnr;
     text += "\n";
+    if (!std::isnan(report.top1)) {
+      text += "top-1 on their labels: FP32 " + Percent(report.fp32_top1) + ", converted " +
+              Percent(report.top1) + "\n";
+    }
   }
   return text;
 }

@@ -180,16 +180,13 @@ Status CheckTables(const OperatorUse& use, const Operand& operand, uint64_t tabl
   const uint64_t entries = operand.TableEntries();
   for (uint64_t t = 0; t < tables; ++t) {
     const auto table = static_cast<unsigned long long>(t);
-    bool zero = false;
     for (uint64_t i = 0; i < entries; ++i) {
       const int entry = static_cast<int8_t>(operand.tables[t * entries + i]);
       const int before = i == 0 ? -127 : static_cast<int8_t>(operand.tables[t * entries + i - 1]);
       if (entry < before) {
         return use.Fail("entry %d of codebook %llu follows %d", entry, table, before);
       }
-      zero = zero || entry == 0;
     }
-    if (!zero) return use.Fail("codebook %llu has no 0", table);
   }
   return Status();
 }

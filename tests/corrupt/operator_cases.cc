@@ -216,10 +216,6 @@ std::vector<CorruptCase> ConvCases() {
        [] {
          return CodebookConv({-1, 0, 1}, 16);
        }},
-      {"conv_codebook_without_zero", Code::malformed, "operator 0 (Conv): codebook 0 has no 0",
-       [] {
-         return CodebookConv({-2, -1, 1, 2}, 0);
-       }},
       {"conv_codebook_falls", Code::malformed,
        "operator 0 (Conv): entry -1 of codebook 0 follows 0",
        [] {

@@ -89,7 +89,8 @@ Outcome Run(Graph graph, const std::vector<float>& input, const LayerScheme& sch
   const OneSample data(dims, input);
   std::map<std::string, LayerScheme> schemes;
   for (const Node& node : graph.nodes) schemes[node.Label()] = scheme;
-  const Quantization quantization = QuantizeGraph(graph, schemes, &data, {});
+  Warnings warnings;
+  const Quantization quantization = QuantizeGraph(graph, schemes, &data, {}, warnings);
   Outcome outcome{Lower(graph, quantization, {}), {}, {}};
   const std::vector<uint8_t> file = outcome.model.writer.Finish();
   RuntimeSession session(file, "test");

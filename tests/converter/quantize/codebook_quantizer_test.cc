@@ -7,6 +7,7 @@
 #include <random>
 #include <set>
 
+#include "converter/cluster/integer_codebook.h"
 #include "converter/quantize/rounding.h"
 #include "converter/quantize/weight_quantizer.h"
 
@@ -47,12 +48,13 @@ double ErrorOf(const WeightMatrix& matrix, const QuantizedWeights& weights,
   return error;
 }
 
-void CheckForm(const QuantizedWeights& q, int bits, size_t tables) {
+void CheckForm(const QuantizedWeights& q, int bits, size_t tables,
+               ZeroEntry zero = ZeroEntry::kept) {
   REQUIRE(q.tables.size() == tables << bits);
   for (size_t n = 0; n < q.n; ++n) {
     const auto table = q.Table(n);
     CHECK(std::ranges::is_sorted(table));
-    CHECK(std::ranges::count(table, 0) >= 1);
+    if (zero == ZeroEntry::kept) CHECK(std::ranges::count(table, 0) >= 1);
     CHECK(std::max(-table.front(), int{table.back()}) <= LargestEntry(bits));
     const std::set<int8_t> entries(table.begin(), table.end());
     for (size_t k = 0; k < q.k; ++k) REQUIRE(entries.contains(q.values[n * q.k + k]));
@@ -65,8 +67,10 @@ TEST_CASE("values are entries of their channel's table, whatever the width") {
   const WeightMatrix matrix = MixedMatrix(40, 27, 1);
   for (int bits = 1; bits <= 8; ++bits) {
     CAPTURE(bits);
-    CheckForm(QuantizeToCodebook(matrix, CodebookScheme(bits), {}, 0), bits, 1);
-    CheckForm(QuantizeToCodebook(matrix, CodebookScheme(bits, 16), {}, 0.01), bits, 3);
+    // 1 bit is better off without 0.
+    const ZeroEntry zero = bits == 1 ? ZeroEntry::free : ZeroEntry::kept;
+    CheckForm(QuantizeToCodebook(matrix, CodebookScheme(bits), {}, 0), bits, 1, zero);
+    CheckForm(QuantizeToCodebook(matrix, CodebookScheme(bits, 16), {}, 0.01), bits, 3, zero);
   }
 }
 
@@ -107,6 +111,47 @@ TEST_CASE("weights that already are a codebook come back exactly") {
   }
   const QuantizedWeights q = QuantizeToCodebook(matrix, CodebookScheme(2), {}, 0);
   CHECK(Dequantize(q) == matrix.values);
+}
+
+TEST_CASE("weights of few values and both signs need no 0") {
+  std::mt19937 random(8);
+  for (const int bits : {1, 2, 3, 4}) {
+    CAPTURE(bits);
+    // Odd multiples of a magnitude per channel: -3, -1, 1, 3 in 2 bits.
+    WeightMatrix matrix = MixedMatrix(20, 40, 4);
+    const int values = 1 << bits;
+    for (size_t i = 0; i < matrix.values.size(); ++i) {
+      const float magnitude = 0.01F * static_cast<float>(1 + i / 40 % 7);
+      const int level = i % 40 < 16 ? static_cast<int>(i % 40) % values
+                                    : static_cast<int>(random() % static_cast<uint32_t>(values));
+      matrix.values[i] = magnitude * static_cast<float>(2 * level + 1 - values);
+    }
+    const QuantizedWeights q = QuantizeToCodebook(matrix, CodebookScheme(bits), {}, 0.02);
+    double energy = 0;
+    for (const float w : matrix.values) energy += static_cast<double>(w) * static_cast<double>(w);
+    CHECK(std::ranges::count(q.tables, 0) == 0);
+    // At most half a step of a grid of 32 up to 2 bits and 64 above, of the largest weight's.
+    CHECK(ErrorOf(matrix, q) < 1e-4 * energy);
+  }
+}
+
+TEST_CASE("0 stays where it is worth an entry: ternary, pruned and ordinary weights") {
+  std::mt19937 random(12);
+  WeightMatrix ternary = MixedMatrix(16, 40, 5), pruned = MixedMatrix(16, 40, 6);
+  for (float& w : ternary.values) w = 0.1F * static_cast<float>(random() % 3) - 0.1F;
+  for (float& w : pruned.values) w = random() % 4 == 0 ? w : 0.0F;
+  CHECK(Dequantize(QuantizeToCodebook(ternary, CodebookScheme(2), {}, 0)) == ternary.values);
+  for (const int bits : {1, 2, 3}) {
+    if (bits > 1) CheckForm(QuantizeToCodebook(ternary, CodebookScheme(bits), {}, 0), bits, 1);
+    const QuantizedWeights q = QuantizeToCodebook(pruned, CodebookScheme(bits), {}, 0);
+    CheckForm(q, bits, 1);
+    for (size_t i = 0; i < pruned.values.size(); ++i) {
+      if (pruned.values[i] == 0) CHECK(q.values[i] == 0);
+    }
+  }
+  for (const int bits : {2, 3, 4}) {
+    CheckForm(QuantizeToCodebook(MixedMatrix(40, 100, 13), CodebookScheme(bits), {}, 0), bits, 1);
+  }
 }
 
 TEST_CASE("errors go where they count least") {
@@ -159,7 +204,7 @@ TEST_CASE("after rounding no single weight can move and lower the error of the o
     QuantizedWeights q = QuantizeToCodebook(matrix, CodebookScheme(bits), {}, 0);
     const QuantizedWeights nearest = q;
     OptimizeRounding(moments, matrix, q, false);
-    CheckForm(q, bits, 1);
+    CheckForm(q, bits, 1, bits == 1 ? ZeroEntry::free : ZeroEntry::kept);
     double before = 0, after = 0;
     for (size_t n = 0; n < real.n; ++n) {
       const auto errors = [&](const QuantizedWeights& weights) {
@@ -190,6 +235,74 @@ TEST_CASE("after rounding no single weight can move and lower the error of the o
     }
     CHECK(after < 0.8 * before);
   }
+}
+
+TEST_CASE("1 bit: signs and scales in turns, against all signs with their best scales") {
+  constexpr size_t kSamples = 40, kInputs = 10;
+  std::mt19937 random(21);
+  std::normal_distribution<double> normal;
+  std::vector<std::vector<double>> rows(kSamples, std::vector<double>(kInputs));
+  InputMoments moments{kInputs, 1, std::vector<float>((kInputs + 1) * (kInputs + 1), 0.0F)};
+  for (auto& row : rows) {
+    const double hidden = normal(random);
+    for (double& x : row) x = hidden + normal(random);
+    for (size_t i = 0; i <= kInputs; ++i) {
+      for (size_t j = i; j <= kInputs; ++j) {
+        const double a = i < kInputs ? row[i] : 1, b = j < kInputs ? row[j] : 1;
+        moments.sums[i * (kInputs + 1) + j] += static_cast<float>(a * b);
+      }
+    }
+  }
+  // Variance of the output's error over the samples.
+  const auto variance_of = [&](const std::vector<double>& e) {
+    double sum = 0, square = 0;
+    for (const auto& row : rows) {
+      double y = 0;
+      for (size_t i = 0; i < kInputs; ++i) y += e[i] * row[i];
+      sum += y;
+      square += y * y;
+    }
+    return square - sum * sum / kSamples;
+  };
+  const WeightMatrix real = MixedMatrix(8, kInputs, 22);
+  const auto reached = [&](bool fit_scales) {
+    WeightMatrix matrix = real;
+    QuantizedWeights q = QuantizeToCodebook(matrix, CodebookScheme(1), {}, 0);
+    OptimizeRounding(moments, matrix, q, false, fit_scales);
+    double error = 0;
+    for (size_t n = 0; n < real.n; ++n) {
+      std::vector<double> e(kInputs);
+      for (size_t i = 0; i < kInputs; ++i) {
+        e[i] = static_cast<double>(real.values[n * kInputs + i]) -
+               static_cast<double>(q.scale[n]) * q.values[n * kInputs + i];
+      }
+      error += variance_of(e);
+    }
+    return error;
+  };
+  // Of any signs with their best scale.
+  double best = 0;
+  for (size_t n = 0; n < real.n; ++n) {
+    std::vector<double> w(kInputs), signs(kInputs), plus(kInputs);
+    for (size_t i = 0; i < kInputs; ++i) w[i] = static_cast<double>(real.values[n * kInputs + i]);
+    double least = variance_of(w);
+    const double ww = least;
+    for (size_t set = 0; set < size_t{1} << kInputs; ++set) {
+      for (size_t i = 0; i < kInputs; ++i) {
+        signs[i] = (set >> i & 1) != 0 ? 1 : -1;
+        plus[i] = w[i] + signs[i];
+      }
+      const double ss = variance_of(signs), ws = (variance_of(plus) - ww - ss) / 2;
+      least = std::min(least, ww - ws * ws / ss);
+    }
+    best += least;
+  }
+  const double fitted = reached(true), fixed = reached(false);
+  CAPTURE(best);
+  CAPTURE(fixed);
+  CHECK(fitted >= best * (1 - 1e-6));
+  CHECK(fitted < fixed);
+  CHECK(fitted < 2.5 * best);
 }
 
 TEST_CASE("granularity tensor: one scale") {

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "converter/quantize/operators.h"
 #include "converter/quantize/range.h"
 
 namespace lutra::converter {
@@ -59,7 +60,19 @@ TEST_CASE("a fused Relu makes the range start at 0 and its zero point -128") {
   CHECK(e.Params("y").zero_point == -128);
 }
 
-TEST_CASE("Softmax has fixed parameters, and a Concat with other values keeps its own") {
+TEST_CASE("Softmax: steps of a power of two that hold the largest probability seen") {
+  const auto scale = [](double largest) { return ProbabilityParams(largest).scale; };
+  CHECK(ProbabilityParams(0.9) == QuantParams{1.0F / 256, -128});
+  CHECK(scale(1) == 1.0F / 256);
+  CHECK(scale(0) == 1.0F / 256);  // nothing was seen
+  CHECK(scale(0.51) == 1.0F / 256);
+  CHECK(scale(0.5) == 1.0F / 512);
+  CHECK(scale(0.26) == 1.0F / 512);
+  CHECK(scale(0.004) == 1.0F / 32768);  // 1/128 holds it, 1/256 = 0.0039 does not
+  CHECK(scale(1e-30) == 0x1p-32F);
+}
+
+TEST_CASE("Softmax has parameters of its own, and a Concat with other values keeps its own") {
   Example e;
   e.graph.inputs = {"x"};
   e.graph.outputs = {"c"};

@@ -106,6 +106,40 @@ TEST_CASE("entropy keeps a uniform range and clips a far outlier") {
   CHECK(ChooseRange(Of(values), CalibratorKind::entropy).hi < 15.0);
 }
 
+TEST_CASE("percentile of a value that is nearly always 0 keeps the rest") {
+  std::vector<float> values(100000, 0.0F);
+  for (size_t i = 0; i < 10; ++i) values[i] = 1.0F + static_cast<float>(i);  // 0.01 % of all
+  CHECK(ChooseRange(Of(values), CalibratorKind::percentile).hi == 10);
+}
+
+TEST_CASE("no calibrator collapses on few values, or on a spike") {
+  std::mt19937 random(3);
+  std::uniform_real_distribution<float> uniform(0.15F, 0.4F);
+  std::normal_distribution<float> normal;
+  std::vector<std::vector<float>> cases;
+  // Averages over images; a handful of scores; one value and rare others; two spikes.
+  std::vector<float> averages(256), scores(10), spike(200, 1.0F), spikes(1000, -1.0F);
+  for (float& x : averages) x = uniform(random);
+  for (float& x : scores) x = normal(random);
+  for (int i = 0; i < 55; ++i) spike.push_back(1 + 10 * uniform(random));
+  for (size_t i = 0; i < 400; ++i) spikes[i] = 2;
+  for (const std::vector<float>& values :
+       {averages, scores, spike, spikes, std::vector<float>{3.0F}, {1.0F, 2.0F}, {-1e-5F, 7.0F}}) {
+    CAPTURE(values.size());
+    const double whole =
+        MeanSquaredError(values, ParamsOf(ChooseRange(Of(values), CalibratorKind::minmax)));
+    const double step =
+        static_cast<double>(ParamsOf(ChooseRange(Of(values), CalibratorKind::minmax)).scale);
+    for (const auto kind :
+         {CalibratorKind::percentile, CalibratorKind::mse, CalibratorKind::entropy}) {
+      CAPTURE(CalibratorName(kind));
+      const double error = MeanSquaredError(values, ParamsOf(ChooseRange(Of(values), kind)));
+      // Ten times what rounding costs, or what it costs on average over all values.
+      CHECK(error <= 10 * std::max(whole, step * step / 12));
+    }
+  }
+}
+
 TEST_CASE("parameters cover the range with an exact zero") {
   for (const Range range : {Range{0, 1}, Range{-1, 0}, Range{-1, 1}, Range{-0.3, 2.9},
                             Range{-1000, 0.001}, Range{0, 1e-20}}) {

@@ -31,7 +31,7 @@ ConvertReport Made() {
   report.output_bytes = 4000;
   report.operators = 6;
   report.samples = 7;
-  report.top1_agreement = kNone;
+  report.top1_agreement = report.fp32_top1 = report.top1 = kNone;
   report.output_sqnr_db = 12.5;
   report.layers = {Layer("good", "Conv", 40),        Layer("bad", "Conv", 14.25),
                    Layer("moved", "Reshape", kNone), Layer("value", "Requantize", 3),
@@ -46,7 +46,7 @@ TEST_CASE("a poor output is explained by the layers whose own errors are largest
   ConvertReport report = Made();
   const std::string advice = Advice(report);
   CHECK(advice ==
-        "The output SQNR is below 20 dB. The largest errors of their own: worse< (9.5 dB), bad "
+        "the output SQNR is only 12.5 dB. The largest errors of their own: worse< (9.5 dB), bad "
         "(14.2 dB), third (20.0 dB). Keep these layers float with --recipe and {\"layers\": "
         "[{\"name\": \"worse<\", \"activations\": \"float\"}, {\"name\": \"bad\", "
         "\"activations\": \"float\"}, {\"name\": \"third\", \"activations\": \"float\"}]}, or try "
@@ -56,6 +56,25 @@ TEST_CASE("a poor output is explained by the layers whose own errors are largest
   CHECK(Advice(report).empty());
   report.output_sqnr_db = kNone;
   CHECK(Advice(report).empty());
+  report.output_sqnr_db = 30;
+  report.top1_agreement = 0.9;
+  CHECK(Advice(report).empty());
+  report.top1_agreement = 0.75;
+  CHECK(Advice(report).starts_with(
+      "only 75.00 % of the samples have FP32's top-1 class. The largest errors"));
+}
+
+TEST_CASE("labels give an accuracy of both networks") {
+  ConvertReport report = Made();
+  CHECK(ConvertJson(report)["top1"].is_null());
+  report.top1_agreement = 0.9;
+  report.fp32_top1 = 0.9825;
+  report.top1 = 0.975;
+  CHECK(ConvertText(report).ends_with("top-1 on their labels: FP32 98.25 %, converted 97.50 %\n"));
+  CHECK(ConvertJson(report)["fp32_top1"] == 0.9825);
+  CHECK(ConvertJson(report)["top1"] == 0.975);
+  CHECK(ConvertHtml(report, "net").find("98.25 %, by the converted model for 97.50 % (top-1)") !=
+        std::string::npos);
 }
 
 TEST_CASE("the table ranks by isolated error, and a classifier has its agreement") {
