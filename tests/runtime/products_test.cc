@@ -102,10 +102,11 @@ struct IntWeightCase {
   bool codebook = false;
 };
 
-/// 2^bits ascending entries with 0 among them.
+/// 2^bits ascending entries, with 0 among them or not.
 std::vector<int8_t> RandomTable(Random& random, int bits) {
   std::vector<int8_t> table = random.Int8s(size_t{1} << bits, -127, 127);
-  table[0] = 0;
+  std::ranges::replace(table, int8_t{0}, int8_t{1});
+  if (random.Int(0, 1) == 0) table[0] = 0;
   std::sort(table.begin(), table.end());
   return table;
 }

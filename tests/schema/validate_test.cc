@@ -67,6 +67,27 @@ TEST_CASE("Pools round down or up") {
   CHECK(!OneOperator(MaxPool(2, 1, 2, 3), {1, 2, 2, 1}, {1, 3, 3, 1}).ok());
 }
 
+TEST_CASE("Codebooks need not hold 0, but then an older runtime must not read them") {
+  const auto version_of = [](std::vector<int8_t> tables, uint32_t channels) {
+    ModelBuilder b;
+    const auto x = b.Input("x", {1, 2}, {0.5F, 7});
+    const auto y = b.Int8({1, 32}, {0.5F, 7});
+    schema::LinearT linear;
+    linear.weights =
+        b.WithCodebook(b.IntWeights(std::vector<int8_t>(64, 1), std::vector<int32_t>(32, 0),
+                                    std::vector<float>(32, 0.01F), {}, 1),
+                       tables, channels);
+    b.Add(std::move(linear), {x}, {y});
+    b.Output("y", y);
+    ExpectOk(b);
+    return b.model().min_runtime_version;
+  };
+  CHECK(version_of({0, 32}, 0) == 2);
+  CHECK(version_of({-32, 0, 0, 5}, 16) == 2);
+  CHECK(version_of({-32, 32}, 0) == 4);
+  CHECK(version_of({-32, 0, -7, 7}, 16) == 4);
+}
+
 TEST_CASE("Averages list the counts that occur") {
   // 3x3 with padding 1 over 3x3: 4, 6 and 9 pixels; with padding counted always 9, except beyond
   // the padded image when rounding up.
