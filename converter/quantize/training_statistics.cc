@@ -103,7 +103,7 @@ Distance DistanceOf(const TrainingStatistics::Layer& layer, const Sums& sums) {
   return {std::exp(log_ratio / channels), std::sqrt(shift / channels)};
 }
 
-std::string Number(double value) {
+std::string ThreeDigits(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%.3g", value);
   return text;
@@ -159,7 +159,8 @@ void CompareWithTraining(TrainingStatistics training, const Dataset& data, Warni
     if (widening < kWidest && widening > 1 / kWidest && shift < kFarthest) continue;
     warnings.Add(
         "the calibration data is unlike that of training: at '" + training.layers[l].name +
-        "' it varies " + Number(widening) + " times as much, around means " + Number(shift) +
+        "' it varies " + ThreeDigits(widening) + " times as much, around means " +
+        ThreeDigits(shift) +
         " standard deviations away; check scale, mean and std, channel order and layout of "
         "the data");
     return;
