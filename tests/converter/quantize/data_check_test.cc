@@ -8,11 +8,11 @@
 namespace lutra::converter {
 namespace {
 
-using Samples = std::vector<std::vector<float>>;
+using SampleList = std::vector<std::vector<float>>;
 
-class Given : public Dataset {
+class GivenRows : public Dataset {
  public:
-  Given(Samples samples, bool stated) : samples_(std::move(samples)), stated_(stated) {}
+  GivenRows(SampleList samples, bool stated) : samples_(std::move(samples)), stated_(stated) {}
   size_t size() const override { return samples_.size(); }
   bool labelled() const override { return false; }
   Sample Get(size_t index) const override {
@@ -27,22 +27,22 @@ class Given : public Dataset {
   }
 
  private:
-  Samples samples_;
+  SampleList samples_;
   bool stated_;
 };
 
-std::vector<std::string> Said(const Samples& samples, bool stated = true) {
+std::vector<std::string> Said(const SampleList& samples, bool stated = true) {
   DataCheck check;
   for (const auto& sample : samples) check.AddSample(sample);
   Warnings warnings;
-  check.Report(Given(samples, stated), warnings);
+  check.Report(GivenRows(samples, stated), warnings);
   return warnings.lines();
 }
 
-Samples Normal(size_t count, float deviation = 1) {
+SampleList Normal(size_t count, float deviation = 1) {
   std::mt19937 random(5);
   std::normal_distribution<float> normal(0, deviation);
-  Samples samples(count, std::vector<float>(300));
+  SampleList samples(count, std::vector<float>(300));
   for (auto& sample : samples) {
     for (float& x : sample) x = normal(random);
   }
@@ -51,7 +51,7 @@ Samples Normal(size_t count, float deviation = 1) {
 
 TEST_CASE("ordinary data says nothing, nor do samples of unequal loudness") {
   CHECK(Said(Normal(16)).empty());
-  Samples loud = Normal(30);
+  SampleList loud = Normal(30);
   for (size_t i = 0; i < loud.size(); ++i) {
     for (float& x : loud[i]) x *= std::pow(1.2F, static_cast<float>(i));
   }
@@ -60,16 +60,16 @@ TEST_CASE("ordinary data says nothing, nor do samples of unequal loudness") {
 
 TEST_CASE("constant data") {
   const std::string cure = "; give samples as the network will see them";
-  CHECK(Said(Samples(8, std::vector<float>(5, 0.0F))) ==
+  CHECK(Said(SampleList(8, std::vector<float>(5, 0.0F))) ==
         std::vector{"all values of the calibration data are 0, so no range can be read off it" +
                     cure});
-  CHECK(Said(Samples(8, std::vector<float>(5, -0.0F)))[0].find("are 0,") != std::string::npos);
-  CHECK(Said(Samples(8, std::vector<float>(5, 1.5F)))[0].starts_with(
+  CHECK(Said(SampleList(8, std::vector<float>(5, -0.0F)))[0].find("are 0,") != std::string::npos);
+  CHECK(Said(SampleList(8, std::vector<float>(5, 1.5F)))[0].starts_with(
       "all values of the calibration data are 1.5,"));
   CHECK(Said({{1, 1}, {2, 2}, {3, 3}}) ==
         std::vector{"every sample of the calibration data is constant (one value throughout)" +
                     cure});
-  CHECK(Said(Samples(9, Normal(1)[0])) ==
+  CHECK(Said(SampleList(9, Normal(1)[0])) ==
         std::vector{"all 9 samples of the calibration data are the same" + cure});
 }
 
@@ -80,7 +80,7 @@ TEST_CASE("very few samples") {
 }
 
 TEST_CASE("samples that own the range are named") {
-  Samples samples = Normal(16);
+  SampleList samples = Normal(16);
   samples[7][100] = 1e5F;
   std::vector<std::string> said = Said(samples);
   REQUIRE(said.size() == 1);
@@ -98,13 +98,13 @@ TEST_CASE("samples that own the range are named") {
   REQUIRE(said.size() == 1);
   CHECK(said[0].starts_with("x.npy: sample 3, x.npy: sample 30: are outliers"));
   // The other samples are all 0: one that is not is no outlier but the only one of use.
-  Samples zeros(10, std::vector<float>(300, 0.0F));
+  SampleList zeros(10, std::vector<float>(300, 0.0F));
   zeros[4] = Normal(1)[0];
   CHECK(Said(zeros).empty());
 }
 
 TEST_CASE("pixels of 0 to 255, unless it is said that they are meant") {
-  Samples pixels = Normal(10, 60);
+  SampleList pixels = Normal(10, 60);
   for (auto& sample : pixels) {
     for (float& x : sample) x = std::min(255.0F, std::floor(std::fabs(x)));
   }

@@ -39,7 +39,7 @@ class Images : public Dataset {
 
 const Normalization kTraining{1.0F / 255, {0.485F, 0.456F, 0.406F}, {0.229F, 0.224F, 0.225F}};
 
-Node MakeNode(const std::string& op, std::vector<std::string> inputs, const std::string& output) {
+Node NamedNode(const std::string& op, std::vector<std::string> inputs, const std::string& output) {
   Node node;
   node.op = op;
   node.inputs = std::move(inputs);
@@ -62,7 +62,7 @@ Graph Trained() {
   const auto add_pair = [&](const std::string& from, int64_t channels, const std::string& stem) {
     graph.initializers[stem + "_w"] =
         Tensor::Of({4, channels, 3, 3}, numbers(static_cast<size_t>(36 * channels)));
-    graph.nodes.push_back(MakeNode("Conv", {from, stem + "_w"}, stem));
+    graph.nodes.push_back(NamedNode("Conv", {from, stem + "_w"}, stem));
     graph.outputs = {stem};
     // Training: mean and variance of each channel over 200 images.
     std::vector<double> sum(4), square(4);
@@ -90,19 +90,19 @@ Graph Trained() {
     graph.initializers[stem + "_mean"] = Tensor::Of({4}, mean);
     graph.initializers[stem + "_variance"] = Tensor::Of({4}, variance);
     graph.nodes.push_back(
-        MakeNode("BatchNormalization",
-                 {stem, stem + "_scale", stem + "_shift", stem + "_mean", stem + "_variance"},
-                 stem + "_bn"));
+        NamedNode("BatchNormalization",
+                  {stem, stem + "_scale", stem + "_shift", stem + "_mean", stem + "_variance"},
+                  stem + "_bn"));
   };
   add_pair("x", 3, "first");
-  graph.nodes.push_back(MakeNode("Relu", {"first_bn"}, "r"));
+  graph.nodes.push_back(NamedNode("Relu", {"first_bn"}, "r"));
   add_pair("r", 4, "second");
   graph.outputs = {"second_bn"};
   InferShapes(graph);
   return graph;
 }
 
-std::vector<std::string> Said(const TrainingStatistics& training, const Normalization& rule) {
+std::vector<std::string> SaidOf(const TrainingStatistics& training, const Normalization& rule) {
   Warnings warnings;
   CompareWithTraining(training, Images(20, rule), warnings);
   return warnings.lines();
@@ -114,11 +114,11 @@ TEST_CASE("data of training passes; forgotten scale, mean and std do not") {
   CHECK(training.layers[0].value == "first");
   CHECK(training.graph.nodes.size() == 1);
 
-  CHECK(Said(training, kTraining).empty());
+  CHECK(SaidOf(training, kTraining).empty());
   // Round numbers in place of the exact ones.
-  CHECK(Said(training, {1.0F / 255, {0.45F}, {0.25F}}).empty());
+  CHECK(SaidOf(training, {1.0F / 255, {0.45F}, {0.25F}}).empty());
   for (const Normalization& rule : {Normalization{1, {}, {}}, Normalization{1.0F / 255, {}, {}}}) {
-    const std::vector<std::string> said = Said(training, rule);
+    const std::vector<std::string> said = SaidOf(training, rule);
     REQUIRE(said.size() == 1);
     CHECK(said[0].starts_with("the calibration data is unlike that of training: at 'first_bn'"));
   }
@@ -130,7 +130,7 @@ TEST_CASE("a network without batch normalization has nothing to compare with") {
   graph.outputs = {"first"};
   const TrainingStatistics training = ReadTrainingStatistics(graph);
   CHECK(training.layers.empty());
-  CHECK(Said(training, {1, {}, {}}).empty());
+  CHECK(SaidOf(training, {1, {}, {}}).empty());
 }
 
 }  // namespace
