@@ -6,6 +6,8 @@ target_compile_options(lutra_compile INTERFACE
   -Wall -Wextra -Wconversion -Wshadow -Wno-sign-conversion
   # False alarms of g++ 12 on plain std::string assignments (GCC bug 105651).
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
+  # False alarms of g++ 13 and 14 in the copies of std::vector, which only optimized code has.
+  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_GREATER_EQUAL:$<CXX_COMPILER_VERSION>,13>>:-Wno-array-bounds;-Wno-stringop-overflow;-Wno-stringop-overread>
   # Results are part of the contract: no contraction into FMA, anywhere.
   -ffp-contract=off
   ${lutra_hardened_compile}

@@ -1,5 +1,4 @@
-# What LUTRA_HARDEN adds: lutra_hardened_compile and lutra_hardened_link, lists of options. Measured
-# with lutra-bench to cost nothing (docs/security.md).
+# What LUTRA_HARDEN adds: lutra_hardened_compile and lutra_hardened_link, lists of options.
 set(lutra_hardened_compile)
 set(lutra_hardened_link)
 if(LUTRA_HARDEN)

@@ -13,7 +13,7 @@
 namespace lutra::converter {
 namespace {
 
-constexpr const char* kMark = "lutra_operand";  // node attribute: name in the records
+constexpr const char* kOperandMark = "lutra_operand";  // node attribute: name in the records
 
 ConstantRecord ReadRecord(const Graph& graph, const Node& node, const Tensor& constant) {
   ConstantRecord record;
@@ -135,13 +135,13 @@ ConstantRecords TakeConstants(Graph& graph) {
 void MarkOperands(Graph& graph, const ConstantRecords& records) {
   for (Node& node : graph.nodes) {
     for (size_t i = 0; i < node.inputs.size() && i < 2; ++i) {
-      if (records.contains(node.inputs[i])) node.attributes[kMark] = node.inputs[i];
+      if (records.contains(node.inputs[i])) node.attributes[kOperandMark] = node.inputs[i];
     }
   }
 }
 
 const ConstantRecord* OperandRecord(const Node& node, const ConstantRecords& records) {
-  const auto found = records.find(node.String(kMark, ""));
+  const auto found = records.find(node.String(kOperandMark, ""));
   return found == records.end() ? nullptr : &found->second;
 }
 

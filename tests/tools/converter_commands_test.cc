@@ -14,14 +14,14 @@ namespace {
 using nlohmann::json;
 using test::ErrorOf;
 using test::kLutra;
+using test::kOnnx;
+using test::kShapes;
 using test::Outcome;
 using test::ReadText;
 using test::RunJson;
 using test::RunProgram;
 using test::TempFolder;
 
-const std::string kShapes = LUTRA_SOURCE_DIR "/examples/shapes/";
-const std::string kOnnx = kShapes + "shapes.onnx";
 const std::string kCalib = " --data " + kShapes + "calib.json";
 const std::string kTest = " --data " + kShapes + "test.json";
 

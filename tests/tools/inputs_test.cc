@@ -11,16 +11,15 @@ namespace lutra {
 namespace {
 
 using test::ErrorOf;
+using test::kGolden;
 using test::kLutra;
+using test::kOnnx;
+using test::kShapes;
 using test::Outcome;
 using test::ReadText;
 using test::RunProgram;
 using test::TempFolder;
 namespace fs = std::filesystem;
-
-const std::string kShapes = LUTRA_SOURCE_DIR "/examples/shapes/";
-const std::string kOnnx = kShapes + "shapes.onnx";
-const std::string kGolden = LUTRA_SOURCE_DIR "/tests/golden/integer.lutra";
 
 bool IsOneLine(const std::string& text) { return text.find('\n') == text.size() - 1; }
 

@@ -12,6 +12,10 @@
 namespace lutra::test {
 
 inline const std::string kLutra = LUTRA_PROGRAM;
+/// The example network, and a small model that uses every integer operator.
+inline const std::string kShapes = LUTRA_SOURCE_DIR "/examples/shapes/";
+inline const std::string kOnnx = kShapes + "shapes.onnx";
+inline const std::string kGolden = LUTRA_SOURCE_DIR "/tests/golden/integer.lutra";
 
 /// The only thing on stdout is one JSON object, on one line.
 inline nlohmann::json RunJson(const std::string& arguments) {

@@ -14,15 +14,15 @@ namespace {
 
 using nlohmann::json;
 using test::ErrorOf;
+using test::kGolden;
 using test::kLutra;
+using test::kOnnx;
 using test::Outcome;
 using test::ReadText;
 using test::RunProgram;
 using test::TempFolder;
 namespace fs = std::filesystem;
 
-const std::string kOnnx = LUTRA_SOURCE_DIR "/examples/shapes/shapes.onnx";
-const std::string kGolden = LUTRA_SOURCE_DIR "/tests/golden/integer.lutra";
 // Needs no data, and is done at once.
 const std::string kQuick = " --activations float --weights fp32";
 

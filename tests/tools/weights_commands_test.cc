@@ -15,13 +15,13 @@ namespace {
 using nlohmann::json;
 using test::ErrorOf;
 using test::kLutra;
+using test::kOnnx;
 using test::Outcome;
 using test::ReadText;
 using test::RunJson;
 using test::RunProgram;
 using test::TempFolder;
 
-const std::string kShapesOnnx = LUTRA_SOURCE_DIR "/examples/shapes/shapes.onnx";
 const std::string kTestData = " --data " LUTRA_SOURCE_DIR "/examples/shapes/test.json --limit 50";
 const std::string kCheckpoints = LUTRA_SOURCE_DIR "/../shared/models/checkpoints/";
 
@@ -124,7 +124,7 @@ TEST_CASE("every kind of weights and every codec comes back; the ONNX's initiali
         0);
     CHECK(RunJson("inspect " + (folder / "b.safetensors"))["tensors"] == names);
   }
-  const json onnx = RunJson("compress " + kShapesOnnx + " -o " + archive);
+  const json onnx = RunJson("compress " + kOnnx + " -o " + archive);
   CHECK(onnx["original_bytes"] == 4 * 34922);
   CHECK(onnx["ratio"].get<double>() > 4);
 }
@@ -132,7 +132,7 @@ TEST_CASE("every kind of weights and every codec comes back; the ONNX's initiali
 TEST_CASE("prune and cluster of a network: densities, accuracy, and the mask stays") {
   TempFolder folder;
   const std::string pruned = folder / "pruned.onnx", shared = folder / "shared.onnx";
-  const json prune = RunJson("prune " + kShapesOnnx + " -o " + pruned +
+  const json prune = RunJson("prune " + kOnnx + " -o " + pruned +
                              " --keep 60,10=25 --keep '/0/*=100'" + kTestData);
   CHECK(prune["weights"] == 34480);
   const double density = prune["kept"].get<double>() / prune["weights"].get<double>();
@@ -287,7 +287,7 @@ TEST_CASE("bad input: one line, status 1, and a file of that name stays as it wa
         "--bits: 'conv2' fits no layer; layers are conv, fc\n");
   CHECK(fail("prune " + weights + to + " --keep 9" + kTestData) ==
         weights + ": has no graph, so its accuracy cannot be measured; leave --data out\n");
-  CHECK(fail("prune " + kShapesOnnx + to + " --keep 9 --data /none/x") == none);
+  CHECK(fail("prune " + kOnnx + to + " --keep 9 --data /none/x") == none);
   const std::string nan = folder.Write(
       "nan.safetensors",
       SafetensorsOf(R"({"w.weight":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]}})",
@@ -329,7 +329,7 @@ TEST_CASE("places that cannot be written to") {
   RunJson("compress " + weights + " -o " + archive);
   for (const std::string& command :
        {"compress " + weights, "decompress " + archive, "prune " + weights + " --keep 50",
-        "prune " + kShapesOnnx + " --keep 50", "cluster " + weights}) {
+        "prune " + kOnnx + " --keep 50", "cluster " + weights}) {
     CHECK(ErrorOf(command + " -o " + (folder / "none/x"), 1) ==
           folder / "none/x: cannot be created: No such file or directory\n");
     CHECK(ErrorOf(command + " -o /dev/full", 1) ==
