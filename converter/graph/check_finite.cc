@@ -134,7 +134,7 @@ class Checker {
   [[noreturn]] void Refuse(const std::string& name, const std::string& value, const Tensor& tensor,
                            size_t element, const std::string& why) const {
     const double number = At(tensor, element);
-    std::string message = name + " is " + NumberText(number) + PlaceText(tensor, element);
+    std::string message = name + " " + ElementText(tensor, element);
     const auto origin = origins_.find(value);
     if (origin != origins_.end()) message += ", computed by " + origin->second;
     if (std::isfinite(number)) message += ", which float32 cannot hold";
@@ -211,6 +211,10 @@ class Checker {
 
 }  // namespace
 
+std::string ElementText(const Tensor& tensor, size_t element) {
+  return "is " + NumberText(At(tensor, element)) + PlaceText(tensor, element);
+}
+
 std::optional<size_t> FirstNan(const Tensor& tensor) {
   if (tensor.type() == DataType::float32) {
     bool found = false;
@@ -233,7 +237,7 @@ std::optional<size_t> FirstNotFinite(const Tensor& tensor) {
 void RefuseNan(const std::string& value, const Tensor& tensor, const std::string& source) {
   const std::optional<size_t> nan = FirstNan(tensor);
   if (!nan) return;
-  throw Error("value '" + value + "' is NaN" + PlaceText(tensor, *nan) + " for sample " + source);
+  throw Error("value '" + value + "' " + ElementText(tensor, *nan) + " for sample " + source);
 }
 
 void CheckFinite(const Graph& graph, const Origins& origins) { Checker(graph, origins).Run(); }

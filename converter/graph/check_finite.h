@@ -32,6 +32,9 @@ void CheckBatchNorm(const Graph& graph, const Node& node);
 /// (`source`) that made it NaN.
 void RefuseNan(const std::string& value, const Tensor& tensor, const std::string& source);
 
+/// "is NaN at [2, 0, 1]", for messages about an element that is no number.
+std::string ElementText(const Tensor& tensor, size_t element);
+
 /// The first element that is NaN (infinite too, or beyond float32); none where all are numbers, as
 /// those of integer types are.
 std::optional<size_t> FirstNan(const Tensor& tensor);

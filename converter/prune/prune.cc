@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "converter/error.h"
-
 namespace lutra::converter {
 namespace {
 
@@ -49,9 +47,7 @@ std::vector<double> Prune(std::vector<LayerWeights>& weights, const PruneOptions
   options.keep.CheckNames(weights);
   std::vector<float> together;
   for (const LayerWeights& weight : weights) {
-    if (std::ranges::any_of(weight.values, [](float w) { return !std::isfinite(w); })) {
-      throw Error("layer '" + weight.layer + "' has weights that are not finite");
-    }
+    weight.CheckFinite();
     if (!options.sparsity || options.keep.Find(weight) != nullptr) continue;
     const std::vector<float> magnitudes = Magnitudes(weight);
     together.insert(together.end(), magnitudes.begin(), magnitudes.end());

@@ -4,8 +4,6 @@
 #include <limits>
 #include <set>
 
-#include "converter/error.h"
-
 namespace lutra::converter {
 namespace {
 
@@ -13,10 +11,8 @@ SharedLayer Share(LayerWeights& weight, int bits, bool compare) {
   SharedLayer layer;
   layer.bits = bits;
   std::vector<float> kept;
+  weight.CheckFinite();
   for (size_t i = 0; i < weight.values.size(); ++i) {
-    if (!std::isfinite(weight.values[i])) {
-      throw Error("layer '" + weight.layer + "' has weights that are not finite");
-    }
     if (weight.kept[i]) kept.push_back(weight.values[i]);
   }
   const bool zero = kept.size() < weight.values.size();

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <optional>
 
 #include "converter/error.h"
 #include "converter/files.h"
+#include "converter/graph/check_finite.h"
 #include "converter/prune/base64.h"
 #include "converter/prune/checkpoint_weights.h"
 #include "converter/prune/onnx_weights.h"
@@ -22,6 +24,15 @@ LayerWeights::LayerWeights(std::string layer_name, std::string tensor_name,
       kept(values.size(), true) {}
 
 size_t LayerWeights::Kept() const { return static_cast<size_t>(std::ranges::count(kept, true)); }
+
+void LayerWeights::CheckFinite() const {
+  const bool finite = std::ranges::all_of(values, [](float w) { return std::isfinite(w); });
+  if (finite) return;
+  const Tensor all = Tensor::Of(dims, values);
+  throw Error("tensor '" + tensor + "' of layer '" + layer + "' " +
+              ElementText(all, *FirstNotFinite(all)) +
+              ": take a checkpoint whose numbers are finite");
+}
 
 std::string LayerWeights::MaskKey() const { return "lutra.mask:" + tensor; }
 

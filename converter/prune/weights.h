@@ -28,6 +28,8 @@ struct LayerWeights {
                std::vector<float> numbers);
 
   size_t Kept() const;
+  /// Throws Error that names the first weight that is NaN or infinite.
+  void CheckFinite() const;
   /// "lutra.mask:NAME".
   std::string MaskKey() const;
   std::string Mask() const;

@@ -55,7 +55,8 @@ std::map<std::string, Histogram> Calibrate(const Graph& graph, const std::set<st
           histograms[value].Add(tensor.ToFloats());
         }
       } catch (const Error&) {
-        throw Error("value '" + value + "' is infinite for sample " + sample.source);
+        throw Error("value '" + value + "' is infinite for sample " + sample.source +
+                    ": numbers overflow, or a mask adds -Inf (a large negative number does, too)");
       }
     };
     const Tensor tensor = AsInput(sample, *info->dims);

@@ -138,7 +138,9 @@ TEST_CASE("entries per layer: the last one that fits, and names that fit nothing
 
 TEST_CASE("weights that are not finite are refused") {
   std::vector<LayerWeights> weights{WeightOf("a", {1, std::numeric_limits<float>::infinity()})};
-  CHECK_THROWS_AS(Prune(weights, Sensitivity(1)), Error);
+  const char* const expected =
+      "tensor 'a.weight' of layer 'a' is Inf at [1]: take a checkpoint whose numbers are finite";
+  CHECK_THROWS_WITH_AS(Prune(weights, Sensitivity(1)), expected, Error);
 }
 
 TEST_CASE("an ONNX file keeps all but the pruned weights, and says which they are") {
