@@ -117,7 +117,7 @@ void AddConvertCommand(CLI::App& app) {
   const auto command = std::make_shared<ConvertCommand>();
   ConvertOptions& options = command->options;
   CLI::App* sub = app.add_subcommand("convert", "turn an ONNX network into a .lutra model");
-  sub->add_option("MODEL.onnx", options.model_path, "the trained network (opset 7 to 21)")
+  sub->add_option("MODEL.onnx", options.model_path, "the trained network (opset 7 to 24)")
       ->required();
   sub->add_option("-o,--output", options.output_path, "the model to write")
       ->required()

@@ -1,6 +1,6 @@
 // Normalizations in inference: with given statistics (BatchNormalization), with those of the input
-// (Instance, Layer, Group, MeanVariance), by neighbours (LRN) or by a norm (Lp). Statistics are
-// summed in double.
+// (Instance, Layer, RMS, Group, MeanVariance), by neighbours (LRN) or by a norm (Lp). Statistics
+// are summed in double.
 #include <algorithm>
 #include <cmath>
 
@@ -135,6 +135,27 @@ Results LayerNorm(const Call& call) {
   return results;
 }
 
+/// x / sqrt(mean(x^2) + epsilon) * scale over the axes from `axis` on.
+Results RmsNorm(const Call& call) {
+  const Tensor& x = call.Input(0);
+  const size_t axis = Axis(call.node.Int("axis", -1), x.rank());
+  const Shape inner(x.dims().begin() + static_cast<int64_t>(axis), x.dims().end());
+  const Tensor scale = BroadcastTo(call.Input(1), inner);
+  const double epsilon = call.node.Float("epsilon", 1e-5f);
+  Tensor y(DataType::float32, x.dims());
+  const auto length = static_cast<size_t>(Count(inner));
+  for (size_t first = 0; first < y.elements(); first += length) {
+    const auto values = x.as<float>().subspan(first, length);
+    double square = 0;
+    for (const float v : values) square += static_cast<double>(v) * v;
+    const double inverse = 1 / std::sqrt(square / static_cast<double>(length) + epsilon);
+    for (size_t i = 0; i < length; ++i) {
+      y.as<float>()[first + i] = static_cast<float>(values[i] * inverse * scale.as<float>()[i]);
+    }
+  }
+  return {std::move(y)};
+}
+
 /// (x - mean) / deviation over the axes (all but channels).
 Results MeanVarianceNorm(const Call& call) {
   const Tensor& x = call.Input(0);
@@ -198,6 +219,7 @@ constexpr Operator kNormalizeOperators[] = {
     {"InstanceNormalization", InstanceNorm, Precision::single, nullptr, true},
     {"GroupNormalization", GroupNorm, Precision::single, nullptr, true},
     {"LayerNormalization", LayerNorm, Precision::single},
+    {"RMSNormalization", RmsNorm, Precision::single},
     {"MeanVarianceNormalization", MeanVarianceNorm, Precision::single},
     {"LRN", Lrn, Precision::single, nullptr, true},
     {"LpNormalization", LpNorm, Precision::single},

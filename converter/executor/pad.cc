@@ -1,5 +1,5 @@
-// Pad in every mode: each axis gets a map from result index to input index (-1: the constant), and
-// negative pads crop.
+// Pad in every mode: each axis gets a map from result index to input index (-1: the constant).
+// Negative pads crop, before anything is repeated.
 #include <algorithm>
 #include <cstdlib>
 #include <numeric>
@@ -25,6 +25,7 @@ PadMode ModeOf(const Node& node) {
   return mode == "wrap" ? PadMode::wrap : PadMode::constant;
 }
 
+/// Of an axis of n elements.
 int64_t SourceIndex(int64_t i, int64_t n, PadMode mode) {
   if (i >= 0 && i < n) return i;
   switch (mode) {
@@ -66,12 +67,17 @@ Results Pad(const Call& call) {
   CheckResult(dims);
   std::vector<Shape> maps(x.rank());
   for (size_t axis = 0; axis < x.rank(); ++axis) {
-    const int64_t n = x.dims()[axis];
-    if (n == 0 && mode != PadMode::constant && begin[axis] + end[axis] > 0) {
-      throw Error("an empty axis can only be padded with a constant");
+    int64_t first = 0, n = x.dims()[axis];
+    if (mode != PadMode::constant) {
+      first = std::max<int64_t>(-begin[axis], 0);
+      n += std::min<int64_t>(begin[axis], 0) + std::min<int64_t>(end[axis], 0);
+      if (n <= 0 && dims[axis] > 0) {
+        throw Error("an empty axis can only be padded with a constant");
+      }
     }
-    for (int64_t i = -begin[axis]; i < n + end[axis]; ++i) {
-      maps[axis].push_back(SourceIndex(i, n, mode));
+    for (int64_t i = 0; i < dims[axis]; ++i) {
+      const int64_t index = SourceIndex(i - begin[axis] - first, n, mode);
+      maps[axis].push_back(index < 0 ? -1 : index + first);
     }
   }
   const Tensor* value = call.Optional(2);

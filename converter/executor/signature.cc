@@ -102,6 +102,7 @@ const std::vector<Signature>& Signatures() {
       {"ni", {"TopK", "CumSum"}},
       {"nf?f?i?", {"Resize"}},
       {"fff?", {"Conv", "ConvTranspose", "LayerNormalization"}},
+      {"ff", {"RMSNormalization"}},
       {"fff", {"InstanceNormalization", "GroupNormalization"}},
       {"fffff", {"BatchNormalization"}},
       {"fii?", {"MaxUnpool"}},

@@ -1,4 +1,4 @@
-// Nodes of opset 6 to 21 in the one form of the graph, that of opset 18: what older versions keep
+// Nodes of opset 6 to 24 in the one form of the graph, that of opset 18: what older versions keep
 // in attributes becomes an input, operators that were renamed get their last name, and switches
 // that mean nothing at inference go.
 #pragma once

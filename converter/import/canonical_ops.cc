@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "converter/graph/resize_mode.h"
+
 namespace lutra::converter {
 namespace {
 
@@ -49,9 +51,11 @@ std::string Gemm(Canonicalizer&, Node& node, int64_t) {
 }
 
 std::string BatchNormalization(Canonicalizer&, Node& node, int64_t opset) {
-  if (opset < 7 && node.Int("is_test", 0) == 0) return "is in training mode";
+  const char* training =
+      "is in training mode: export with model.eval(), or training=TrainingMode.EVAL";
+  if (opset < 7 && node.Int("is_test", 0) == 0) return training;
   if (opset < 9 && node.Int("spatial", 1) == 0) return "spatial=0 is not supported";
-  if (node.Int("training_mode", 0) != 0) return "is in training mode";
+  if (node.Int("training_mode", 0) != 0) return training;
   for (const char* name : {"is_test", "spatial", "training_mode", "momentum", "consumed_inputs"}) {
     node.attributes.erase(name);
   }
@@ -60,12 +64,17 @@ std::string BatchNormalization(Canonicalizer&, Node& node, int64_t opset) {
   return "";
 }
 
+/// Of ratio 0 it drops nothing in training mode either.
 std::string Dropout(Canonicalizer& canonical, Node& node, int64_t) {
-  if (const std::string& mode = node.Input(2); !mode.empty()) {
+  const Tensor* ratio = canonical.graph().Constant(node.Input(1));
+  const bool drops = ratio == nullptr || ratio->elements() != 1 || ratio->ToFloats()[0] != 0;
+  if (const std::string& mode = node.Input(2); !mode.empty() && drops) {
     const Tensor* training = canonical.graph().Constant(mode);
-    if (training == nullptr) return "training_mode is computed";
+    if (training == nullptr) return "training_mode is computed: export in inference mode";
     const std::vector<int64_t> values = training->ToInts();
-    if (values.empty() || values[0] != 0) return "is in training mode";
+    if (values.empty() || values[0] != 0) {
+      return "is in training mode: export with model.eval(), or training=TrainingMode.EVAL";
+    }
   }
   node.attributes.clear();
   node.inputs.resize(std::min<size_t>(node.inputs.size(), 1));
@@ -73,7 +82,40 @@ std::string Dropout(Canonicalizer& canonical, Node& node, int64_t) {
 }
 
 std::string Cast(Canonicalizer&, Node& node, int64_t) {
-  node.attributes.erase("saturate");  // speaks of 8-bit floating types only
+  // Both speak of 8-bit floating types only.
+  node.attributes.erase("saturate");
+  node.attributes.erase("round_mode");
+  return "";
+}
+
+/// Opset 23 may divide by the scale in another type than the scale's own.
+std::string QuantizeLinear(Canonicalizer&, Node& node, int64_t) {
+  const auto precision = static_cast<DataType>(node.Int("precision", 0));
+  node.attributes.erase("precision");
+  if (precision == DataType::undefined || precision == DataType::float32) return "";
+  return "'precision' asks for a division in another type than float32, which is not supported";
+}
+
+/// x * sigmoid(alpha * x), of opset 24.
+std::string Swish(Canonicalizer& canonical, Node& node, int64_t) {
+  const std::string x = node.Input(0);
+  const auto add = [&](const char* op, std::vector<std::string> inputs) {
+    Node part;
+    part.op = op;
+    part.inputs = std::move(inputs);
+    part.outputs = {canonical.FreshName(node.Label() + "_" + op)};
+    canonical.graph().nodes.push_back(part);
+    return part.outputs[0];
+  };
+  std::string scaled = x;
+  if (const float alpha = node.Float("alpha", 1.0F); alpha != 1) {
+    scaled =
+        add("Mul",
+            {x, canonical.AddConstant(node, "alpha", Tensor::Of({}, std::vector<float>{alpha}))});
+  }
+  node.op = "Mul";
+  node.inputs = {x, add("Sigmoid", {scaled})};
+  node.attributes.clear();
   return "";
 }
 
@@ -139,7 +181,8 @@ std::string TopK(Canonicalizer& canonical, Node& node, int64_t opset) {
 /// Upsample and the first Resize read source pixel floor(x / scale), which is "asymmetric".
 std::string Resize(Canonicalizer& canonical, Node& node, int64_t opset) {
   if (opset >= 11) return "";
-  if (node.op == "Upsample" && opset < 9) {
+  const bool upsample = node.op == "Upsample";
+  if (upsample && opset < 9) {
     if (!node.Has("scales")) return "lacks 'scales'";
     const auto* scales = std::get_if<std::vector<float>>(&node.attributes["scales"]);
     if (scales == nullptr) return "'scales' is not a list of floats";
@@ -152,7 +195,8 @@ std::string Resize(Canonicalizer& canonical, Node& node, int64_t opset) {
   node.inputs = {node.Input(0), "", node.Input(1)};
   if (node.String("mode", "nearest") == "bilinear") node.attributes["mode"] = std::string("linear");
   node.attributes["coordinate_transformation_mode"] = std::string("asymmetric");
-  node.attributes["nearest_mode"] = std::string("floor");
+  // ONNX's example of the first Resize, and ONNX Runtime, shrink by the pixel behind instead.
+  node.attributes["nearest_mode"] = std::string(upsample ? "floor" : kCeilToShrink);
   return "";
 }
 
@@ -215,6 +259,8 @@ CanonicalRule FindCanonicalRule(std::string_view op) {
       {"Dropout", Dropout},
       {"BatchNormalization", BatchNormalization},
       {"Cast", Cast},
+      {"QuantizeLinear", QuantizeLinear},
+      {"Swish", Swish},
       {"Slice", Slice},
       {"Pad", Pad},
       {"Clip", Clip},

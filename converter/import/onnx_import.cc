@@ -28,7 +28,7 @@ namespace {
 
 /// Of all initializers: external data may be named many times.
 constexpr uint64_t kMaxConstantBytes = uint64_t{1} << 32;
-constexpr int64_t kMaxOpset = 21;
+constexpr int64_t kMaxOpset = 24;
 
 class Importer {
  public:
@@ -63,7 +63,7 @@ class Importer {
       if (!import.domain().empty() && import.domain() != "ai.onnx") continue;
       if (import.version() < 1 || import.version() > kMaxOpset) {
         throw Error("opset " + std::to_string(import.version()) +
-                    " is not supported (7 to 21 are): export with opset_version=18");
+                    " is not supported (7 to 24 are): export with opset_version=18");
       }
     }
   }

@@ -1,4 +1,4 @@
-// ONNX (opset 7 to 21) -> Graph in canonical form.
+// ONNX (opset 7 to 24) -> Graph in canonical form.
 //
 // Files are read with the protobuf classes alone. Every structural fault is one Error that begins
 // with the path; operators that cannot be executed are all listed in one Error.

@@ -126,10 +126,15 @@ DataType ReadDataType(int32_t onnx_type) {
     case 18:
     case 19:
     case 20:
+    case 24:
       throw Error("is of an 8-bit floating type, which is not supported");
     case 21:
     case 22:
+    case 23:
       throw Error("is of a 4-bit type, which is not supported");
+    case 25:
+    case 26:
+      throw Error("is of a 2-bit type, which is not supported");
     default:
       throw Error("is of the unknown element type " + std::to_string(onnx_type));
   }

@@ -98,6 +98,42 @@ void LowerSplit(Lowering& lowering, const Node& node) {
   }
 }
 
+namespace {
+
+// Indices of no even spacing, of an axis seen as the width of an image [outer, axis, inner]:
+// nearest neighbours by a table. Dimension 0 may take in all that stands before the axis, for a
+// batch only repeats it.
+void GatherByTable(Lowering& lowering, const Node& node, const Shape& in, size_t axis,
+                   const std::vector<int64_t>& indices) {
+  if (in[axis] > 65536) {
+    Lowering::Fail(node, "picks unevenly from an axis of " + std::to_string(in[axis]) +
+                             " elements; up to 65536 can be");
+  }
+  const auto product = [&](size_t first, size_t last) {
+    int32_t elements = 1;
+    for (size_t d = first; d < last; ++d) elements *= in[d];
+    return elements;
+  };
+  const Shape image = {product(0, axis), in[axis], product(axis + 1, in.size())};
+  const Shape picked = {image[0], static_cast<int32_t>(indices.size()), image[2]};
+  schema::ResizeT resize;
+  resize.kind = schema::ResizeKind::nearest;
+  resize.width = std::make_unique<schema::ResizeAxisT>();
+  resize.width->source.assign(indices.begin(), indices.end());
+  const QuantParams* params = lowering.OutputParams(node);
+  const uint16_t input = lowering.Use(node.inputs[0], params, image);
+  if (!node.clamp) {
+    const uint16_t output = lowering.Define(node.outputs[0], params, picked);
+    lowering.Emit(node, std::move(resize), {input}, output);
+    return;
+  }
+  const uint16_t unclamped = lowering.Temporary(params, picked);
+  lowering.Emit(node, std::move(resize), {input}, unclamped);
+  EmitClamp(lowering, node, unclamped, params, picked);
+}
+
+}  // namespace
+
 void LowerGather(Lowering& lowering, const Node& node) {
   const Shape in = lowering.ShapeOf(node.inputs[0]);
   const auto axis = static_cast<size_t>(AxisOf(node, node.Int("axis", 0), in.size()));
@@ -110,7 +146,8 @@ void LowerGather(Lowering& lowering, const Node& node) {
   const int64_t step = indices.size() > 1 ? indices[1] - indices[0] : 1;
   for (size_t i = 1; i < indices.size(); ++i) {
     if (step == 0 || indices[i] - indices[i - 1] != step) {
-      Lowering::Fail(node, "its indices are not evenly spaced");
+      GatherByTable(lowering, node, in, axis, indices);
+      return;
     }
   }
   // The output's own shape is this one with the axis dropped or shaped like the indices.

@@ -29,6 +29,7 @@ Clamp ClampOf(const Lowering& lowering, const Node& node) {
   Clamp clamp = node.op == "Relu" ? Clamp{0, kInfinity}
                                   : Clamp{ScalarInput(lowering, node, 1, -kInfinity),
                                           ScalarInput(lowering, node, 2, kInfinity)};
+  clamp.lo = std::min(clamp.lo, clamp.hi);  // ONNX: the upper limit wins
   if (node.clamp) {
     clamp.lo = std::clamp(clamp.lo, node.clamp->lo, node.clamp->hi);
     clamp.hi = std::clamp(clamp.hi, node.clamp->lo, node.clamp->hi);
@@ -134,6 +135,7 @@ void SetParameters(const Lowering& lowering, const Node& node, schema::UnaryT& u
   if (node.op == "Clip") {
     unary.alpha = ScalarInput(lowering, node, 1, -kInfinity);
     unary.beta = ScalarInput(lowering, node, 2, kInfinity);
+    unary.alpha = std::min(unary.alpha, unary.beta);  // ONNX: the upper limit wins
   } else if (node.op == "LeakyRelu") {
     unary.alpha = node.Float("alpha", 0.01F);
   } else if (node.op == "HardSigmoid") {

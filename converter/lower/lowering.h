@@ -111,6 +111,7 @@ void LowerPool(Lowering& lowering, const Node& node);
 void LowerReduce(Lowering& lowering, const Node& node);
 void LowerResize(Lowering& lowering, const Node& node);
 void LowerSoftmax(Lowering& lowering, const Node& node);
+void LowerNormalization(Lowering& lowering, const Node& node);  ///< Layer, RMS, Instance, Group
 void LowerTranspose(Lowering& lowering, const Node& node);
 void LowerSlice(Lowering& lowering, const Node& node);
 void LowerSplit(Lowering& lowering, const Node& node);

@@ -6,6 +6,7 @@
 
 #include "converter/graph/check_finite.h"
 #include "converter/passes/connections.h"
+#include "converter/passes/expansion.h"
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
 
@@ -191,28 +192,33 @@ bool FoldBackwards(Connections& connections, size_t index) {
   return false;
 }
 
+/// A depthwise 1x1 Conv; where there are not one or two spatial dimensions, on [N, C, rest].
 void MakeDepthwise(Connections& connections, size_t index) {
   const Graph& graph = connections.graph();
   const Node& node = connections.node(index);
-  const auto* dims = KnownDims(graph, node.Input(0));
+  const auto* known = KnownDims(graph, node.Input(0));
   const auto affine = BatchNormAffine(graph, node);
-  if (dims == nullptr || !affine || dims->size() < 3 || dims->size() > 4) return;
+  if (known == nullptr || !affine || known->size() < 2 || ElementCount(*known) == 0) return;
+  const Dims dims = *known;
   const auto channels = static_cast<int64_t>(affine->scale.size());
-  Dims weights(dims->size(), 1);
+  const bool image = dims.size() == 3 || dims.size() == 4;
+  const Dims flat = {dims[0], channels,
+                     static_cast<int64_t>(ElementCount(dims)) / dims[0] / channels};
+  const size_t spatial = image ? dims.size() - 2 : 1;
+  Dims weights(spatial + 2, 1);
   weights[0] = channels;
-  const Dims kernel(dims->size() - 2, 1);
+  Expansion expansion(connections, index);
+  std::string value = node.Input(0);
+  if (!image) value = expansion.Reshape(value, dims, flat);
   const std::string stem = node.Label();
   const std::string scale =
       connections.AddInitializer(stem + "_weights", ToTensor(weights, affine->scale));
   const std::string shift =
       connections.AddInitializer(stem + "_bias", ToTensor({channels}, affine->shift));
-  connections.Edit(index, [&](Node& conv) {
-    conv.op = "Conv";
-    conv.attributes.clear();
-    conv.attributes["group"] = channels;
-    conv.attributes["kernel_shape"] = kernel;
-    conv.inputs = {conv.inputs[0], scale, shift};
-  });
+  value = expansion.Add("Conv", {value, scale, shift},
+                        {{"group", channels}, {"kernel_shape", Dims(spatial, 1)}});
+  if (!image) expansion.Reshape(value, flat, dims);
+  expansion.Finish();
 }
 
 bool IsAffine(const Node& node) {
@@ -224,6 +230,7 @@ bool IsAffine(const Node& node) {
 
 void FoldBatchNorm(Graph& graph) {
   Connections connections(graph);
+  const size_t before = connections.size();
   for (size_t i = 0; i < connections.size(); ++i) {
     const Node& node = connections.node(i);
     if (IsAffine(node) && FoldBackwards(connections, i)) continue;
@@ -231,7 +238,9 @@ void FoldBatchNorm(Graph& graph) {
       MakeDepthwise(connections, i);
     }
   }
+  const bool grew = connections.size() > before;
   connections.Finish();
+  if (grew) InferShapes(graph);
 }
 
 }  // namespace lutra::converter

@@ -27,7 +27,8 @@ std::optional<Clamp> ReadClamp(const Graph& graph, const Node& node) {
     return value.has_value();
   };
   if (!read(1, clamp.lo) || !read(2, clamp.hi)) return std::nullopt;
-  return clamp.lo <= clamp.hi ? std::optional(clamp) : std::nullopt;
+  clamp.lo = std::min(clamp.lo, clamp.hi);  // ONNX: the upper limit wins
+  return clamp;
 }
 
 bool TakesClamp(const Node& node) {

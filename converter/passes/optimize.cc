@@ -11,9 +11,13 @@ void FuseGraph(Graph& graph) {
   RemoveDeadCode(graph);
   for (size_t before = 0; before != graph.nodes.size();) {
     before = graph.nodes.size();
+    CanonicalArithmetic(graph);
+    CanonicalMatrix(graph);
+    CanonicalCopy(graph);
     CanonicalReshape(graph);
     CanonicalSoftmax(graph);
     CanonicalSpatial(graph);
+    CanonicalResize(graph);
     FusePads(graph);
     MatMulToGemm(graph);
     FoldBatchNorm(graph);

@@ -24,6 +24,15 @@ void WidenFloats(Graph& graph);
 void RemoveDeadCode(Graph& graph);
 /// The value, if InferShapes and FoldConstants find it out. The graph need not be sorted or whole.
 std::optional<Tensor> KnownValue(const Graph& graph, const std::string& value);
+/// Sum, Mean, Max and Min of any number of values, ReduceL1, ReduceSumSquare, ReduceLogSum,
+/// ReduceLogSumExp and LpNormalization -> the operators they are made of.
+void CanonicalArithmetic(Graph& graph);
+/// Gemm that is no product by constant weights with a bias per output channel -> Transpose, MatMul
+/// and arithmetic; MatMul by a vector -> by a matrix.
+void CanonicalMatrix(Graph& graph);
+/// Tile, Expand, Pad in wrap mode -> Gather by constant indices; edge and reflect pads that crop ->
+/// Slice and Pad.
+void CanonicalCopy(Graph& graph);
 /// Reshape, Flatten, Squeeze, Unsqueeze -> Reshape with a constant target that leaves dimension 0
 /// open for the batch.
 void CanonicalReshape(Graph& graph);
@@ -32,10 +41,14 @@ void CanonicalReshape(Graph& graph);
 void CanonicalSoftmax(Graph& graph);
 /// auto_pad -> pads; means over all spatial axes -> GlobalAveragePool; Resize axes -> all axes.
 void CanonicalSpatial(Graph& graph);
+/// Resize that is no nearest or linear one of an image's width and height -> Gather by constant
+/// indices (nearest) or MatMul by a constant matrix for each axis.
+void CanonicalResize(Graph& graph);
 /// MatMul with a constant matrix, and the Add of a constant row behind it -> Gemm.
 void MatMulToGemm(Graph& graph);
 /// Conv, Gemm, ConvTranspose + BatchNormalization, Mul, Div, Add, Sub by constants -> weights and
-/// bias. A BatchNormalization that is left -> depthwise 1x1 Conv.
+/// bias. A BatchNormalization that is left -> depthwise 1x1 Conv, on [N, C, rest] where there are
+/// not one or two spatial dimensions.
 void FoldBatchNorm(Graph& graph);
 /// x * sigmoid(x) -> "Silu" (no ONNX operator); x * hard_sigmoid(x), x * clip(x + 3, 0, 6) / 6 ->
 /// "HardSwish"; erf and tanh forms -> "Gelu" (attribute approximate); "Mish"; "HardSigmoid".

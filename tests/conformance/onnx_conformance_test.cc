@@ -23,6 +23,11 @@ constexpr const char* kQuantized[] = {"QuantizeLinear",       "DequantizeLinear"
                                       "QLinearMatMul",        "ConvInteger",      "MatMulInteger",
                                       "DynamicQuantizeLinear"};
 
+/// ONNX's reference divides by the length before it is rounded down; PyTorch and ONNX Runtime,
+/// where the networks come from and what they are compared with, by the one after.
+constexpr const char* kOtherwise[] = {"test_resize_downsample_scales_cubic_align_corners",
+                                      "test_resize_downsample_scales_linear_align_corners"};
+
 fs::path DataFolder() {
   const char* given = std::getenv("LUTRA_ONNX_TESTDATA");
   return given != nullptr ? given : "/usr/share/libonnx-testdata/data";
@@ -42,7 +47,11 @@ TEST_CASE("ONNX backend test suite") {
     for (const auto& entry : fs::directory_iterator(data / set)) folders.insert(entry.path());
     int passed_here = 0, skipped_here = 0;
     for (const fs::path& folder : folders) {
-      const CaseResult result = RunCase(folder);
+      CaseResult result = RunCase(folder);
+      if (std::ranges::count(kOtherwise, folder.filename().string()) > 0) {
+        REQUIRE(result.verdict == CaseResult::Verdict::failed);
+        result = {CaseResult::Verdict::skipped, "done as PyTorch does", {}};
+      }
       switch (result.verdict) {
         case CaseResult::Verdict::passed:
           ++passed_here;

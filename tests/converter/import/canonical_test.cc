@@ -82,7 +82,7 @@ TEST_CASE("attributes of old opsets become inputs") {
   }
 }
 
-TEST_CASE("Upsample and Resize-10 read asymmetric coordinates and round down") {
+TEST_CASE("Upsample and Resize-10 read asymmetric coordinates") {
   auto old = EmptyModel(7);
   auto& upsample = AddNode(old, "Upsample", {"x"}, {"y"});
   SetFloats(upsample, "scales", {1, 1, 2, 2});
@@ -97,7 +97,9 @@ TEST_CASE("Upsample and Resize-10 read asymmetric coordinates and round down") {
     CHECK(node.Input(1).empty());
     CHECK(FloatInput(graph, node, 2) == Floats{1, 1, 2, 2});
     CHECK(node.String("coordinate_transformation_mode", "") == "asymmetric");
-    CHECK(node.String("nearest_mode", "") == "floor");
+    // Resize-10 rounds up where it shrinks.
+    const bool floor = model.opset_import(0).version() < 10;
+    CHECK(node.String("nearest_mode", "") == (floor ? "floor" : "ceil_to_shrink"));
   }
 }
 
@@ -133,7 +135,51 @@ TEST_CASE("switches of training go, training itself is refused") {
   CHECK(graph.nodes[0].attributes.empty());
   SetInt(norm, "training_mode", 1);
   CHECK(ImportError(model) ==
-        "model.onnx: 1 node is not supported: node 'y' (BatchNormalization): is in training mode");
+        "model.onnx: 1 node is not supported: node 'y' (BatchNormalization): is in training mode: "
+        "export with model.eval(), or training=TrainingMode.EVAL");
+}
+
+TEST_CASE("Dropout in training mode drops nothing when its ratio is 0") {
+  for (const float ratio : {0.0F, 0.25F}) {
+    auto model = EmptyModel(13);
+    AddFloats(model, "ratio", {}, {ratio});
+    auto& training = *model.mutable_graph()->add_initializer();
+    training.set_name("training");
+    training.set_data_type(onnx::TensorProto::BOOL);
+    training.add_int32_data(1);
+    AddNode(model, "Dropout", {"x", "ratio", "training"}, {"y"});
+    if (ratio == 0) {
+      CHECK(Import(model).nodes[0].inputs == std::vector<std::string>{"x"});
+    } else {
+      CHECK(ImportError(model).find("is in training mode: export with model.eval()") !=
+            std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("the forms of opset 22 to 24") {
+  auto model = EmptyModel(24);
+  AddFloats(model, "s", {}, {0.5F});
+  SetFloat(AddNode(model, "Swish", {"x"}, {"w"}), "alpha", 2);
+  auto& cast = AddNode(model, "Cast", {"w"}, {"c"});
+  SetInt(cast, "to", 1);
+  SetString(cast, "round_mode", "up");
+  auto& quantize = AddNode(model, "QuantizeLinear", {"c", "s"}, {"y"});
+  SetInt(quantize, "precision", 1);
+  const Graph graph = Import(model);
+  REQUIRE(graph.nodes.size() == 5);  // x * sigmoid(2 x)
+  CHECK(graph.nodes[0].op == "Mul");
+  CHECK(FloatInput(graph, graph.nodes[0], 1) == Floats{2});
+  CHECK(graph.nodes[1].op == "Sigmoid");
+  CHECK(graph.nodes[2].op == "Mul");
+  CHECK(graph.nodes[2].inputs == std::vector<std::string>{"x", graph.nodes[1].outputs[0]});
+  CHECK_FALSE(graph.nodes[3].Has("round_mode"));
+  CHECK_FALSE(graph.nodes[4].Has("precision"));
+  SetInt(quantize, "precision", 10);
+  quantize.mutable_attribute()->DeleteSubrange(0, 1);
+  CHECK(ImportError(model) ==
+        "model.onnx: 1 node is not supported: node 'y' (QuantizeLinear): 'precision' asks for a "
+        "division in another type than float32, which is not supported");
 }
 
 TEST_CASE("broadcasting along an axis of opset 6") {

@@ -37,9 +37,9 @@ const std::vector<Case>& Cases() {
       {"is no ONNX model (it has no graph)", [](Model& m) { m.clear_graph(); }},
       {"imports no ONNX operator set, but node 'a' (Add) is of it",
        [](Model& m) { m.clear_opset_import(); }},
-      {"opset 22 is not supported (7 to 21 are): export with opset_version=18",
-       [](Model& m) { m.mutable_opset_import(0)->set_version(22); }},
-      {"opset -1 is not supported (7 to 21 are): export with opset_version=18",
+      {"opset 25 is not supported (7 to 24 are): export with opset_version=18",
+       [](Model& m) { m.mutable_opset_import(0)->set_version(25); }},
+      {"opset -1 is not supported (7 to 24 are): export with opset_version=18",
        [](Model& m) { m.mutable_opset_import(0)->set_version(-1); }},
       {"2 nodes are not supported: node 'a' (Add): opset 5 is too old: export with "
        "opset_version=18; node 'y' (Relu): opset 5 is too old: export with opset_version=18",

@@ -1,0 +1,124 @@
+// Sums, means and extrema of any number of values -> operators of two; reductions and
+// normalizations that are a formula of others -> that formula. Each is ONNX's own definition of the
+// operator.
+#include <map>
+#include <string_view>
+#include <utility>
+
+#include "converter/passes/expansion.h"
+#include "converter/passes/passes.h"
+#include "converter/passes/rewrite.h"
+
+namespace lutra::converter {
+namespace {
+
+/// Node::Input names over which a reduction goes, and its own attributes, for a part of it.
+std::vector<std::string> Over(const Node& node, const std::string& value) {
+  if (node.Input(1).empty()) return {value};
+  return {value, node.Input(1)};
+}
+
+/// ((a op b) op c) ...
+std::string Folded(Expansion& expansion, const std::string& op) {
+  const std::vector<std::string> inputs = expansion.node().inputs;
+  std::string result = inputs[0];
+  for (size_t i = 1; i < inputs.size(); ++i) result = expansion.Add(op, {result, inputs[i]});
+  return result;
+}
+
+void Variadic(Expansion& expansion) {
+  const Node& node = expansion.node();
+  const size_t count = node.inputs.size();
+  if (count == 1) {
+    expansion.Add("Identity", node.inputs);
+  } else if (node.op == "Mean") {
+    const std::string sum = Folded(expansion, "Add");
+    expansion.Add("Div", {sum, expansion.Float(static_cast<float>(count))});
+  } else {
+    Folded(expansion, node.op == "Sum" ? "Add" : node.op);
+  }
+}
+
+void ReduceL1(Expansion& expansion) {
+  const Node& node = expansion.node();
+  const std::string absolute = expansion.Add("Abs", {node.Input(0)});
+  expansion.Add("ReduceSum", Over(node, absolute), node.attributes);
+}
+
+void ReduceSumSquare(Expansion& expansion) {
+  const Node& node = expansion.node();
+  const std::string square = expansion.Add("Mul", {node.Input(0), node.Input(0)});
+  expansion.Add("ReduceSum", Over(node, square), node.attributes);
+}
+
+void ReduceLogSum(Expansion& expansion) {
+  const Node& node = expansion.node();
+  const std::string sum = expansion.Add("ReduceSum", Over(node, node.Input(0)), node.attributes);
+  expansion.Add("Log", {sum});
+}
+
+/// log(sum(exp(x))) without overflow: -logsoftmax's normalizer, max(x) + log(sum(exp(x - max(x)))).
+void ReduceLogSumExp(Expansion& expansion) {
+  const Node& node = expansion.node();
+  std::map<std::string, Attribute> keep = node.attributes;
+  keep["keepdims"] = int64_t{1};
+  const std::string kept = expansion.Add("ReduceMax", Over(node, node.Input(0)), keep);
+  const std::string below = expansion.Add("Sub", {node.Input(0), kept});
+  const std::string exponentials = expansion.Add("Exp", {below});
+  const std::string sum = expansion.Add("ReduceSum", Over(node, exponentials), node.attributes);
+  const std::string logarithm = expansion.Add("Log", {sum});
+  const bool keeps = node.Int("keepdims", 1) != 0;
+  const std::string largest =
+      keeps ? kept : expansion.Add("ReduceMax", Over(node, node.Input(0)), node.attributes);
+  expansion.Add("Add", {logarithm, largest});
+}
+
+/// x / |x| over one axis.
+void LpNormalization(Expansion& expansion) {
+  const Node& node = expansion.node();
+  const std::string axis = expansion.Ints({node.Int("axis", -1)});
+  const bool l1 = node.Int("p", 2) == 1;
+  const std::string magnitude = l1 ? expansion.Add("Abs", {node.Input(0)}) : node.Input(0);
+  const std::string norm = expansion.Add(l1 ? "ReduceSum" : "ReduceL2", {magnitude, axis});
+  expansion.Add("Div", {node.Input(0), norm});
+}
+
+using Rule = void (*)(Expansion&);
+
+Rule FindRule(const Node& node) {
+  static const std::map<std::string_view, Rule> kRules = {{"Sum", Variadic},
+                                                          {"Mean", Variadic},
+                                                          {"ReduceL1", ReduceL1},
+                                                          {"ReduceSumSquare", ReduceSumSquare},
+                                                          {"ReduceLogSum", ReduceLogSum},
+                                                          {"ReduceLogSumExp", ReduceLogSumExp},
+                                                          {"LpNormalization", LpNormalization}};
+  const bool extremum = node.op == "Max" || node.op == "Min";
+  if (extremum) return node.inputs.size() == 2 ? nullptr : Variadic;
+  const auto found = kRules.find(node.op);
+  return found == kRules.end() ? nullptr : found->second;
+}
+
+}  // namespace
+
+void CanonicalArithmetic(Graph& graph) {
+  Connections connections(graph);
+  bool changed = false;
+  for (size_t i = 0; i < connections.size(); ++i) {
+    const Node& node = connections.node(i);
+    const Rule rule = node.domain.empty() ? FindRule(node) : nullptr;
+    const ValueInfo* info = node.outputs.empty() ? nullptr : graph.Info(node.outputs[0]);
+    if (rule == nullptr || node.inputs.empty() || info == nullptr ||
+        info->type != DataType::float32) {
+      continue;
+    }
+    Expansion expansion(connections, i);
+    rule(expansion);
+    expansion.Finish();
+    changed = true;
+  }
+  connections.Finish();
+  if (changed) InferShapes(graph);
+}
+
+}  // namespace lutra::converter
