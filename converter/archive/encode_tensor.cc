@@ -39,9 +39,25 @@ EncodedTensor EncodeConstant(const NamedTensor& tensor) {
   return encoded;
 }
 
+// Whether rounding to halves costs more than rounding does: where all is in FP16's normal range
+// every value comes back within 2^-11 of itself, which is 66 dB. Below 60 dB values that count were
+// too small for it.
+bool Underflows(std::span<const double> values, double largest) {
+  double signal = 0, error = 0;
+  for (const double value : values) {
+    const double lost = (value - HalfValue(ToFloat16(value).bits)) / largest;
+    signal += value / largest * (value / largest);
+    error += lost * lost;
+  }
+  return error * 1e6 > signal;
+}
+
 EncodedTensor EncodeHalves(const NamedTensor& tensor, std::span<const double> values) {
   EncodedTensor encoded = Begin(tensor);
   encoded.entry.scheme = ArchiveScheme::fp16;
+  const auto vanished = std::ranges::count_if(
+      values, [](double value) { return value != 0 && HalfValue(ToFloat16(value).bits) == 0; });
+  if (vanished > 0) encoded.note = std::to_string(vanished) + " values below 3e-8 became 0";
   encoded.symbols.resize(values.size());
   std::ranges::transform(values, encoded.symbols.begin(),
                          [](double value) { return ToFloat16(value).bits; });
@@ -85,6 +101,7 @@ EncodedTensor EncodeTensor(const NamedTensor& tensor, const ArchiveFormat& forma
   if (format.scheme == ArchiveScheme::fp16 || IsVector(encoded)) {
     if (tensor.tensor.type() == DataType::bfloat16) return EncodeRaw(tensor, "");
     if (largest >= kBeyondHalf) return EncodeRaw(tensor, "beyond the range of FP16");
+    if (Underflows(values, largest)) return EncodeRaw(tensor, "below the range of FP16");
     return EncodeHalves(tensor, values);
   }
   encoded.entry.scheme = format.scheme;

@@ -2,6 +2,7 @@
 // small FP16 tensors), and finds tensors that are stored twice, as tied weights are.
 #include <zlib.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -142,15 +143,21 @@ class ArchiveBuilder {
   std::map<std::pair<size_t, uint32_t>, std::vector<size_t>> seen_;
 };
 
-/// 10 log10(signal / error) over the finite values; infinite without an error.
+/// 10 log10(signal / error) over the finite values; infinite without an error. In parts of the
+/// largest value: squares of float64 leave its range.
 double SqnrDb(const Tensor& before, const Tensor& after) {
   if (!IsFloating(before.type())) return std::numeric_limits<double>::infinity();
   const std::vector<double> a = ToValues(before), b = ToValues(after);
+  double largest = 0;
+  for (const double value : a) {
+    if (std::isfinite(value)) largest = std::max(largest, std::fabs(value));
+  }
   double signal = 0, error = 0;
   for (size_t i = 0; i < a.size(); ++i) {
-    if (!std::isfinite(a[i])) continue;
-    signal += a[i] * a[i];
-    error += (a[i] - b[i]) * (a[i] - b[i]);
+    if (!std::isfinite(a[i]) || largest == 0) continue;
+    const double value = a[i] / largest, lost = value - b[i] / largest;
+    signal += value * value;
+    error += lost * lost;
   }
   return error == 0 ? std::numeric_limits<double>::infinity() : 10 * std::log10(signal / error);
 }
@@ -168,6 +175,7 @@ void CheckRestored(const NamedTensor& before, const NamedTensor& after, const Ar
 
 CompressedArchive Compress(const Checkpoint& checkpoint, const CompressOptions& options) {
   CompressedArchive result;
+  result.warnings = checkpoint.warnings;
   std::vector<std::string> notes;
   result.file = ArchiveBuilder(checkpoint, options).Build(&notes);
   result.listing = ListArchive(result.file);

@@ -83,6 +83,9 @@ Checkpoint ReadCheckpointBytes(std::span<const uint8_t> bytes, const std::string
     Checkpoint checkpoint = ReadKnown(bytes, path);
     if (checkpoint.tensors.empty()) throw Error("holds no tensors");
     CheckNames(checkpoint);
+    Warnings located;
+    for (const std::string& line : checkpoint.warnings.lines()) located.Add(path + ": " + line);
+    checkpoint.warnings = std::move(located);
     return checkpoint;
   } catch (const Error& error) {
     throw Error(path + ": " + error.what());

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "converter/graph/tensor.h"
+#include "converter/warnings.h"
 
 namespace lutra::converter {
 
@@ -26,6 +27,7 @@ struct Checkpoint {
   std::vector<NamedTensor> tensors;
   std::vector<SkippedEntry> skipped;
   std::map<std::string, std::string> metadata;  ///< of safetensors; also listed as skipped
+  Warnings warnings;                            ///< each begins with the path
 };
 
 /// Whether the bytes begin like a PyTorch or safetensors file, which have no graph.

@@ -212,39 +212,50 @@ class PickleMachine {
   }
 
   // Containers.
-  PickleNode& Container(PickleKind kind) {
-    PickleNode& node = tree_.nodes_[Top()];
-    if (node.kind != kind) throw Error("adds an item to something that takes none");
-    return node;
-  }
   void AddItems(PickleKind kind, const std::vector<PickleId>& items) {
     if (kind == PickleKind::dict && items.size() % 2 != 0) throw Error("a key without a value");
-    PickleNode& container = Container(kind);
+    PickleNode& container = tree_.nodes_[Top()];
+    if (container.kind != kind && container.kind != PickleKind::object) {
+      throw Error("adds an item to something that takes none");
+    }
     container.items.insert(container.items.end(), items.begin(), items.end());
   }
 
   // Classes and functions.
-  [[noreturn]] static void Refuse(const PickleNode& callee) {
-    if (callee.kind != PickleKind::global) throw Error("calls something that is no function");
-    throw Error("the file holds an object of " + GlobalName(callee) +
-                ", which is not read; nothing was executed. Save the state_dict alone "
-                "(torch.save(model.state_dict(), FILE))");
+  //
+  // What a class or function that is not known would make of its arguments. Objects can call, too
+  // (a partial function, a class that was looked up): they lend their name.
+  void PushObject(PickleId callee, std::vector<PickleId> given) {
+    const PickleNode& from = tree_.nodes_[callee];
+    if (from.kind != PickleKind::global && from.kind != PickleKind::object) {
+      throw Error("calls something that is no function");
+    }
+    PickleNode object;
+    object.kind = PickleKind::object;
+    object.text = from.text;
+    object.name = from.name;
+    if (from.kind == PickleKind::object) given.push_back(callee);
+    object.items = std::move(given);
+    Push(std::move(object));
   }
   void Reduce() {
     const PickleId arguments = Pop(), function = Pop();
     const PickleNode& callee = tree_.nodes_[function];
-    if (callee.kind != PickleKind::global) Refuse(callee);
     if (tree_.nodes_[arguments].kind != PickleKind::tuple) throw Error("arguments are no tuple");
-    std::optional<PickleNode> made = CallAllowed(tree_, callee, tree_.nodes_[arguments]);
-    if (!made) Refuse(callee);
+    std::optional<PickleNode> made;
+    if (callee.kind == PickleKind::global) {
+      made = CallAllowed(tree_, callee, tree_.nodes_[arguments]);
+    }
+    if (!made) return PushObject(function, {arguments});
     copied_ += made->items.size();
     if (copied_ > 4 * kMaxPickleInstructions) throw Error("copies too many items");
     Push(*std::move(made));
   }
   // What OrderedDict and tensors keep beside their contents (version numbers, hooks) is dropped.
   void Build() {
-    Pop();
-    const PickleNode& object = tree_.nodes_[Top()];
+    const PickleId state = Pop();
+    PickleNode& object = tree_.nodes_[Top()];
+    if (object.kind == PickleKind::object) return object.items.push_back(state);
     const bool known =
         object.built && (object.kind == PickleKind::dict || object.kind == PickleKind::tensor);
     if (!known) throw Error("sets the state of something that has none");
@@ -256,10 +267,8 @@ class PickleMachine {
       if (fields.kind != PickleKind::tuple || fields.items.size() <= i) return {};
       return tree_.nodes_[fields.items[i]].text;
     };
-    if (text(0) == "module") {
-      const PickleNode& type = tree_.nodes_[fields.items[fields.items.size() > 1 ? 1 : 0]];
-      Refuse(type);
-    }
+    // A class with its source text: the class.
+    if (text(0) == "module" && fields.items.size() > 1) return Push(fields.items[1]);
     if (text(0) != "storage") throw Error("refers to something outside that is no storage");
     std::vector<PickleId> rest(fields.items.begin() + 1, fields.items.end());
     PushKind(PickleKind::storage, std::move(rest));
@@ -505,21 +514,30 @@ class PickleMachine {
       case kBuild:
         Build();
         return true;
-      case kNewObj:
-        Pop();
-        Refuse(tree_.nodes_[Pop()]);
-      case kNewObjEx:
-        PopItems(2);
-        Refuse(tree_.nodes_[Pop()]);
+      case kNewObj: {
+        const PickleId arguments = Pop();
+        PushObject(Pop(), {arguments});
+        return true;
+      }
+      case kNewObjEx: {
+        std::vector<PickleId> arguments = PopItems(2);
+        PushObject(Pop(), std::move(arguments));
+        return true;
+      }
       case kObj: {
-        const std::vector<PickleId> items = PopToMark();
+        std::vector<PickleId> items = PopToMark();
         if (items.empty()) throw Error("an object without a class");
-        Refuse(tree_.nodes_[items[0]]);
+        const PickleId type = items[0];
+        items.erase(items.begin());
+        PushObject(type, std::move(items));
+        return true;
       }
       case kInst: {
+        std::vector<PickleId> items = PopToMark();
         const std::string_view module = Line();
         PushGlobal(module, Line());
-        Refuse(tree_.nodes_[Pop()]);
+        PushObject(Pop(), std::move(items));
+        return true;
       }
       case kBinPersId:
         PersistentId();

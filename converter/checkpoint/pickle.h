@@ -1,7 +1,8 @@
 // Reads pickles as data. A pickle is a program for a stack machine, and Python runs whatever class
 // or function it names; this machine knows lists, dictionaries, numbers, text and the handful of
-// functions with which PyTorch describes tensors. Everything else it meets is refused by its name,
-// and nothing is ever executed. The opcodes are those of Python's pickletools, protocols 0 to 5.
+// functions with which PyTorch describes tensors. Everything else becomes a node that holds no more
+// than its name and what it was given; nothing is ever executed. The opcodes are those of Python's
+// pickletools, protocols 0 to 5.
 //
 // The result is a flat array of nodes that point to each other by index: no ownership, no recursion
 // while reading, and loops (a list that holds itself) do no harm. Whoever walks it must bound depth
@@ -31,6 +32,7 @@ enum class PickleKind : uint8_t {
   global,   // a class or function that is named, not used: "text.name"
   storage,  // items: the persistent id's fields after "storage"
   tensor,   // items: storage, offset, sizes, strides, and for _rebuild_tensor_v3 the dtype
+  object,   // of the class or function "text.name", which is not read; items: what it was given
   opaque,   // a value of no interest
 };
 
@@ -64,10 +66,10 @@ class PickleTree {
 constexpr size_t kMaxPickleInstructions = size_t{1} << 22;
 
 /// Reads the pickle at the start of `bytes`. Throws Error, which names the byte, for one that is
-/// damaged, and for a class or function that is not allowed.
+/// damaged, and for a listed function whose arguments do not fit it.
 PickleTree ReadPickle(std::span<const uint8_t> bytes);
 
-/// "torch.optim.sgd.SGD"; printable whatever the file holds.
+/// "torch.optim.sgd.SGD", of a global or object; printable whatever the file holds.
 std::string GlobalName(const PickleNode& global);
 
 /// Text of a file made fit for one line: at most 80 characters, others than printable ASCII as '?'.

@@ -83,6 +83,16 @@ PickleNode MakeParameter(const PickleTree& tree, Items arguments) {
   return NodeOf(PickleKind::tensor, tree[arguments[0]].items);
 }
 
+// copyreg._reconstructor(class, base, state): how protocols 0 and 1 make an object. It goes by the
+// name of its class.
+PickleNode MakeReconstructed(const PickleTree& tree, Items arguments) {
+  if (arguments.empty() || tree[arguments[0]].kind != PickleKind::global) Unfit("_reconstructor");
+  PickleNode object = NodeOf(PickleKind::object, {arguments.begin() + 1, arguments.end()});
+  object.text = tree[arguments[0]].text;
+  object.name = tree[arguments[0]].name;
+  return object;
+}
+
 // _rebuild_from_type_v2(function, type, arguments, state): a tensor with attributes of its own,
 // which are dropped. Only tensors and parameters; the function must be on the list too.
 PickleNode MakeFromType(const PickleTree& tree, Items arguments) {
@@ -93,14 +103,16 @@ PickleNode MakeFromType(const PickleTree& tree, Items arguments) {
   }
   const std::string type = GlobalName(tree[arguments[1]]);
   const std::string function = GlobalName(tree[arguments[0]]);
-  if (type != "torch.Tensor" && type != "torch.nn.parameter.Parameter") {
-    throw Error("needs the class " + type + ", which is not read from files");
-  }
+  const bool tensor = type == "torch.Tensor" || type == "torch.nn.parameter.Parameter";
   // Not any listed function: this one naming itself would recurse.
-  if (!function.starts_with("torch._utils._rebuild_")) Unfit("_rebuild_from_type_v2");
-  std::optional<PickleNode> made = CallAllowed(tree, tree[arguments[0]], tree[arguments[2]]);
-  if (!made) throw Error("needs the function " + function + ", which is not executed");
-  return *std::move(made);
+  if (tensor && function.starts_with("torch._utils._rebuild_")) {
+    if (auto made = CallAllowed(tree, tree[arguments[0]], tree[arguments[2]])) return *made;
+  }
+  const PickleNode& unknown = tree[arguments[tensor ? 0 : 1]];
+  PickleNode object = NodeOf(PickleKind::object, {arguments[2]});
+  object.text = unknown.text;
+  object.name = unknown.name;
+  return object;
 }
 
 // _codecs.encode(text, "latin1"): how protocol 2 spells bytes. Their value is of no interest.
@@ -133,6 +145,8 @@ constexpr std::array kAllowed = {
     Allowed{"torch", "Size", MakeSequence<PickleKind::tuple>},
     Allowed{"torch", "device", MakeOpaque},
     Allowed{"_codecs", "encode", MakeBytes},
+    Allowed{"copy_reg", "_reconstructor", MakeReconstructed},
+    Allowed{"copyreg", "_reconstructor", MakeReconstructed},
     Allowed{"builtins", "set", MakeSequence<PickleKind::list>},
     Allowed{"builtins", "frozenset", MakeSequence<PickleKind::list>},
     Allowed{"__builtin__", "set", MakeSequence<PickleKind::list>},

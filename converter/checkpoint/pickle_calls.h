@@ -1,5 +1,5 @@
 // The functions that a pickle may call, each as a rule that makes a node of its arguments. This is
-// the whole list of what can be constructed.
+// the whole list of what is understood.
 #pragma once
 
 #include <optional>

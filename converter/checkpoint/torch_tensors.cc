@@ -6,6 +6,7 @@
 #include <array>
 #include <cstring>
 #include <set>
+#include <utility>
 
 #include "converter/checkpoint/named_type.h"
 #include "converter/error.h"
@@ -110,6 +111,7 @@ class Collector {
                         : kFreeBytes + kMaxExpansion * file_bytes) {}
 
   Checkpoint Run() {
+    WarnOfObjects();
     const PickleNode& root = tree_[tree_.root()];
     const std::optional<size_t> entry = StateDict(root);
     if (!entry) {
@@ -127,6 +129,22 @@ class Collector {
   }
 
  private:
+  void WarnOfObjects() {
+    std::set<std::string> names;
+    for (PickleId id = 0; id < tree_.size(); ++id) {
+      if (tree_[id].kind == PickleKind::object) names.insert(GlobalName(tree_[id]));
+    }
+    if (names.empty()) return;
+    constexpr size_t kMost = 5;
+    std::string text;
+    size_t count = 0;
+    for (const std::string& name : names) {
+      if (++count <= kMost) text += (text.empty() ? "" : ", ") + name;
+    }
+    if (count > kMost) text += " and " + std::to_string(count - kMost) + " more";
+    result_.warnings.Add("objects of " + text + " are not read, and nothing was executed");
+  }
+
   /// Index of the key in the root's items.
   std::optional<size_t> StateDict(const PickleNode& root) {
     if (root.kind != PickleKind::dict) return std::nullopt;
@@ -135,7 +153,7 @@ class Collector {
         const bool here = tree_[root.items[i]].kind == PickleKind::text &&
                           tree_[root.items[i]].text == name &&
                           tree_[root.items[i + 1]].kind == PickleKind::dict;
-        if (here && CountTensors(root.items[i + 1], 0) > 0) return i;
+        if (here && CountTensors(root.items[i + 1]) > 0) return i;
       }
     }
     return std::nullopt;
@@ -145,13 +163,27 @@ class Collector {
     if (++steps_ > kMaxSteps) throw Error("its dictionaries share parts too many times");
   }
 
-  size_t CountTensors(PickleId id, size_t depth) {
-    Spend();
-    const PickleNode& node = tree_[id];
-    if (node.kind == PickleKind::tensor) return 1;
-    if (!IsContainer(node) || depth == kMaxDepth) return 0;
+  // Tensors in a value, each once, wherever it leads: loops and shared parts do no harm. Also what
+  // only some function that is not read would make a tensor of: a storage, or torch's own words.
+  size_t CountTensors(PickleId id) {
+    seen_.resize(tree_.size());
+    ++epoch_;
     size_t count = 0;
-    for (const PickleId item : node.items) count += CountTensors(item, depth + 1);
+    std::vector<PickleId> left{id};
+    while (!left.empty()) {
+      const PickleId next = left.back();
+      left.pop_back();
+      if (std::exchange(seen_[next], epoch_) == epoch_) continue;
+      Spend();
+      const PickleNode& node = tree_[next];
+      const bool rebuilt = node.kind == PickleKind::object &&
+                           (node.text == "torch._utils" || node.text == "torch._tensor");
+      if (node.kind == PickleKind::tensor || node.kind == PickleKind::storage || rebuilt) {
+        ++count;
+      } else {
+        left.insert(left.end(), node.items.begin(), node.items.end());
+      }
+    }
     return count;
   }
 
@@ -165,6 +197,18 @@ class Collector {
     if (key.kind == PickleKind::integer) return std::to_string(key.integer);
     if (key.kind != PickleKind::text) return "?";
     return std::string(key.text);
+  }
+
+  static std::string TensorsText(size_t count) {
+    return count == 0 ? "" : ", with " + std::to_string(count) + " tensors";
+  }
+
+  static std::string ObjectText(const PickleNode& object) {
+    if (object.name == "scalar" && object.text.ends_with(".multiarray")) return "a NumPy number";
+    if (object.name == "_reconstruct" && object.text.ends_with(".multiarray")) {
+      return "a NumPy array";
+    }
+    return "object of " + GlobalName(object);
   }
 
   std::string Describe(PickleId id) {
@@ -185,14 +229,14 @@ class Collector {
       case PickleKind::dict:
       case PickleKind::list:
       case PickleKind::tuple: {
-        const size_t tensors = CountTensors(id, 0);
         const size_t count = node.items.size() / (node.kind == PickleKind::dict ? 2 : 1);
         return (node.kind == PickleKind::dict ? "dictionary of " : "list of ") +
-               std::to_string(count) +
-               (tensors == 0 ? "" : ", with " + std::to_string(tensors) + " tensors");
+               std::to_string(count) + TensorsText(CountTensors(id));
       }
       case PickleKind::tensor:
         return "tensor";
+      case PickleKind::object:
+        return ObjectText(node) + TensorsText(CountTensors(id));
       default:
         return "other data";
     }
@@ -208,7 +252,13 @@ class Collector {
     if (depth == kMaxDepth) throw Error("its dictionaries are nested too deeply");
     if (path.size() > kMaxPathBytes) throw Error("a name of more than 1024 bytes");
     if (node.kind == PickleKind::tensor) return Add(path.empty() ? "tensor" : path, node);
-    if (!IsContainer(node) || CountTensors(id, depth) == 0) {
+    if (node.kind == PickleKind::object && CountTensors(id) > 0) {
+      throw Error((path.empty() ? "" : "'" + Printable(path) + "': ") +
+                  "the file holds an object of " + GlobalName(node) +
+                  " with tensors, which is not read; nothing was executed. Save the state_dict "
+                  "alone (torch.save(model.state_dict(), FILE))");
+    }
+    if (!IsContainer(node) || CountTensors(id) == 0) {
       if (!path.empty()) Skip(path, id);
       return;
     }
@@ -281,6 +331,8 @@ class Collector {
   const StorageBytes& storage_bytes_;
   uint64_t bytes_left_;
   size_t steps_ = 0;
+  std::vector<uint32_t> seen_;  // the count in which a node was last seen
+  uint32_t epoch_ = 0;
   std::set<std::string> names_;
   Checkpoint result_;
 };

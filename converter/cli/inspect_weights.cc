@@ -31,6 +31,7 @@ std::string Describe(const std::string& path, bool json) {
   const std::vector<uint8_t> bytes = ReadBytes(path);
   if (!HasIdentifier(bytes.data(), bytes.size(), kArchiveIdentifier)) {
     const Checkpoint checkpoint = ReadCheckpointBytes(bytes, path);
+    PrintWarnings("inspect", checkpoint.warnings);
     return json ? CheckpointJson(checkpoint) : path + ": " + CheckpointText(checkpoint);
   }
   try {

@@ -57,7 +57,7 @@ struct Step {
     }
     change(file->weights());
     nlohmann::json report;
-    Warnings warnings;
+    Warnings warnings = file->warnings();
     if (dataset) report["top1_before"] = Top1(input, *dataset, warnings);
     file->Write(output);
     print(*file, report);

@@ -16,6 +16,7 @@ class CheckpointWeights : public WeightsFile {
   void Write(const std::string& path) override;
   bool HasGraph() const override { return false; }
   std::vector<SkippedEntry> Skipped() const override;
+  Warnings warnings() const override { return checkpoint_.warnings; }
 
  private:
   Checkpoint checkpoint_;

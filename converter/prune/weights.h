@@ -51,6 +51,8 @@ class WeightsFile {
   virtual bool HasGraph() const = 0;
   /// What the file held and the one written will not.
   virtual std::vector<SkippedEntry> Skipped() const { return {}; }
+  /// What the user should know of it.
+  virtual Warnings warnings() const { return {}; }
 
  protected:
   std::vector<LayerWeights> weights_;

@@ -138,6 +138,7 @@ TEST_CASE("What is kept exactly: constants, integers, NaN, infinities, values be
   tensors.push_back({"empty", Tensor(DataType::float32, {0, 4})});
   tensors.push_back({"bfloat16", RandomTensor({9}, 5).Cast(DataType::bfloat16)});
   tensors.push_back({"half", RandomTensor({9}, 5).Cast(DataType::float16)});
+  tensors.push_back({"below", Tensor::Of({3}, std::vector<float>{1e-30F, -2e-30F, 0})});
   const Checkpoint checkpoint = Holding(tensors);
   for (const char* weights : {"fp16", "linear4", "linear16", "codebook2"}) {
     for (const coding::Codec codec :
@@ -151,6 +152,7 @@ TEST_CASE("What is kept exactly: constants, integers, NaN, infinities, values be
       }
       CHECK(archive.listing.rows[2].note == "holds NaN or infinity");
       CHECK(archive.listing.rows[4].note == "beyond the range of FP16");
+      CHECK(archive.listing.rows[12].note == "below the range of FP16");
     }
   }
 }
@@ -161,6 +163,30 @@ TEST_CASE("FP16 rounds to nearest even up to 65504") {
   CHECK(after.as<float>()[0] == 65504.0F);
   CHECK(after.as<float>()[1] == 0.0999755859375F);
   CHECK(after.as<float>()[2] == 0.0F);
+}
+
+TEST_CASE("Values that FP16 makes 0 beside larger ones are counted") {
+  const CompressedArchive archive =
+      Pack(Holding({{"b", Tensor::Of({4}, std::vector<float>{1, 2.9e-8F, -1e-20F, 0})}}),
+           FormatOf("linear8"), {});
+  // 2^-25 = 2.98e-8 is half of the smallest half.
+  CHECK(archive.listing.rows[0].note == "2 values below 3e-8 became 0");
+  // Down to FP16's smallest normal value nothing is kept raw: 2^-14 holds 11 bits.
+  const CompressedArchive small =
+      Pack(Holding({{"b", Tensor::Of({2}, std::vector<float>{6.2e-5F, 7.7e-5F})}}),
+           FormatOf("linear8"), {});
+  CHECK(small.listing.rows[0].scheme == "fp16");
+}
+
+TEST_CASE("The error of float64 near its limits is a number") {
+  for (const double unit : {1e300, 1e-300}) {
+    Tensor tensor(DataType::float64, {2, 3});
+    std::ranges::transform(std::vector<double>{1, 2, 3, 1, -1, 0.3}, tensor.as<double>().begin(),
+                           [&](double value) { return value * unit; });
+    const CompressedArchive archive =
+        Pack(Holding({{"w", std::move(tensor)}}), FormatOf("linear8"), {});
+    CHECK(archive.listing.rows[0].sqnr_db > 40);  // 7 bits beside the sign
+  }
 }
 
 TEST_CASE("Codebooks: few values exactly, pruned zeros kept, else the nearest of 2^bits") {
