@@ -63,6 +63,10 @@ struct Step {
     print(*file, report);
     if (dataset) report["top1"] = Top1(output, *dataset, warnings);
     report["warnings"] = warnings.lines();
+    report["skipped"] = nlohmann::json::array();
+    for (const SkippedEntry& entry : file->Skipped()) {
+      report["skipped"].push_back({{"path", entry.path}, {"what", entry.what}});
+    }
     if (json) {
       PrintJson(report);
     } else {

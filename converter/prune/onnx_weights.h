@@ -1,13 +1,19 @@
-// The weights of an ONNX network: the constant second inputs of Conv, Gemm and MatMul in the main
-// graph, as initializers or Constant nodes, directly or through a Cast (networks stored in FP16).
-// Masks lie in the model's metadata_props.
+// The weights of an ONNX network: the constant operands of Conv, ConvTranspose, Gemm, MatMul (on
+// either side) and of recurrent layers in the main graph, as initializers or Constant nodes,
+// directly or through operators that only move or cast elements. Masks lie in the model's
+// metadata_props.
 #pragma once
 
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 
 #include "converter/prune/weights.h"
+
+namespace onnx {
+class TensorProto;
+}
 
 namespace lutra::converter {
 
@@ -21,12 +27,17 @@ class OnnxWeights : public WeightsFile {
   /// Tensors that lay in other files come into this one.
   void Write(const std::string& path) override;
   bool HasGraph() const override { return true; }
+  /// Other matrices that stay as they are, and weights that other operators read too.
+  Warnings warnings() const override { return warnings_; }
 
  private:
   struct Model;
 
+  void WarnOfOthers(const std::set<const onnx::TensorProto*>& taken);
+
   std::string path_;
   std::unique_ptr<Model> model_;
+  Warnings warnings_;
 };
 
 }  // namespace lutra::converter

@@ -47,7 +47,6 @@ std::vector<double> Prune(std::vector<LayerWeights>& weights, const PruneOptions
   options.keep.CheckNames(weights);
   std::vector<float> together;
   for (const LayerWeights& weight : weights) {
-    weight.CheckFinite();
     if (!options.sparsity || options.keep.Find(weight) != nullptr) continue;
     const std::vector<float> magnitudes = Magnitudes(weight);
     together.insert(together.end(), magnitudes.begin(), magnitudes.end());

@@ -20,8 +20,8 @@ struct PruneOptions {
   std::optional<double> sparsity;  ///< percent
 };
 
-/// The thresholds, one for each weight; 0 where a layer is left as it is. What was pruned before
-/// stays pruned. Throws Error when an option names no layer.
+/// All weights are finite. The thresholds, one for each weight; 0 where a layer is left as it is.
+/// What was pruned before stays pruned. Throws Error when an option names no layer.
 std::vector<double> Prune(std::vector<LayerWeights>& weights, const PruneOptions& options);
 
 /// Linear between the neighbours of rank percent / 100 * (count - 1). Requires values.

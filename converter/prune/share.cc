@@ -11,7 +11,6 @@ SharedLayer Share(LayerWeights& weight, int bits, bool compare) {
   SharedLayer layer;
   layer.bits = bits;
   std::vector<float> kept;
-  weight.CheckFinite();
   for (size_t i = 0; i < weight.values.size(); ++i) {
     if (weight.kept[i]) kept.push_back(weight.values[i]);
   }

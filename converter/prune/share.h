@@ -20,7 +20,7 @@ struct SharedLayer {
 };
 
 /// Clusters the layers that `bits` names, each to 2^bits values. With `compare`, Lloyd's iterations
-/// run beside the optimum. Throws Error when a name fits no layer, or a weight is not finite.
+/// run beside the optimum. All weights are finite. Throws Error when a name fits no layer.
 std::vector<SharedLayer> ShareWeights(std::vector<LayerWeights>& weights, const PerLayer& bits,
                                       bool compare);
 

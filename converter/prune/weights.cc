@@ -58,8 +58,18 @@ void LayerWeights::SetMask(std::string_view base64) {
 
 std::unique_ptr<WeightsFile> OpenWeights(const std::string& path) {
   const std::vector<uint8_t> bytes = ReadBytes(path);
-  if (IsCheckpoint(bytes)) return std::make_unique<CheckpointWeights>(bytes, path);
-  return std::make_unique<OnnxWeights>(bytes, path);
+  std::unique_ptr<WeightsFile> file;
+  if (IsCheckpoint(bytes)) {
+    file = std::make_unique<CheckpointWeights>(bytes, path);
+  } else {
+    file = std::make_unique<OnnxWeights>(bytes, path);
+  }
+  try {
+    for (const LayerWeights& weight : file->weights()) weight.CheckFinite();
+  } catch (const Error& fault) {
+    throw Error(path + ": " + fault.what());
+  }
+  return file;
 }
 
 std::string ModuleOf(std::string_view tensor) {

@@ -58,8 +58,8 @@ class WeightsFile {
   std::vector<LayerWeights> weights_;
 };
 
-/// An ONNX network, a PyTorch checkpoint or a safetensors file. Throws Error that begins with the
-/// path.
+/// An ONNX network, a PyTorch checkpoint or a safetensors file; all weights are finite. Throws
+/// Error that begins with the path, and names the tensor and the element that is not.
 std::unique_ptr<WeightsFile> OpenWeights(const std::string& path);
 
 /// conv1.weight -> conv1; empty for a name without a dot, which is no module's parameter.

@@ -116,6 +116,23 @@ TEST_CASE("data given by flags is the data given by the file") {
   CHECK(RunJson("eval " + kOnnx + flags) == RunJson("eval " + kOnnx + kTest + " --limit 50"));
 }
 
+TEST_CASE("a model that takes pixels is measured on pixels without their scale") {
+  TempFolder folder;
+  const std::string model = folder / "u8.lutra";
+  RunJson("convert " + kOnnx + " -o " + model + kCalib + " --input-type uint8 --limit 32");
+  const std::string pixels = "eval " + model + " --format idx --images " + kShapes +
+                             "test-images.idx3.gz --labels " + kShapes + "test-labels.idx1.gz";
+  CHECK(RunJson(pixels + " --limit 50") == RunJson("eval " + model + kTest + " --limit 50"));
+}
+
+TEST_CASE("a fixed batch is filled up") {
+  const json four = RunJson("eval " + kOnnx + kTest + " --limit 6 --input-shape image=4,1,24,24");
+  const json one = RunJson("eval " + kOnnx + kTest + " --limit 6");
+  CHECK(four["count"] == 6);
+  CHECK(four["top1"] == one["top1"]);
+  CHECK(four["loss"].get<double>() == doctest::Approx(one["loss"].get<double>()));
+}
+
 TEST_CASE("misuse of the command line is status 2") {
   const std::string to = "convert " + kOnnx + " -o /none/x.lutra" + kCalib;
   CHECK(ErrorOf("convert", 2) == "MODEL.onnx is required; see lutra convert --help\n");

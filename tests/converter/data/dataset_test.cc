@@ -257,6 +257,14 @@ TEST_CASE("bad data: one line with the file") {
         folder / "list.tsv: line 1 is not FILE, a tab and a class number");
 }
 
+TEST_CASE("compressed labels: one too many, and far too many") {
+  TempFolder folder;
+  folder.Write("i", IdxImages(2, 1, 1));
+  folder.Write("l", Gzip(folder, IdxLabels(2) + std::string(1 << 20, 'x')));
+  CHECK(ErrorOf(folder.Write("d.json", R"({"format": "idx", "images": "i", "labels": "l"})")) ==
+        folder / "l: holds 3 labels (2 announced) for the 2 images of " + (folder / "i"));
+}
+
 TEST_CASE("class folders take turns; a list keeps its order") {
   TempFolder folder;
   for (const char* name : {"f/b/1.png", "f/b/2.png", "f/a/9.png", "f/a/note.txt", "f/.git/x.png"}) {

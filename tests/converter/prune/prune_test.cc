@@ -136,11 +136,73 @@ TEST_CASE("entries per layer: the last one that fits, and names that fit nothing
   }
 }
 
-TEST_CASE("weights that are not finite are refused") {
-  std::vector<LayerWeights> weights{WeightOf("a", {1, std::numeric_limits<float>::infinity()})};
-  const char* const expected =
-      "tensor 'a.weight' of layer 'a' is Inf at [1]: take a checkpoint whose numbers are finite";
-  CHECK_THROWS_WITH_AS(Prune(weights, Sensitivity(1)), expected, Error);
+TEST_CASE("weights that are not finite are refused by tensor and element") {
+  const test::TempFolder folder;
+  const std::string path = folder / "in.onnx";
+  onnx::ModelProto model = Network();
+  onnx::TensorProto& conv = *model.mutable_graph()->mutable_initializer(0);
+  conv.set_float_data(2, std::numeric_limits<float>::quiet_NaN());
+  Save(model, path);
+  CHECK_THROWS_WITH_AS(OpenWeights(path),
+                       (path + ": tensor 'conv1.weight' of layer 'conv1' is NaN at [1, 0, 0, 0]: "
+                               "take a checkpoint whose numbers are finite")
+                           .c_str(),
+                       Error);
+  conv.set_float_data(2, -std::numeric_limits<float>::infinity());
+  Save(model, path);
+  CHECK_THROWS_AS(OpenWeights(path), Error);
+}
+
+TEST_CASE("weights behind a Transpose, on the left, shared, and those that are left") {
+  onnx::ModelProto model;
+  model.set_ir_version(8);
+  model.add_opset_import()->set_version(13);
+  onnx::GraphProto& graph = *model.mutable_graph();
+  const auto node = [&](const char* op, std::initializer_list<const char*> in, const char* out) {
+    onnx::NodeProto& added = *graph.add_node();
+    added.set_op_type(op);
+    for (const char* name : in) added.add_input(name);
+    added.add_output(out);
+  };
+  const auto matrix = [&](const char* name, int32_t type = onnx::TensorProto::FLOAT) {
+    onnx::TensorProto& tensor = *graph.add_initializer();
+    tensor.set_name(name);
+    tensor.set_data_type(type);
+    for (int i = 0; i < 2; ++i) tensor.add_dims(2);
+    for (int i = 0; i < 4; ++i) {
+      type == onnx::TensorProto::FLOAT ? tensor.add_float_data(static_cast<float>(i))
+                                       : tensor.add_int32_data(i);
+    }
+  };
+  for (const char* name : {"a.weight", "left.weight", "tied", "rnn.w", "rnn.r", "table", "up.w"}) {
+    matrix(name);
+  }
+  matrix("q", onnx::TensorProto::INT8);
+  node("Transpose", {"a.weight"}, "t");
+  node("Reshape", {"t", "shape"}, "r");
+  node("Conv", {"x", "r"}, "c");
+  node("ConvTranspose", {"c", "up.w"}, "u");
+  node("MatMul", {"left.weight", "u"}, "m");
+  node("Gemm", {"m", "tied"}, "g");
+  node("Gather", {"tied", "i"}, "e");
+  node("GRU", {"g", "rnn.w", "rnn.r"}, "h");
+  node("Add", {"h", "table"}, "s");
+  node("DequantizeLinear", {"q", "scale"}, "d");
+  node("MatMul", {"s", "d"}, "y");
+  const test::TempFolder folder;
+  const std::string path = folder / "in.onnx";
+  Save(model, path);
+  const std::unique_ptr<WeightsFile> file = OpenWeights(path);
+  std::vector<std::string> tensors;
+  for (const LayerWeights& weight : file->weights()) tensors.push_back(weight.tensor);
+  CHECK(tensors ==
+        std::vector<std::string>{"a.weight", "up.w", "left.weight", "tied", "rnn.w", "rnn.r"});
+  CHECK(file->weights()[0].layer == "a");
+  CHECK(file->warnings().lines() ==
+        std::vector<std::string>{
+            path + ": left as they are, by the operators that read them: table (Add), q "
+                   "(DequantizeLinear)",
+            path + ": changed for other readers too: tied (Gather)"});
 }
 
 TEST_CASE("an ONNX file keeps all but the pruned weights, and says which they are") {
