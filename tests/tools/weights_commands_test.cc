@@ -314,9 +314,9 @@ TEST_CASE("bad input: one line, status 1, and a file of that name stays as it wa
   RunJson("compress " + weights + " -o " + archive);
   CHECK(fail("compress " + archive + to) ==
         archive + ": is a .lutra archive already; lutra decompress restores weights\n");
-  const std::string model = LUTRA_SOURCE_DIR "/tests/golden/integer.lutra";
-  CHECK(ErrorOf("compress " + model + " -o " + (folder / "x"), 1) ==
-        model + ": is a .lutra model; give the network or the checkpoint that it was made from\n");
+  const std::string golden = LUTRA_SOURCE_DIR "/tests/golden/integer.lutra";
+  CHECK(ErrorOf("compress " + golden + " -o " + (folder / "x"), 1) ==
+        golden + ": is a .lutra model; give the network or the checkpoint that it was made from\n");
   std::string damaged = ReadText(archive);
   damaged[damaged.size() / 2] = static_cast<char>(damaged[damaged.size() / 2] ^ 1);
   const std::string flipped = folder.Write("flipped.lutra", damaged);

@@ -12,7 +12,7 @@ namespace {
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-Node MakeNode(const std::string& op, std::map<std::string, Attribute> attributes = {}) {
+Node NodeOf(const std::string& op, std::map<std::string, Attribute> attributes = {}) {
   Node node;
   node.op = op;
   node.outputs = {"y"};
@@ -31,7 +31,7 @@ TEST_CASE("functions of one value") {
        {"Relu", "LeakyRelu", "Elu", "Celu", "Selu", "ThresholdedRelu", "Shrink", "HardSigmoid",
         "HardSwish", "Gelu", "Softplus", "Sign", "Clip", "Sigmoid", "Tanh", "Abs", "Mish"}) {
     CAPTURE(op);
-    const std::vector<float> y = Run(MakeNode(op), {x});
+    const std::vector<float> y = Run(NodeOf(op), {x});
     CHECK(std::isnan(y[1]));
     CHECK_FALSE(std::isnan(y[0]));
     CHECK_FALSE(std::isnan(y[2]));
@@ -45,12 +45,12 @@ TEST_CASE("maxima and minima, NaN on either side and at every place") {
     values[at] = kNan;
     const Tensor x = Tensor::Of({3}, values);
     for (const char* op : {"Max", "Min"}) {
-      CHECK(std::isnan(Run(MakeNode(op), {x, numbers})[at]));
-      CHECK(std::isnan(Run(MakeNode(op), {numbers, x})[at]));
+      CHECK(std::isnan(Run(NodeOf(op), {x, numbers})[at]));
+      CHECK(std::isnan(Run(NodeOf(op), {numbers, x})[at]));
     }
     for (const char* op : {"ReduceMax", "ReduceMin", "ReduceLogSumExp", "ReduceMean"}) {
       CAPTURE(op);
-      CHECK(std::isnan(Run(MakeNode(op), {x})[0]));
+      CHECK(std::isnan(Run(NodeOf(op), {x})[0]));
     }
   }
 }
@@ -62,24 +62,24 @@ TEST_CASE("pooling and softmax") {
     const Tensor x = Tensor::Of({1, 1, 4, 4}, values);
     const std::vector<int64_t> two = {2, 2};
     const std::vector<float> y =
-        Run(MakeNode("MaxPool", {{"kernel_shape", two}, {"strides", two}}), {x});
+        Run(NodeOf("MaxPool", {{"kernel_shape", two}, {"strides", two}}), {x});
     const size_t window = at / 8 * 2 + at % 4 / 2;
     for (size_t i = 0; i < 4; ++i) CHECK(std::isnan(y[i]) == (i == window));
-    CHECK(std::isnan(Run(MakeNode("GlobalAveragePool"), {x})[0]));
+    CHECK(std::isnan(Run(NodeOf("GlobalAveragePool"), {x})[0]));
     // Lines along axis 2: columns.
-    const std::vector<float> z = Run(MakeNode("Softmax", {{"axis", int64_t{2}}}), {x});
+    const std::vector<float> z = Run(NodeOf("Softmax", {{"axis", int64_t{2}}}), {x});
     for (size_t i = 0; i < 16; ++i) CHECK(std::isnan(z[i]) == (i % 4 == at % 4));
   }
   // A mask of minus infinity is none.
   const float inf = std::numeric_limits<float>::infinity();
-  CHECK(Run(MakeNode("Softmax"), {Tensor::Of({1, 2}, std::vector<float>{0, -inf})}) ==
+  CHECK(Run(NodeOf("Softmax"), {Tensor::Of({1, 2}, std::vector<float>{0, -inf})}) ==
         std::vector<float>{1, 0});
 }
 
 TEST_CASE("a convolution with a clamp") {
   const Tensor x = Tensor::Of({1, 1, 1, 2}, std::vector<float>{1, kNan});
   const Tensor w = Tensor::Of({1, 1, 1, 1}, std::vector<float>{3});
-  Node conv = MakeNode("Conv");
+  Node conv = NodeOf("Conv");
   conv.clamp = Clamp{0, 2};
   const std::vector<float> y = Run(conv, {x, w});
   CHECK(y[0] == 2);
@@ -87,7 +87,7 @@ TEST_CASE("a convolution with a clamp") {
 }
 
 TEST_CASE("no integer stands for NaN") {
-  Node quantize = MakeNode("QuantizeLinear");
+  Node quantize = NodeOf("QuantizeLinear");
   CHECK_THROWS_WITH(Run(quantize, {Tensor::Of({1}, std::vector<float>{kNan}),
                                    Tensor::Of({}, std::vector<float>{1})}),
                     "node 'y' (QuantizeLinear): a value is NaN, for which there is no integer");
