@@ -24,6 +24,20 @@ std::set<int64_t> CountsAlong(int64_t in, int64_t out, int64_t kernel, int64_t s
   return counts;
 }
 
+// A window of padding alone has no maximum and no mean; neither has the runtime a value for it.
+void RefuseEmptyWindows(const Node& node, const Shape& in, const Shape& out,
+                        const schema::PoolT& pool) {
+  const bool image = in.size() == 4;
+  const auto rows = CountsAlong(image ? in[1] : 1, image ? out[1] : 1, pool.kernel_h, pool.stride_h,
+                                pool.dilation_h, pool.pad_top, pool.pad_bottom, false);
+  const size_t w = in.size() - 2;
+  const auto columns = CountsAlong(in[w], out[w], pool.kernel_w, pool.stride_w, pool.dilation_w,
+                                   pool.pad_left, pool.pad_right, false);
+  if (rows.contains(0) || columns.contains(0)) {
+    Lowering::Fail(node, "a window lies wholly in the padding: give it less padding");
+  }
+}
+
 void SetMultipliers(const Node& node, const Shape& in, const Shape& out,
                     const QuantParams& in_params, const QuantParams& out_params,
                     schema::PoolT& pool) {
@@ -38,7 +52,6 @@ void SetMultipliers(const Node& node, const Shape& in, const Shape& out,
   for (const int64_t r : rows)
     for (const int64_t c : columns) counts.insert(r * c);
   for (const int64_t count : counts) {
-    if (count == 0) Lowering::Fail(node, "a window lies wholly in the padding");
     pool.counts.push_back(static_cast<uint32_t>(count));
     pool.multipliers.push_back(
         Multiplier(node, static_cast<double>(in_params.scale) /
@@ -58,6 +71,7 @@ void LowerPool(Lowering& lowering, const Node& node) {
   const bool average = node.op == "AveragePool";
   pool.kind = average ? schema::PoolKind::average : schema::PoolKind::max;
   pool.count_include_pad = average && node.Int("count_include_pad", 0) != 0;
+  RefuseEmptyWindows(node, in, out, pool);
   const QuantParams* params = lowering.OutputParams(node);
   if (params && average) {
     SetMultipliers(node, in, out, lowering.ParamsFor(node.inputs[0]), *params, pool);

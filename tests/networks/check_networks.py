@@ -35,7 +35,11 @@ LATER = {"alexnet_cifar10_fp16"}  # the network of the compression example, meas
 HERE = pathlib.Path(__file__).resolve().parents[2]
 ROWS = ["reference", "avx2", "avx512", "avx512vnni", "avxvnni", "neon", "neon_dotprod"]
 MORE = {"int8": 0, "codebook8": 0, "codebook6": 0.005}  # what may be lost beyond int8's limits
-SMALL_SETS = {"imagenet_mobilenetv1_025_224", "imagenet_squeezenet_fp16"}  # another resampling
+# 250 images, of which some 12 change sides (95 % agreement): the difference of right answers has a
+# standard deviation of sqrt(12) / 250 = 1.4 points, so a single set may lose one more than a point.
+# The other resampling of our decoder moves FP32's own figure too.
+SMALL_SETS = {"imagenet_mobilenetv1_025_224", "imagenet_squeezenet_fp16"}
+SMALL_DROP = 0.024
 
 
 def run(command):
@@ -82,7 +86,7 @@ class Networks:
     self.limit(name, abs(before["top1"] - entry["fp32_top1"]) <=
                (0.02 if name in SMALL_SETS else images) + 1e-9, "FP32 top-1 is not the known one")
     drop = before["top1"] - after["top1"]
-    self.limit(name, drop <= (0.02 if name in SMALL_SETS else max(0.01, images)) + 1e-9,
+    self.limit(name, drop <= (SMALL_DROP if name in SMALL_SETS else max(0.01, images)) + 1e-9,
                f"int8 loses {100 * drop:.2f} points")
     bound = (0.25 * converted["fp32_bytes"] + 12 * converted["output_channels"] +
              200 * converted["operators"] + 2048)
@@ -126,7 +130,7 @@ class Networks:
         after = run([self.lutra, "eval", output, "--data", test, "--json"])
         drop = drops[kind][name] = before["top1"] - after["top1"]
         if kind in MORE:
-          allowed = 0.02 if name in SMALL_SETS else max(0.01, 2 / before["count"])
+          allowed = SMALL_DROP if name in SMALL_SETS else max(0.01, 2 / before["count"])
           self.limit(f"{name} {kind}", drop <= allowed + MORE[kind] + 1e-9,
                      f"loses {100 * drop:.2f} points")
         cells.append(f"{100 * after['top1']:.2f} ({100 * drop:+.2f}), {converted['output_bytes']} B")

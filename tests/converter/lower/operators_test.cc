@@ -97,6 +97,16 @@ TEST_CASE("pools") {
   CHECK(pool("AveragePool", {1, 1, 1, 0}, 0, 0) <= kHalf);
   CHECK(pool("AveragePool", {1, 1, 1, 0}, 0, 1) <= kHalf);
   CHECK(pool("AveragePool", {0, 0, 0, 0}, 1, 0) <= kHalf);
+  for (const char* op : {"MaxPool", "AveragePool"}) {
+    for (const int64_t include_pad : {0, 1}) {
+      CAPTURE(op);
+      // The first window of three rows with a step of two lies in three rows of padding.
+      CHECK_THROWS_WITH_AS(pool(op, {3, 0, 0, 0}, 0, include_pad),
+                           "node 'y' (" + doctest::String(op) +
+                               "): a window lies wholly in the padding: give it less padding",
+                           converter::Error);
+    }
+  }
 }
 
 TEST_CASE("reductions over any axes") {
