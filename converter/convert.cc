@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <limits>
 #include <string_view>
 
@@ -9,6 +10,7 @@
 #include "converter/compare.h"
 #include "converter/error.h"
 #include "converter/executor/float_executor.h"
+#include "converter/file_check.h"
 #include "converter/files.h"
 #include "converter/json_text.h"
 #include "converter/lower/lower.h"
@@ -30,6 +32,8 @@ namespace {
 constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
 // Any number does; the same one makes conversions reproducible.
 constexpr uint64_t kGoldenSeed = 1;
+// Runs of the unoptimized graph are slow; a mistake of import or passes shows in the first.
+constexpr size_t kFileSamples = 2;
 
 template <typename Function>
 void WithPath(const std::string& path, const Function& function) {
@@ -40,7 +44,9 @@ void WithPath(const std::string& path, const Function& function) {
   }
 }
 
-Graph ImportGraph(const std::string& path, ImportOptions import) {
+Graph ImportGraph(const std::string& path, ImportOptions import,
+                  std::map<std::string, ValueInfo>* declared = nullptr) {
+  import.declared = declared;
   if (!import.why_unsupported) import.why_unsupported = WhyUnsupported;
   if (!import.known_value) import.known_value = KnownValue;
   return ImportOnnx(path, import);
@@ -48,8 +54,10 @@ Graph ImportGraph(const std::string& path, ImportOptions import) {
 
 // The network in the forms that conversion needs.
 struct Network {
-  Graph fused;                  // before the layout change; only for --emit-qdq
-  Graph graph;                  // optimized
+  Graph imported;                             // no pass has seen it
+  std::map<std::string, ValueInfo> declared;  // what the file states of its values
+  Graph fused;                                // before the layout change; only for --emit-qdq
+  Graph graph;                                // optimized
   Graph reference;              // what its values are compared with, if it is not `graph`
   bool quantized = false;       // was so in the file
   Quantization quantization;    // then what the file says
@@ -64,7 +72,8 @@ void CheckOperators(const Graph& graph) {
 
 Network ReadNetwork(const ConvertOptions& options) {
   Network network;
-  network.graph = ImportGraph(options.model_path, options.import);
+  network.graph = ImportGraph(options.model_path, options.import, &network.declared);
+  network.imported = network.graph;
   WithPath(options.model_path, [&] { RefuseDynamicallyQuantized(network.graph); });
   network.quantized = IsQuantized(network.graph);
   if (network.quantized && (options.recipe_path || options.emit_qdq_path)) {
@@ -194,9 +203,43 @@ void WarnOfAnswers(const Graph& graph, const Comparison& comparison, Warnings& w
   }
 }
 
+std::string Decibels(double db) {
+  return std::isnan(db) ? "identical" : std::to_string(std::lround(db)) + " dB";
+}
+
+// What was compared so far are forms of one graph: now the file itself.
+void CheckFile(const Network& network, const Dataset* data, RuntimeSession& session,
+               ConvertReport& report) {
+  const Graph& optimized = network.quantized ? network.reference : network.graph;
+  std::vector<TensorMap> samples;
+  if (data != nullptr && optimized.inputs.size() == 1) {
+    const std::string& input = optimized.inputs[0];
+    for (size_t i = 0; i < std::min(kFileSamples, data->size()); ++i) {
+      samples.push_back({{input, AsInput(data->Get(i), *optimized.Info(input)->dims)}});
+    }
+  } else {
+    samples = RandomSamples(network.imported, session, kFileSamples);
+  }
+  const FileCheck check = CheckAgainstFile(network.imported, network.declared, optimized, session,
+                                           samples, report.warnings);
+  if (network.quantized) {
+    report.file_samples = check.samples;
+    report.file_sqnr_db = check.model.sqnr_db;
+    report.file_within_two = check.model.within_two;
+  }
+  const bool model_holds = !network.quantized || check.model.Holds();
+  if (check.optimized.Holds() && model_holds) return;
+  report.warnings.Add(
+      "the conversion does not compute what the ONNX file says: on " +
+      std::to_string(check.samples) + " samples the optimized network agrees with the file to " +
+      Decibels(check.optimized.sqnr_db) + ", the model file to " + Decibels(check.model.sqnr_db) +
+      ". That is a fault of this program: do not use the model, and report the network");
+}
+
 // Runs the file as it will be written, but for what these runs find out: errors and golden check.
-void CheckModel(const Graph& graph, const Dataset* data, const ConvertOptions& options,
+void CheckModel(const Network& network, const Dataset* data, const ConvertOptions& options,
                 LoweredModel& lowered, ConvertReport& report) {
+  const Graph& graph = network.quantized ? network.reference : network.graph;
   const std::vector<uint8_t> draft = lowered.writer.Finish();
   RuntimeSession session = OpenDraft(draft, options, lowered);
   for (size_t i = 0; i < lowered.operators.size(); ++i) {
@@ -220,6 +263,7 @@ void CheckModel(const Graph& graph, const Dataset* data, const ConvertOptions& o
     WarnOfAnswers(graph, comparison, report.warnings);
     lowered.writer.model.certificate = Certify(comparison, data->Hash());
   }
+  CheckFile(network, data, session, report);
   lowered.writer.model.golden = std::make_unique<schema::GoldenCheckT>();
   lowered.writer.model.golden->seed = kGoldenSeed;
   lowered.writer.model.golden->output_crc = GoldenCrcs(session, kGoldenSeed);
@@ -270,7 +314,7 @@ ConvertReport Convert(const ConvertOptions& options, const Dataset* data, Output
   LoweredModel lowered = Lower(graph, quantization, lower);
   lowered.writer.model.fp32_bytes = graph.fp32_bytes;
   EncodeModel(&lowered.writer, options.codec);
-  CheckModel(network.quantized ? network.reference : graph, data, options, lowered, report);
+  CheckModel(network, data, options, lowered, report);
   std::string qdq;
   if (options.emit_qdq_path) qdq = ExportQdq(network.fused, quantization);
 

@@ -51,6 +51,11 @@ struct ConvertReport {
   double output_sqnr_db = 0;  ///< of the worst output; NaN when identical
   /// On the labels of the data, fractions; NaN without labels.
   double fp32_top1 = 0, top1 = 0;
+  /// Networks that were quantized in the file: the model file against that, as it was imported, on
+  /// samples of the data or random ones. 0 samples: not compared, and the next two say nothing.
+  size_t file_samples = 0;
+  double file_sqnr_db = 0;     ///< of the worst output; NaN when identical
+  double file_within_two = 1;  ///< the worst output's share of elements within two steps
   std::vector<LayerReport> layers;
   std::string recipe_json;  ///< the recipe that was used, for every layer
   Warnings warnings;

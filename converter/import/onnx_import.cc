@@ -47,6 +47,7 @@ class Importer {
       graph_.outputs.push_back(output.name());
     }
     if (graph_.outputs.empty()) throw Error("the graph has no outputs");
+    if (options_.declared != nullptr) ReadDeclared(*options_.declared);
     Canonicalizer canonical(graph_, AllNames(nodes));
     ReadNodes(nodes, canonical);
     TakeBranches(canonical);
@@ -155,6 +156,19 @@ class Importer {
     std::ranges::replace(known, -1, 1);
     ElementCount(known);
     return info;
+  }
+
+  void ReadDeclared(std::map<std::string, ValueInfo>& declared) const {
+    const auto read = [&](const onnx::ValueInfoProto& proto) {
+      const onnx::TypeProto::Tensor& type = proto.type().tensor_type();
+      if (!proto.type().has_tensor_type() || !type.has_shape()) return;
+      std::vector<int64_t>& dims = declared[proto.name()].dims.emplace();
+      for (const onnx::TensorShapeProto::Dimension& dim : type.shape().dim()) {
+        dims.push_back(dim.has_dim_value() && dim.dim_value() > 0 ? dim.dim_value() : -1);
+      }
+    };
+    for (const onnx::ValueInfoProto& proto : model_.graph().value_info()) read(proto);
+    for (const onnx::ValueInfoProto& proto : model_.graph().output()) read(proto);
   }
 
   static void ApplyShape(const std::vector<int64_t>& given, std::vector<int64_t>& dims) {

@@ -25,6 +25,9 @@ struct ImportOptions {
   /// What a value is if that is known before anything runs: the passes' KnownValue. It decides
   /// which branch of an If is read. Null: only constants of the file are known.
   std::function<std::optional<Tensor>(const Graph&, const std::string& value)> known_value;
+  /// Filled with what the file states of values that the network computes. Nothing relies on it:
+  /// shapes are inferred. Null: it is not read.
+  std::map<std::string, ValueInfo>* declared = nullptr;
 };
 
 /// Reads and validates the file; throws Error. External data must lie in the model's folder.

@@ -6,13 +6,21 @@
 namespace lutra::converter {
 namespace {
 
+// Reports call it what it became.
+Node Named(const std::string& op, const Node& point) {
+  Node node;
+  node.op = op;
+  node.outputs = point.outputs;
+  return node;
+}
+
 void EmitRequantize(Lowering& lowering, const Node& node, uint16_t in, double ratio, uint16_t out) {
   const Point point = PointOf(node);
   schema::RequantizeT requantize;
   requantize.multiplier = Multiplier(node, ratio);
   requantize.int_range = std::make_unique<schema::IntRange>(static_cast<int8_t>(point.lo),
                                                             static_cast<int8_t>(point.hi));
-  lowering.Emit(node, std::move(requantize), {in}, out);
+  lowering.Emit(Named("Requantize", node), std::move(requantize), {in}, out);
 }
 
 }  // namespace
@@ -30,11 +38,11 @@ void LowerPoint(Lowering& lowering, const Node& node) {
   const uint16_t in = lowering.Use(node.inputs[0], nullptr, shape);
   if (point.UsesAllIntegers()) {
     const uint16_t out = lowering.Define(node.outputs[0], &point.params, shape);
-    lowering.Emit(node, schema::QuantizeT{}, {in}, out);
+    lowering.Emit(Named("Quantize", node), schema::QuantizeT{}, {in}, out);
     return;
   }
   const uint16_t whole = lowering.Temporary(&point.params, shape);
-  lowering.Emit(node, schema::QuantizeT{}, {in}, whole);
+  lowering.Emit(Named("Quantize", node), schema::QuantizeT{}, {in}, whole);
   EmitRequantize(lowering, node, whole, 1, lowering.Define(node.outputs[0], &point.params, shape));
 }
 

@@ -357,12 +357,10 @@ void Lowering::AddInputs() {
     port->name = input;
     port->shape = ShapeOf(input);
     const std::optional<size_t> transpose = InputTranspose(input);
-    // Read as int8 by somebody: the caller's floats are quantized on their way in.
+    // With int8 parameters the caller's floats are quantized on their way in.
     std::string value = input;
     if (transpose) value = graph.nodes[*transpose].outputs[0];
-    const bool integer = std::ranges::any_of(
-        graph.Consumers(input), [&](size_t i) { return quantization.IsInteger(graph.nodes[i]); });
-    const QuantParams* params = integer ? quantization.Params(value) : nullptr;
+    const QuantParams* params = quantization.Params(input) ? quantization.Params(value) : nullptr;
     port->tensor = Define(value, params, ShapeOf(value));
     if (value == input) writer_.model.tensors[port->tensor]->name.clear();
     if (transpose) {

@@ -58,7 +58,7 @@ float LowerBound(const Connections& connections, std::string value) {
   }
 }
 
-/// Every window of a MaxPool must keep a tap on the image, where ONNX's pads are defined.
+/// Every window of a pool must keep a tap on the image, where ONNX's pads are defined.
 bool LeavesEveryWindowATap(const Node& pool, const Dims& own, const Dims& added) {
   const Dims kernel = pool.Ints("kernel_shape");
   if (2 * kernel.size() != own.size()) return false;
@@ -80,7 +80,7 @@ bool MeansTheSame(const Connections& connections, const Node& node, const Dims& 
   if (node.op == "Conv") return added.value == 0;
   if (node.Int("ceil_mode", 0) != 0) return false;
   if (node.op == "AveragePool") {
-    return added.value == 0 &&
+    return added.value == 0 && LeavesEveryWindowATap(node, own, added.pads) &&
            (node.Int("count_include_pad", 0) != 0 || std::ranges::all_of(own, IsZero));
   }
   // Indices count the padding too.

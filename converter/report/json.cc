@@ -40,6 +40,10 @@ json ConvertJson(const ConvertReport& report) {
           {"output_sqnr_db", Number(report.output_sqnr_db)},
           {"fp32_top1", Number(report.fp32_top1)},
           {"top1", Number(report.top1)},
+          {"file_samples", report.file_samples},
+          {"file_sqnr_db", Number(report.file_sqnr_db)},
+          {"file_within_two_steps",
+           report.file_samples == 0 ? json(nullptr) : json(report.file_within_two)},
           {"advice", Advice(report)},
           {"warnings", report.warnings.lines()},
           {"layers", std::move(layers)}};

@@ -106,6 +106,12 @@ std::string ConvertText(const ConvertReport& report) {
               Percent(report.top1) + "\n";
     }
   }
+  if (report.file_samples > 0) {
+    text +=
+        Format("%s of the outputs within two steps of the ONNX file, SQNR %s dB, on %zu samples\n",
+               Percent(report.file_within_two).c_str(), Decibels(report.file_sqnr_db).c_str(),
+               report.file_samples);
+  }
   return text;
 }
 
