@@ -17,7 +17,7 @@ struct FileCheck {
   struct Agreement {
     double sqnr_db = 0;     ///< of the worst output; NaN when identical
     double within_two = 1;  ///< the worst output's share of elements within two steps
-    /// 99 % within two steps, or an error that rounding explains.
+    /// 90 % within two steps or 20 dB: an error that rounding explains.
     bool Holds() const;
   };
   size_t samples = 0;
