@@ -13,6 +13,7 @@
 #include "converter/file_check.h"
 #include "converter/files.h"
 #include "converter/json_text.h"
+#include "converter/lower/byte_ports.h"
 #include "converter/lower/lower.h"
 #include "converter/one_line.h"
 #include "converter/passes/passes.h"
@@ -58,8 +59,9 @@ struct Network {
   std::map<std::string, ValueInfo> declared;  // what the file states of its values
   Graph fused;                                // before the layout change; only for --emit-qdq
   Graph graph;                                // optimized
-  Graph reference;              // what its values are compared with, if it is not `graph`
-  bool quantized = false;       // was so in the file
+  Graph reference;         // what its values are compared with, if it is not `graph`
+  bool quantized = false;  // was so in the file
+  std::map<std::string, PortBytes> byte_ports;
   Quantization quantization;    // then what the file says
   TrainingStatistics training;  // of a float network
 };
@@ -76,6 +78,7 @@ Network ReadNetwork(const ConvertOptions& options) {
   network.imported = network.graph;
   WithPath(options.model_path, [&] { RefuseDynamicallyQuantized(network.graph); });
   network.quantized = IsQuantized(network.graph);
+  network.byte_ports = BytePortsOf(network.graph, network.quantized);
   if (network.quantized && (options.recipe_path || options.emit_qdq_path)) {
     throw Error(options.model_path + ": is quantized already; " +
                 (options.recipe_path ? "--recipe" : "--emit-qdq") + " is for float networks");
@@ -94,6 +97,7 @@ Network ReadNetwork(const ConvertOptions& options) {
     }
     network.training = ReadTrainingStatistics(network.graph);
     OptimizeGraph(network.graph);
+    RefuseIntegerInputs(network.graph);
   });
   WithPath(options.model_path, [&] { CheckOperators(network.graph); });
   return network;
@@ -309,6 +313,7 @@ ConvertReport Convert(const ConvertOptions& options, const Dataset* data, Output
 
   LowerOptions lower;
   lower.input_type = options.input_type;
+  lower.byte_ports = network.byte_ports;
   lower.producer = "lutra " + std::string(lutra_version());
   if (data != nullptr) lower.normalization = data->normalization();
   LoweredModel lowered = Lower(graph, quantization, lower);

@@ -188,6 +188,14 @@ Tensor AsInput(const Sample& sample, const std::vector<int64_t>& dims) {
     }
     return result;
   }
+  if (dims.size() > 1 && dims[0] > 1 &&
+      static_cast<int64_t>(sample.input.elements()) * dims[0] == wanted) {
+    std::string one = "1";
+    for (size_t i = 1; i < dims.size(); ++i) one += "," + std::to_string(dims[i]);
+    throw Error(sample.source + ": is one sample, but the network's input has the fixed batch " +
+                std::to_string(dims[0]) + " (" + ShapeText(dims) +
+                "); convert it for a batch of 1: --input-shape INPUT=" + one);
+  }
   throw Error(sample.source + ": gives a sample of shape " + ShapeText(have) +
               ", but the network's input has shape " + ShapeText(dims) +
               "; set resize, center_crop or layout in the data description");

@@ -45,6 +45,7 @@ class Importer {
     ReadInputs();
     for (const onnx::ValueInfoProto& output : model_.graph().output()) {
       graph_.outputs.push_back(output.name());
+      ReadOutputType(output);
     }
     if (graph_.outputs.empty()) throw Error("the graph has no outputs");
     if (options_.declared != nullptr) ReadDeclared(*options_.declared);
@@ -174,12 +175,21 @@ class Importer {
   static void ApplyShape(const std::vector<int64_t>& given, std::vector<int64_t>& dims) {
     bool fits = given.size() == dims.size();
     for (size_t i = 0; fits && i < dims.size(); ++i) {
-      fits = given[i] > 0 && (dims[i] == -1 || dims[i] == given[i]);
+      // A batch that the exporter wrote down is no part of the network's meaning.
+      const bool batch = i == 0 && dims.size() > 1;
+      fits = given[i] > 0 && (dims[i] == -1 || dims[i] == given[i] || batch);
     }
     if (!fits) {
       throw Error("is " + DimsText(dims) + " in the model, --input-shape gives " + DimsText(given));
     }
     dims = given;
+  }
+
+  /// What the file says of an output, until something better is known of it.
+  void ReadOutputType(const onnx::ValueInfoProto& proto) {
+    const int32_t type = proto.type().tensor_type().elem_type();
+    const bool bytes = type == onnx::TensorProto::UINT8 || type == onnx::TensorProto::INT8;
+    if (bytes) graph_.values.emplace(proto.name(), ValueInfo{ReadDataType(type), std::nullopt});
   }
 
   std::unordered_set<std::string> AllNames(const std::vector<SourceNode>& nodes) const {

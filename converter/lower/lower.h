@@ -2,11 +2,13 @@
 // plans the arena.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "converter/data/dataset.h"
+#include "converter/lower/byte_ports.h"
 #include "converter/quantize/quantization.h"
 #include "schema/writer.h"
 
@@ -33,6 +35,9 @@ struct LowerOptions {
   /// that fold `normalization`.
   std::string input_type = "float";
   std::optional<Normalization> normalization;
+  /// Inputs and outputs that are bytes in the ONNX graph: where the tensor is int8, they prefer
+  /// them, unless input_type asks for something else.
+  std::map<std::string, PortBytes> byte_ports;
   std::string producer;
 };
 

@@ -315,8 +315,30 @@ bool Lowering::PortTakesTranspose(const Node& transpose) const {
          transpose.Ints("perm")[0] == 0 && ShapeOf(in).size() == ShapeOf(out).size();
 }
 
+void Lowering::SetPortBytes(schema::PortT& port, const QuantParams* params, bool input) {
+  const auto found = options_.byte_ports.find(port.name);
+  if (found == options_.byte_ports.end() || params == nullptr) return;
+  if (found->second == PortBytes::int8_grid) {
+    port.preferred = schema::PortType::int8;
+    return;
+  }
+  port.preferred = schema::PortType::uint8;
+  if (!input) return;
+  std::vector<int8_t> table;
+  for (int32_t channel = 0; channel < tensor(port.tensor).shape.back(); ++channel) {
+    for (int byte = 0; byte < 256; ++byte) {
+      const bool number = found->second == PortBytes::uint8_numbers;
+      table.push_back(static_cast<int8_t>(number ? QuantizeValue(byte, *params) : byte - 128));
+    }
+  }
+  port.pixel_table = AddBlobOf(table);
+}
+
 void Lowering::SetInputType(schema::PortT& port, const QuantParams* params) {
-  if (options_.input_type == "float") return;
+  if (options_.input_type == "float") {
+    SetPortBytes(port, params, true);
+    return;
+  }
   if (params == nullptr) {
     throw Error("--input-type " + options_.input_type + ": input '" + port.name +
                 "' is float32 in this model");
@@ -398,6 +420,7 @@ void Lowering::AddOutputs() {
     const Form& native = storage_.at(value)->forms.front();
     const std::optional<QuantParams> params = native.params;
     port->tensor = Use(value, params ? &*params : nullptr, ShapeOf(value));
+    SetPortBytes(*port, params ? &*params : nullptr, false);
     writer_.model.outputs.push_back(std::move(port));
   }
 }

@@ -90,6 +90,7 @@ class Lowering {
   uint16_t NewTensor(const QuantParams* params, const Shape& shape);
   void AddInputs();
   void SetInputType(schema::PortT& port, const QuantParams* params);
+  void SetPortBytes(schema::PortT& port, const QuantParams* params, bool input);
   void AddOutputs();
   void LowerNode(const Node& node);
   bool IsInputTensor(uint16_t tensor) const;

@@ -5,6 +5,7 @@
 namespace lutra::converter {
 
 void FuseGraph(Graph& graph) {
+  FloatInputs(graph);
   InferShapes(graph);
   FoldConstants(graph);
   WidenFloats(graph);

@@ -19,6 +19,9 @@ void InferShapes(Graph& graph);
 /// Computes nodes whose inputs are constants and Shape of known shapes; drops nodes that change
 /// nothing (Identity, Dropout, a Reshape or Slice to the same shape ...). Needs shapes.
 void FoldConstants(Graph& graph);
+/// Inputs of integers that are cast to floats before anything computes with them -> float32. Before
+/// InferShapes.
+void FloatInputs(Graph& graph);
 /// float16, bfloat16 and float64 -> float32 everywhere; Casts between floating types vanish.
 void WidenFloats(Graph& graph);
 void RemoveDeadCode(Graph& graph);

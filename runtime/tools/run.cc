@@ -1,5 +1,6 @@
 // `lutra run`: arrays in, arrays out, sample by sample.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 
@@ -87,14 +88,41 @@ bool ChooseForm(const lutra_port& port, const NpyHeader& header, const std::stri
   return false;
 }
 
+bool HasShape(const std::vector<int64_t>& have, const int32_t* shape, size_t rank) {
+  bool same = have.size() == rank;
+  for (size_t i = 1; same && i < rank; ++i) same = have[i] == shape[i];
+  return same && (rank == 0 || (have[0] > 0 && have[0] % shape[0] == 0));
+}
+
+// Bytes [N, C, H, W] as the ONNX graph has them -> [N, H, W, C], as the tensor lies.
+void ToChannelsLast(const lutra_port& port, NpyArray* array) {
+  std::vector<int64_t>& shape = array->header.shape;
+  const size_t rank = port.rank;
+  if (rank < 3 || rank != port.native_rank || HasShape(shape, port.native_shape, rank) ||
+      !HasShape(shape, port.shape, rank) || port.native_shape[rank - 1] != port.shape[1] ||
+      !std::equal(port.shape + 2, port.shape + rank, port.native_shape + 1)) {
+    return;
+  }
+  const auto images = static_cast<size_t>(shape[0]), channels = static_cast<size_t>(shape[1]);
+  const size_t plane = array->bytes.size() / images / channels;
+  std::vector<uint8_t> moved(array->bytes.size());
+  for (size_t n = 0; n < images; ++n) {
+    const size_t image = n * channels * plane;
+    for (size_t c = 0; c < channels; ++c) {
+      for (size_t p = 0; p < plane; ++p) {
+        moved[image + p * channels + c] = array->bytes[image + c * plane + p];
+      }
+    }
+  }
+  array->bytes = std::move(moved);
+  std::rotate(shape.begin() + 1, shape.begin() + 2, shape.end());
+}
+
 // Samples in the array: its first dimension over the model's.
 bool CountSamples(const Binding& binding, const int32_t* shape, size_t rank, size_t* samples,
                   std::string* error) {
   const std::vector<int64_t>& have = binding.array.header.shape;
-  bool same = have.size() == rank;
-  for (size_t i = 1; same && i < rank; ++i) same = have[i] == shape[i];
-  if (same && rank > 0) same = have[0] > 0 && have[0] % shape[0] == 0;
-  if (!same) {
+  if (!HasShape(have, shape, rank)) {
     *error = binding.path + ": has shape " + binding.array.header.ShapeText() + ", but input '" +
              binding.port.name + "' takes " + ShapeText(shape, rank) +
              "; the first dimension may be a multiple of it";
@@ -111,8 +139,11 @@ bool ReadInputs(std::vector<Binding>* inputs, size_t* samples, std::string* erro
     const int32_t* shape = nullptr;
     size_t rank = 0, here = 0;
     if (!ChooseForm(binding.port, binding.array.header, binding.path, &binding.type, &shape, &rank,
-                    error) ||
-        !CountSamples(binding, shape, rank, &here, error)) {
+                    error)) {
+      return false;
+    }
+    if (binding.type != LUTRA_FLOAT32) ToChannelsLast(binding.port, &binding.array);
+    if (!CountSamples(binding, shape, rank, &here, error)) {
       return false;
     }
     if (*samples != 0 && here != *samples) {
@@ -131,14 +162,30 @@ void MakeOutputs(std::vector<Binding>* outputs, size_t samples) {
     NpyHeader& header = binding.array.header;
     header.shape.assign(binding.port.shape, binding.port.shape + binding.port.rank);
     if (!header.shape.empty()) header.shape[0] *= static_cast<int64_t>(samples);
-    binding.sample_bytes = binding.port.elements * sizeof(float);
+    // A quantized network may end in integers of its own.
+    binding.type = binding.port.preferred_type;
+    if (binding.type != LUTRA_FLOAT32) {
+      header.kind = binding.type == LUTRA_INT8 ? 'i' : 'u';
+      header.item_bytes = 1;
+    }
+    binding.sample_bytes = binding.port.elements * header.item_bytes;
     binding.array.bytes.resize(samples * binding.sample_bytes);
+  }
+}
+
+// The integers of real values, in the order of the ONNX graph.
+void ToIntegers(const Binding& binding, const std::vector<float>& values, uint8_t* out) {
+  const int shift = binding.type == LUTRA_UINT8 ? 128 : 0;
+  for (const float value : values) {
+    const auto steps = static_cast<int>(std::lrint(value / binding.port.scale));
+    *out++ = static_cast<uint8_t>(steps + binding.port.zero_point + shift);
   }
 }
 
 bool RunSamples(lutra_context* context, const std::vector<Binding>& inputs,
                 std::vector<Binding>* outputs, size_t samples, std::string* error) {
   ApiError failure;
+  std::vector<float> values;
   for (size_t s = 0; s < samples; ++s) {
     lutra_context_reset(context);
     for (const Binding& binding : inputs) {
@@ -154,11 +201,17 @@ bool RunSamples(lutra_context* context, const std::vector<Binding>& inputs,
       return false;
     }
     for (Binding& binding : *outputs) {
-      if (lutra_context_get_output(context, binding.index, LUTRA_FLOAT32,
-                                   binding.array.bytes.data() + s * binding.sample_bytes,
-                                   binding.sample_bytes, failure.get()) != LUTRA_OK) {
+      values.resize(binding.port.elements);
+      uint8_t* out = binding.array.bytes.data() + s * binding.sample_bytes;
+      if (lutra_context_get_output(context, binding.index, LUTRA_FLOAT32, values.data(),
+                                   values.size() * sizeof(float), failure.get()) != LUTRA_OK) {
         *error = failure.Of(binding.path);
         return false;
+      }
+      if (binding.type == LUTRA_FLOAT32) {
+        std::memcpy(out, values.data(), binding.sample_bytes);
+      } else {
+        ToIntegers(binding, values, out);
       }
     }
   }

@@ -53,7 +53,7 @@ Status CheckPortShape(const Facts& facts, const Subject& subject, const schema::
 Status CheckPixelTable(const Facts& facts, const Subject& subject, const schema::Port& port,
                        const TensorFacts& tensor, bool is_input) {
   if (port.pixel_table() == kNoIndex) {
-    if (port.preferred() == schema::PortType::uint8)
+    if (port.preferred() == schema::PortType::uint8 && is_input)
       return subject.Fail(Code::malformed, "uint8 without pixel table");
     return Status();
   }
@@ -81,7 +81,7 @@ Status CheckPort(Facts& facts, const Subject& subject, const Ports& ports, bool 
   }
   LUTRA_RETURN_IF_ERROR(CheckPortShape(facts, subject, port, tensor.shape));
   if (port.preferred() > schema::PortType::MAX ||
-      (port.preferred() == schema::PortType::int8 && !tensor.is_int8())) {
+      (port.preferred() != schema::PortType::float32 && !tensor.is_int8())) {
     return subject.Fail(Code::malformed, "preferred type %u does not fit the tensor",
                         static_cast<unsigned>(port.preferred()));
   }

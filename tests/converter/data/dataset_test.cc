@@ -289,6 +289,10 @@ TEST_CASE("samples are shaped for the network's input, or refused with both shap
   const auto values = last.as<float>();
   CHECK(std::vector<float>(values.begin(), values.end()) ==
         std::vector<float>{0, 6, 1, 7, 2, 8, 3, 9, 4, 10, 5, 11});
+  CHECK_THROWS_WITH_AS(AsInput(sample, {4, 2, 2, 3}),
+                       "s.png: is one sample, but the network's input has the fixed batch 4 ([4, "
+                       "2, 2, 3]); convert it for a batch of 1: --input-shape INPUT=1,2,2,3",
+                       Error);
   CHECK_THROWS_WITH_AS(AsInput(sample, {1, 3, 2, 2}),
                        "s.png: gives a sample of shape [2, 2, 3], but the network's input has "
                        "shape [1, 3, 2, 2]; set resize, center_crop or layout in the data "

@@ -119,6 +119,24 @@ TEST_CASE("initializers that are also listed as inputs are no inputs") {
   CHECK(Import(model).inputs == std::vector<std::string>{"x"});
 }
 
+TEST_CASE("--input-shape may give another batch than the exporter wrote down") {
+  auto model = EmptyModel(18);
+  model.mutable_graph()
+      ->mutable_input(0)
+      ->mutable_type()
+      ->mutable_tensor_type()
+      ->mutable_shape()
+      ->mutable_dim(0)
+      ->set_dim_value(4);
+  AddNode(model, "Relu", {"x"}, {"y"});
+  CHECK(*Import(model).Info("x")->dims == std::vector<int64_t>{4, 2, 4, 4});
+  ImportOptions options;
+  options.input_shapes["x"] = {1, 2, 4, 4};
+  CHECK(*Import(model, options).Info("x")->dims == std::vector<int64_t>{1, 2, 4, 4});
+  options.input_shapes["x"] = {1, 2, 4, 5};
+  CHECK(ImportError(model, options).find("is 4x2x4x4 in the model") != std::string::npos);
+}
+
 TEST_CASE("dynamic dimensions and --input-shape") {
   auto model = EmptyModel(13);
   AddNode(model, "Relu", {"x"}, {"y"});

@@ -20,9 +20,9 @@ Tensor Draw(std::vector<int64_t> dims, std::mt19937& random, Distribution distri
 
 }  // namespace
 
-std::string GraphBuilder::Input(const std::string& name, std::vector<int64_t> dims) {
+std::string GraphBuilder::Input(const std::string& name, std::vector<int64_t> dims, DataType type) {
   graph_.inputs.push_back(name);
-  graph_.values[name] = {DataType::float32, std::move(dims)};
+  graph_.values[name] = {type, std::move(dims)};
   return name;
 }
 

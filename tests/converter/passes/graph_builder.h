@@ -14,7 +14,8 @@ class GraphBuilder {
  public:
   explicit GraphBuilder(uint32_t seed = 1) : random_(seed) {}
 
-  std::string Input(const std::string& name, std::vector<int64_t> dims);
+  std::string Input(const std::string& name, std::vector<int64_t> dims,
+                    DataType type = DataType::float32);
   /// Normally distributed numbers.
   std::string Weights(const std::string& name, std::vector<int64_t> dims);
   /// Uniform in [0.5, 1.5]: variances, divisors.

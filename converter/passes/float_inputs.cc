@@ -1,0 +1,60 @@
+// Networks that take bytes or other integers and make floats of them at once: uint8 -> Cast -> Div,
+// perhaps with a Transpose before the Cast. The runtime's inputs hold real numbers, so the input
+// becomes float32 and the Cast one that changes nothing.
+#include <map>
+#include <set>
+#include <string_view>
+
+#include "converter/passes/passes.h"
+
+namespace lutra::converter {
+namespace {
+
+bool IsInteger(DataType type) {
+  return type != DataType::undefined && type != DataType::string && type != DataType::boolean &&
+         !IsFloating(type);
+}
+
+bool MakesFloats(const Node& node) {
+  return node.op == "Cast" && IsFloating(static_cast<DataType>(node.Int("to", 0)));
+}
+
+/// The elements of input 0 in another order or number, whatever their type.
+bool MovesElements(const Node& node) {
+  static const std::set<std::string_view> kOps = {
+      "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze",    "Transpose",
+      "Slice",    "Split",   "Tile",    "Expand",  "DepthToSpace", "SpaceToDepth"};
+  return node.domain.empty() && kOps.contains(node.op);
+}
+
+}  // namespace
+
+void FloatInputs(Graph& graph) {
+  std::map<std::string, std::string> origin;  // value -> the input that it holds elements of
+  std::set<std::string> cast, other;          // inputs by what becomes of their elements
+  for (const std::string& input : graph.inputs) {
+    const ValueInfo* info = graph.Info(input);
+    if (info != nullptr && IsInteger(info->type)) origin[input] = input;
+  }
+  if (origin.empty()) return;
+  for (const Node& node : graph.nodes) {
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      const auto found = origin.find(node.inputs[i]);
+      if (found == origin.end() || node.op == "Shape") continue;
+      const std::string input = found->second;
+      if (i == 0 && MovesElements(node)) {
+        for (const std::string& output : node.outputs) origin[output] = input;
+      } else {
+        (MakesFloats(node) ? cast : other).insert(input);
+      }
+    }
+  }
+  for (const std::string& output : graph.outputs) {
+    if (const auto found = origin.find(output); found != origin.end()) other.insert(found->second);
+  }
+  for (const std::string& input : cast) {
+    if (!other.contains(input)) graph.values[input].type = DataType::float32;
+  }
+}
+
+}  // namespace lutra::converter
