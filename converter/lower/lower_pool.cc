@@ -24,15 +24,24 @@ std::set<int64_t> CountsAlong(int64_t in, int64_t out, int64_t kernel, int64_t s
   return counts;
 }
 
+struct AxisCounts {
+  std::set<int64_t> rows, columns;
+};
+
+AxisCounts CountsOf(const Shape& in, const Shape& out, const schema::PoolT& pool,
+                    bool include_pad) {
+  const bool image = in.size() == 4;
+  const size_t w = in.size() - 2;
+  return {CountsAlong(image ? in[1] : 1, image ? out[1] : 1, pool.kernel_h, pool.stride_h,
+                      pool.dilation_h, pool.pad_top, pool.pad_bottom, include_pad),
+          CountsAlong(in[w], out[w], pool.kernel_w, pool.stride_w, pool.dilation_w, pool.pad_left,
+                      pool.pad_right, include_pad)};
+}
+
 // A window of padding alone has no maximum and no mean; neither has the runtime a value for it.
 void RefuseEmptyWindows(const Node& node, const Shape& in, const Shape& out,
                         const schema::PoolT& pool) {
-  const bool image = in.size() == 4;
-  const auto rows = CountsAlong(image ? in[1] : 1, image ? out[1] : 1, pool.kernel_h, pool.stride_h,
-                                pool.dilation_h, pool.pad_top, pool.pad_bottom, false);
-  const size_t w = in.size() - 2;
-  const auto columns = CountsAlong(in[w], out[w], pool.kernel_w, pool.stride_w, pool.dilation_w,
-                                   pool.pad_left, pool.pad_right, false);
+  const auto [rows, columns] = CountsOf(in, out, pool, false);
   if (rows.contains(0) || columns.contains(0)) {
     Lowering::Fail(node, "a window lies wholly in the padding: give it less padding");
   }
@@ -41,13 +50,7 @@ void RefuseEmptyWindows(const Node& node, const Shape& in, const Shape& out,
 void SetMultipliers(const Node& node, const Shape& in, const Shape& out,
                     const QuantParams& in_params, const QuantParams& out_params,
                     schema::PoolT& pool) {
-  const bool image = in.size() == 4;
-  const auto rows =
-      CountsAlong(image ? in[1] : 1, image ? out[1] : 1, pool.kernel_h, pool.stride_h,
-                  pool.dilation_h, pool.pad_top, pool.pad_bottom, pool.count_include_pad);
-  const size_t w = in.size() - 2;
-  const auto columns = CountsAlong(in[w], out[w], pool.kernel_w, pool.stride_w, pool.dilation_w,
-                                   pool.pad_left, pool.pad_right, pool.count_include_pad);
+  const auto [rows, columns] = CountsOf(in, out, pool, pool.count_include_pad);
   std::set<int64_t> counts;
   for (const int64_t r : rows)
     for (const int64_t c : columns) counts.insert(r * c);
