@@ -36,6 +36,15 @@ PruneOptions Sensitivity(double sensitivity) {
   return options;
 }
 
+onnx::NodeProto* AddNode(onnx::GraphProto& graph, const char* op,
+                         std::initializer_list<const char*> inputs, const char* output) {
+  onnx::NodeProto& node = *graph.add_node();
+  node.set_op_type(op);
+  for (const char* name : inputs) node.add_input(name);
+  node.add_output(output);
+  return &node;
+}
+
 // x -> Conv(conv1.weight, float) -> Gemm(Cast(fc1.weight_fp16)) -> MatMul(Constant): three layers.
 onnx::ModelProto Network() {
   onnx::ModelProto model;
@@ -43,11 +52,7 @@ onnx::ModelProto Network() {
   model.add_opset_import()->set_version(13);
   onnx::GraphProto& graph = *model.mutable_graph();
   const auto node = [&](const char* op, std::initializer_list<const char*> in, const char* out) {
-    onnx::NodeProto& added = *graph.add_node();
-    added.set_op_type(op);
-    for (const char* name : in) added.add_input(name);
-    added.add_output(out);
-    return &added;
+    return AddNode(graph, op, in, out);
   };
   onnx::TensorProto& conv = *graph.add_initializer();
   conv.set_name("conv1.weight");
@@ -159,10 +164,7 @@ TEST_CASE("weights behind a Transpose, on the left, shared, and those that are l
   model.add_opset_import()->set_version(13);
   onnx::GraphProto& graph = *model.mutable_graph();
   const auto node = [&](const char* op, std::initializer_list<const char*> in, const char* out) {
-    onnx::NodeProto& added = *graph.add_node();
-    added.set_op_type(op);
-    for (const char* name : in) added.add_input(name);
-    added.add_output(out);
+    return AddNode(graph, op, in, out);
   };
   const auto matrix = [&](const char* name, int32_t type = onnx::TensorProto::FLOAT) {
     onnx::TensorProto& tensor = *graph.add_initializer();
