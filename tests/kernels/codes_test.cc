@@ -158,6 +158,7 @@ TEST_CASE("the extremes are exact: entries as large as the form says times the l
 
 TEST_CASE("packed codes take their bits: no byte more than padding, channel terms and tables") {
   for (size_t i = 0; const Row* row = RowAt(i); ++i) {
+    if (!row->available()) continue;
     for (size_t bits = 1; bits <= 7; ++bits) {
       for (const std::pair<size_t, size_t>& shape :
            {std::pair<size_t, size_t>{4096, 4096}, {64, 576}, {10, 84}}) {
