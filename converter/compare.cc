@@ -52,7 +52,7 @@ void Overwrite(const TensorAccess& tensor, std::span<const float> exact) {
 }
 
 struct Watch {
-  const TensorMap* exact;
+  const executor::TensorMap* exact;
   std::vector<SquareSums>* sums;
 
   // The float value of a tensor; empty when there is none of its size.
@@ -133,8 +133,8 @@ double Comparison::Fp32Top1() const { return FractionOfLabelled(*this, fp32_righ
 
 double Comparison::Top1() const { return FractionOfLabelled(*this, right); }
 
-Comparison CompareOnData(const Graph& graph, RuntimeSession& session, const Dataset& data,
-                         const Progress& progress) {
+Comparison CompareOnData(const Graph& graph, RuntimeSession& session, const data::Dataset& data,
+                         const quantize::Progress& progress) {
   if (graph.inputs.size() != 1) throw Error("comparing needs a network with one input");
   const size_t operators = OperatorCount(session.model());
   const std::vector<lutra_port> outputs = session.Outputs();
@@ -147,12 +147,12 @@ Comparison CompareOnData(const Graph& graph, RuntimeSession& session, const Data
   result.isolated.resize(operators);
   result.outputs.resize(outputs.size());
   result.classifier = outputs.size() == 1 && IsRowOfScores(outputs[0]);
-  FloatExecutor executor(graph);
+  executor::FloatExecutor executor(graph);
   const std::string& input = graph.inputs[0];
   for (size_t s = 0; s < data.size(); ++s) {
-    const Sample given = data.Get(s);
-    const Tensor sample = AsInput(given, *graph.Info(input)->dims);
-    TensorMap exact;
+    const data::Sample given = data.Get(s);
+    const Tensor sample = data::AsInput(given, *graph.Info(input)->dims);
+    executor::TensorMap exact;
     executor.Run({{input, sample}}, [&](const std::string& value, const Tensor& tensor) {
       RefuseNan(value, tensor, given.source);
       if (names.contains(value) && IsFloating(tensor.type())) {

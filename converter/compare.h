@@ -40,7 +40,7 @@ struct Comparison {
 
 /// Tensors of the file are matched with the graph's values by name. The graph is the optimized one
 /// that the file was made from, with one input.
-Comparison CompareOnData(const Graph& graph, RuntimeSession& session, const Dataset& data,
-                         const Progress& progress);
+Comparison CompareOnData(const Graph& graph, RuntimeSession& session, const data::Dataset& data,
+                         const quantize::Progress& progress);
 
 }  // namespace lutra::converter

@@ -45,12 +45,12 @@ void WithPath(const std::string& path, const Function& function) {
   }
 }
 
-Graph ImportGraph(const std::string& path, ImportOptions import,
+Graph ImportGraph(const std::string& path, importing::ImportOptions import,
                   std::map<std::string, ValueInfo>* declared = nullptr) {
   import.declared = declared;
-  if (!import.why_unsupported) import.why_unsupported = WhyUnsupported;
-  if (!import.known_value) import.known_value = KnownValue;
-  return ImportOnnx(path, import);
+  if (!import.why_unsupported) import.why_unsupported = executor::WhyUnsupported;
+  if (!import.known_value) import.known_value = passes::KnownValue;
+  return importing::ImportOnnx(path, import);
 }
 
 // The network in the forms that conversion needs.
@@ -61,9 +61,9 @@ struct Network {
   Graph graph;                                // optimized
   Graph reference;         // what its values are compared with, if it is not `graph`
   bool quantized = false;  // was so in the file
-  std::map<std::string, PortBytes> byte_ports;
-  Quantization quantization;    // then what the file says
-  TrainingStatistics training;  // of a float network
+  std::map<std::string, lowering::PortBytes> byte_ports;
+  quantize::Quantization quantization;    // then what the file says
+  quantize::TrainingStatistics training;  // of a float network
 };
 
 void CheckOperators(const Graph& graph) {
@@ -76,16 +76,16 @@ Network ReadNetwork(const ConvertOptions& options) {
   Network network;
   network.graph = ImportGraph(options.model_path, options.import, &network.declared);
   network.imported = network.graph;
-  WithPath(options.model_path, [&] { RefuseDynamicallyQuantized(network.graph); });
-  network.quantized = IsQuantized(network.graph);
-  network.byte_ports = BytePortsOf(network.graph, network.quantized);
+  WithPath(options.model_path, [&] { qdq::RefuseDynamicallyQuantized(network.graph); });
+  network.quantized = qdq::IsQuantized(network.graph);
+  network.byte_ports = lowering::BytePortsOf(network.graph, network.quantized);
   if (network.quantized && (options.recipe_path || options.emit_qdq_path)) {
     throw Error(options.model_path + ": is quantized already; " +
                 (options.recipe_path ? "--recipe" : "--emit-qdq") + " is for float networks");
   }
   WithPath(options.model_path, [&] {
     if (network.quantized) {
-      ImportedNetwork imported = ImportQuantized(std::move(network.graph));
+      qdq::ImportedNetwork imported = qdq::ImportQuantized(std::move(network.graph));
       network.graph = std::move(imported.graph);
       network.reference = std::move(imported.reference);
       network.quantization = std::move(imported.quantization);
@@ -93,11 +93,11 @@ Network ReadNetwork(const ConvertOptions& options) {
     }
     if (options.emit_qdq_path) {
       network.fused = network.graph;
-      FuseGraph(network.fused);
+      passes::FuseGraph(network.fused);
     }
-    network.training = ReadTrainingStatistics(network.graph);
-    OptimizeGraph(network.graph);
-    RefuseIntegerInputs(network.graph);
+    network.training = quantize::ReadTrainingStatistics(network.graph);
+    passes::OptimizeGraph(network.graph);
+    lowering::RefuseIntegerInputs(network.graph);
   });
   WithPath(options.model_path, [&] { CheckOperators(network.graph); });
   return network;
@@ -110,7 +110,7 @@ std::string ReadRecipeFile(const ConvertOptions& options) {
   return text;
 }
 
-void RefuseFallbacks(const Quantization& quantization) {
+void RefuseFallbacks(const quantize::Quantization& quantization) {
   if (quantization.float_reason.empty()) return;
   FaultList nodes;
   for (const auto& [label, reason] : quantization.float_reason) nodes.Add(label + ": " + reason);
@@ -149,7 +149,8 @@ std::unique_ptr<schema::CertificateT> Certify(const Comparison& comparison, uint
 }
 
 // The runtime speaks of "operator 3 (Pool)"; the user knows the node that it was made from.
-std::string InTermsOfNodes(std::string message, const std::vector<LoweredOperator>& operators) {
+std::string InTermsOfNodes(std::string message,
+                           const std::vector<lowering::LoweredOperator>& operators) {
   const std::string_view word = "operator ";
   const size_t at = message.find(word), open = message.find(" (", at),
                close = message.find(')', open);
@@ -160,12 +161,12 @@ std::string InTermsOfNodes(std::string message, const std::vector<LoweredOperato
   if (failed != std::errc() || end != message.data() + open || index >= operators.size()) {
     return message;
   }
-  const LoweredOperator& op = operators[index];
+  const lowering::LoweredOperator& op = operators[index];
   return "node '" + op.layer + "' (" + op.op + ")" + message.substr(close + 1);
 }
 
 RuntimeSession OpenDraft(std::span<const uint8_t> draft, const ConvertOptions& options,
-                         const LoweredModel& lowered) {
+                         const lowering::LoweredModel& lowered) {
   try {
     return {draft, options.output_path};
   } catch (const Error& error) {
@@ -193,7 +194,7 @@ void WarnOfAnswers(const Graph& graph, const Comparison& comparison, Warnings& w
   }
   // Without labels only a Softmax tells that the scores are those of classes.
   const bool classes = std::ranges::any_of(
-      graph.nodes, [&](const Node& node) { return IsFinalSoftmax(graph, node); });
+      graph.nodes, [&](const Node& node) { return quantize::IsFinalSoftmax(graph, node); });
   if (!classes || comparison.labelled > 0 || comparison.samples < kEnoughSamples ||
       comparison.chosen.size() < kFewestClasses) {
     return;
@@ -212,14 +213,14 @@ std::string Decibels(double db) {
 }
 
 // What was compared so far are forms of one graph: now the file itself.
-void CheckFile(const Network& network, const Dataset* data, RuntimeSession& session,
+void CheckFile(const Network& network, const data::Dataset* data, RuntimeSession& session,
                ConvertReport& report) {
   const Graph& optimized = network.quantized ? network.reference : network.graph;
-  std::vector<TensorMap> samples;
+  std::vector<executor::TensorMap> samples;
   if (data != nullptr && optimized.inputs.size() == 1) {
     const std::string& input = optimized.inputs[0];
     for (size_t i = 0; i < std::min(kFileSamples, data->size()); ++i) {
-      samples.push_back({{input, AsInput(data->Get(i), *optimized.Info(input)->dims)}});
+      samples.push_back({{input, data::AsInput(data->Get(i), *optimized.Info(input)->dims)}});
     }
   } else {
     samples = RandomSamples(network.imported, session, kFileSamples);
@@ -241,13 +242,13 @@ void CheckFile(const Network& network, const Dataset* data, RuntimeSession& sess
 }
 
 // Runs the file as it will be written, but for what these runs find out: errors and golden check.
-void CheckModel(const Network& network, const Dataset* data, const ConvertOptions& options,
-                LoweredModel& lowered, ConvertReport& report) {
+void CheckModel(const Network& network, const data::Dataset* data, const ConvertOptions& options,
+                lowering::LoweredModel& lowered, ConvertReport& report) {
   const Graph& graph = network.quantized ? network.reference : network.graph;
   const std::vector<uint8_t> draft = lowered.writer.Finish();
   RuntimeSession session = OpenDraft(draft, options, lowered);
   for (size_t i = 0; i < lowered.operators.size(); ++i) {
-    const LoweredOperator& op = lowered.operators[i];
+    const lowering::LoweredOperator& op = lowered.operators[i];
     LayerReport layer = DescribeLayer(DescribeOperator(session.model(), i));
     layer.name = op.layer;
     layer.op = op.op;
@@ -275,53 +276,54 @@ void CheckModel(const Network& network, const Dataset* data, const ConvertOption
 
 }  // namespace
 
-Graph LoadGraph(const std::string& path, ImportOptions import) {
+Graph LoadGraph(const std::string& path, importing::ImportOptions import) {
   Graph graph = ImportGraph(path, std::move(import));
-  WithPath(path, [&] { OptimizeGraph(graph); });
+  WithPath(path, [&] { passes::OptimizeGraph(graph); });
   return graph;
 }
 
-ConvertReport Convert(const ConvertOptions& options, const Dataset* data) {
+ConvertReport Convert(const ConvertOptions& options, const data::Dataset* data) {
   Outputs outputs;
   ConvertReport report = Convert(options, data, outputs);
   outputs.Commit();
   return report;
 }
 
-ConvertReport Convert(const ConvertOptions& options, const Dataset* data, Outputs& outputs) {
+ConvertReport Convert(const ConvertOptions& options, const data::Dataset* data, Outputs& outputs) {
   Network network = ReadNetwork(options);
   ConvertReport report;
   report.top1_agreement = report.output_sqnr_db = kNotMeasured;
   report.fp32_top1 = report.top1 = kNotMeasured;
   if (data != nullptr) report.warnings.Add(data->warnings());
   if (network.quantized) {
-    report.recipe_json = WriteRecipe(network.graph, LayerScheme{}, network.quantization.schemes);
+    report.recipe_json =
+        quantize::WriteRecipe(network.graph, quantize::LayerScheme{}, network.quantization.schemes);
   } else {
     const std::string recipe = ReadRecipeFile(options);
-    std::map<std::string, LayerScheme> schemes =
-        ReadRecipe(network.graph, options.scheme, recipe, options.recipe_path.value_or("recipe"));
-    report.recipe_json = WriteRecipe(network.graph, options.scheme, schemes);
-    network.quantization =
-        QuantizeGraph(network.graph, std::move(schemes), data, options.progress, report.warnings);
+    std::map<std::string, quantize::LayerScheme> schemes = quantize::ReadRecipe(
+        network.graph, options.scheme, recipe, options.recipe_path.value_or("recipe"));
+    report.recipe_json = quantize::WriteRecipe(network.graph, options.scheme, schemes);
+    network.quantization = quantize::QuantizeGraph(network.graph, std::move(schemes), data,
+                                                   options.progress, report.warnings);
     if (data != nullptr) {
-      CompareWithTraining(std::move(network.training), *data, report.warnings);
+      quantize::CompareWithTraining(std::move(network.training), *data, report.warnings);
     }
   }
   const Graph& graph = network.graph;
-  const Quantization& quantization = network.quantization;
+  const quantize::Quantization& quantization = network.quantization;
   if (options.strict) RefuseFallbacks(quantization);
 
-  LowerOptions lower;
+  lowering::LowerOptions lower;
   lower.input_type = options.input_type;
   lower.byte_ports = network.byte_ports;
   lower.producer = "lutra " + std::string(lutra_version());
   if (data != nullptr) lower.normalization = data->normalization();
-  LoweredModel lowered = Lower(graph, quantization, lower);
+  lowering::LoweredModel lowered = lowering::Lower(graph, quantization, lower);
   lowered.writer.model.fp32_bytes = graph.fp32_bytes;
-  EncodeModel(&lowered.writer, options.codec);
+  encoding::EncodeModel(&lowered.writer, options.codec);
   CheckModel(network, data, options, lowered, report);
   std::string qdq;
-  if (options.emit_qdq_path) qdq = ExportQdq(network.fused, quantization);
+  if (options.emit_qdq_path) qdq = qdq::ExportQdq(network.fused, quantization);
 
   const std::vector<uint8_t> file = lowered.writer.Finish();
   outputs.Write(options.output_path, file);
@@ -335,13 +337,13 @@ ConvertReport Convert(const ConvertOptions& options, const Dataset* data, Output
 }
 
 CompareReport Compare(const std::string& onnx_path, const std::string& lutra_path,
-                      const ImportOptions& import, const Dataset& data) {
+                      const importing::ImportOptions& import, const data::Dataset& data) {
   const Graph graph = LoadGraph(onnx_path, import);
   const std::vector<uint8_t> file = ReadBytes(lutra_path);
   RuntimeSession session(file, lutra_path);
   const Comparison comparison = CompareOnData(graph, session, data, {});
   std::map<std::string, std::string> names;
-  for (const Node& node : graph.nodes) names[node.Label()] = LayerName(graph, node);
+  for (const Node& node : graph.nodes) names[node.Label()] = quantize::LayerName(graph, node);
   std::vector<LayerReport> layers;
   for (size_t i = 0; i < OperatorCount(session.model()); ++i) {
     LayerReport& layer = layers.emplace_back(DescribeLayer(DescribeOperator(session.model(), i)));

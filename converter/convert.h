@@ -19,12 +19,12 @@ class Outputs;  // converter/files.h
 
 /// Imports an ONNX file that Lutra can execute and optimizes the graph: what conversion, evaluation
 /// and comparison all work on. Throws Error that begins with the path.
-Graph LoadGraph(const std::string& path, ImportOptions import);
+Graph LoadGraph(const std::string& path, importing::ImportOptions import);
 
 struct ConvertOptions {
   std::string model_path, output_path;
-  ImportOptions import;
-  LayerScheme scheme;                         ///< defaults for every layer
+  importing::ImportOptions import;
+  quantize::LayerScheme scheme;               ///< defaults for every layer
   std::optional<std::string> recipe_path;     ///< JSON, overrides by name or pattern
   coding::Codec codec = coding::Codec::none;  ///< of integer weights in the file
   bool strict = false;
@@ -64,10 +64,10 @@ struct ConvertReport {
 /// data: calibration samples; null is allowed for dynamic, weight-only, float and QDQ models.
 /// Writes the model, and the QDQ network if one is wanted, through `outputs`, which the caller
 /// commits. Throws Error.
-ConvertReport Convert(const ConvertOptions& options, const Dataset* data, Outputs& outputs);
+ConvertReport Convert(const ConvertOptions& options, const data::Dataset* data, Outputs& outputs);
 
 /// The same, committed: after an Error no file is written.
-ConvertReport Convert(const ConvertOptions& options, const Dataset* data);
+ConvertReport Convert(const ConvertOptions& options, const data::Dataset* data);
 
 struct CompareReport {
   std::vector<LayerReport> layers;
@@ -79,6 +79,6 @@ struct CompareReport {
 
 /// Runs both on the data; layers ranked by the caller.
 CompareReport Compare(const std::string& onnx_path, const std::string& lutra_path,
-                      const ImportOptions& import, const Dataset& data);
+                      const importing::ImportOptions& import, const data::Dataset& data);
 
 }  // namespace lutra::converter

@@ -119,12 +119,12 @@ bool FileCheck::Agreement::Holds() const {
   return within_two >= kMostWithinTwo || !(sqnr_db < kRoundingDb);
 }
 
-std::vector<TensorMap> RandomSamples(const Graph& imported, const RuntimeSession& session,
-                                     size_t count) {
+std::vector<executor::TensorMap> RandomSamples(const Graph& imported, const RuntimeSession& session,
+                                               size_t count) {
   std::mt19937 random(kSeed);
   const std::vector<lutra_port> ports = session.Inputs();
-  std::vector<TensorMap> samples(count);
-  for (TensorMap& sample : samples) {
+  std::vector<executor::TensorMap> samples(count);
+  for (executor::TensorMap& sample : samples) {
     for (const lutra_port& port : ports) {
       const ValueInfo* info = imported.Info(port.name);
       const bool byte = info != nullptr && IsByte(info->type);
@@ -155,14 +155,14 @@ std::vector<TensorMap> RandomSamples(const Graph& imported, const RuntimeSession
 
 FileCheck CheckAgainstFile(const Graph& imported, const std::map<std::string, ValueInfo>& declared,
                            const Graph& optimized, RuntimeSession& session,
-                           const std::vector<TensorMap>& samples, Warnings& warnings) {
+                           const std::vector<executor::TensorMap>& samples, Warnings& warnings) {
   const std::vector<lutra_port> inputs = session.Inputs(), outputs = session.Outputs();
   std::vector<Errors> of_graph(outputs.size()), of_model(outputs.size());
-  FloatExecutor of_file(imported), of_optimized(optimized);
+  executor::FloatExecutor of_file(imported), of_optimized(optimized);
   std::map<std::string, std::string> wrong_shapes;
   FileCheck check;
-  for (const TensorMap& sample : samples) {
-    TensorMap for_file;
+  for (const executor::TensorMap& sample : samples) {
+    executor::TensorMap for_file;
     std::vector<Tensor> for_model;
     for (const lutra_port& port : inputs) {
       const Tensor& x = sample.at(port.name);
@@ -175,8 +175,8 @@ FileCheck CheckAgainstFile(const Graph& imported, const std::map<std::string, Va
       wrong_shapes[value] = "value '" + value + "' is stated as " + DimsText(*found->second.dims) +
                             " in the file, but computed it is " + DimsText(tensor.dims());
     };
-    const TensorMap wanted = of_file.Run(for_file, look);
-    const TensorMap got = of_optimized.Run(sample);
+    const executor::TensorMap wanted = of_file.Run(for_file, look);
+    const executor::TensorMap got = of_optimized.Run(sample);
     session.Run(for_model);
     for (size_t i = 0; i < outputs.size(); ++i) {
       const std::vector<float> exact = RealOf(wanted.at(outputs[i].name), outputs[i]);

@@ -28,8 +28,8 @@ struct FileCheck {
 /// Samples of the kind that the network expects: values over the whole range of the quantization
 /// that reads an input, and a little beyond; normal deviates for inputs without one. Of a fixed
 /// seed. Empty when an input is neither float nor 8 bits (indices, conditions).
-std::vector<TensorMap> RandomSamples(const Graph& imported, const RuntimeSession& session,
-                                     size_t count);
+std::vector<executor::TensorMap> RandomSamples(const Graph& imported, const RuntimeSession& session,
+                                               size_t count);
 
 /// Runs all three on the samples (by input, as the runtime takes them: float32). `imported` is what
 /// ImportOnnx gave, `optimized` what was compared or lowered. A step is the scale of an int8 output
@@ -37,6 +37,6 @@ std::vector<TensorMap> RandomSamples(const Graph& imported, const RuntimeSession
 /// says are named in `warnings`.
 FileCheck CheckAgainstFile(const Graph& imported, const std::map<std::string, ValueInfo>& declared,
                            const Graph& optimized, RuntimeSession& session,
-                           const std::vector<TensorMap>& samples, Warnings& warnings);
+                           const std::vector<executor::TensorMap>& samples, Warnings& warnings);
 
 }  // namespace lutra::converter

@@ -11,7 +11,7 @@
 #include "converter/checkpoint/checkpoint.h"
 #include "converter/warnings.h"
 
-namespace lutra::converter {
+namespace lutra::converter::archive {
 
 /// What becomes of a tensor of rank 2 and more with floating elements.
 struct ArchiveFormat {
@@ -66,11 +66,12 @@ struct CompressedArchive {
 };
 
 /// Reads back what it wrote before it returns, and measures the SQNR on that. Throws Error.
-CompressedArchive Compress(const Checkpoint& checkpoint, const CompressOptions& options);
+CompressedArchive Compress(const checkpoint::Checkpoint& checkpoint,
+                           const CompressOptions& options);
 
 /// Throws Error, without the file's name, for a file that is damaged or no archive. `bytes` must be
 /// aligned to 8.
-Checkpoint Decompress(std::span<const uint8_t> bytes);
+checkpoint::Checkpoint Decompress(std::span<const uint8_t> bytes);
 ArchiveListing ListArchive(std::span<const uint8_t> bytes);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::archive

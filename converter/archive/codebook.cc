@@ -10,7 +10,7 @@
 #include "converter/cluster/kmeans.h"
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::archive {
 namespace {
 
 /// The distinct values but zero, ascending, when there are at most `most`.
@@ -32,8 +32,9 @@ std::vector<uint8_t> TableOf(DataType type, std::span<const double> entries) {
 
 std::vector<double> Centroids(const std::vector<float>& values, ArchiveEntry& entry,
                               std::vector<uint16_t>& parameters) {
-  const SortedValues sorted = SortDistinct(values, entry.pruned ? Zeros::leave_out : Zeros::keep);
-  const Clustering clustering = KMeans(sorted, size_t{1} << entry.bits);
+  const cluster::SortedValues sorted = cluster::SortDistinct(
+      values, entry.pruned ? cluster::Zeros::leave_out : cluster::Zeros::keep);
+  const cluster::Clustering clustering = cluster::KMeans(sorted, size_t{1} << entry.bits);
   double largest = 0;
   for (const double centroid : clustering.centroids) {
     largest = std::max(largest, std::fabs(centroid));
@@ -73,7 +74,7 @@ void QuantizeCodebook(std::span<const double> values, ArchiveEntry& entry,
   const std::vector<float> floats(values.begin(), values.end());
   const std::vector<double> centroids = Centroids(floats, entry, parameters);
   entry.entries = centroids.size();
-  const std::vector<uint16_t> nearest = NearestCentroids(floats, centroids);
+  const std::vector<uint16_t> nearest = cluster::NearestCentroids(floats, centroids);
   for (size_t i = 0; i < values.size(); ++i) {
     const bool zero = entry.pruned && values[i] == 0;
     symbols[i] = zero ? uint16_t{0} : static_cast<uint16_t>(first + nearest[i]);
@@ -105,4 +106,4 @@ std::vector<double> DequantizeCodebook(const ArchiveEntry& entry,
   return values;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::archive

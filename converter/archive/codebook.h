@@ -10,7 +10,7 @@
 
 #include "converter/archive/contents.h"
 
-namespace lutra::converter {
+namespace lutra::converter::archive {
 
 /// Of finite values whose magnitude float32 holds. entry.bits says how many entries; sets pruned,
 /// exact, entries, table and scale_exponent.
@@ -22,4 +22,4 @@ std::vector<double> DequantizeCodebook(const ArchiveEntry& entry,
                                        std::span<const uint16_t> parameters,
                                        std::span<const uint16_t> symbols);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::archive

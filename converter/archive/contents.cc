@@ -11,7 +11,7 @@
 #include "schema/limits.h"
 #include "schema/utf8.h"
 
-namespace lutra::converter {
+namespace lutra::converter::archive {
 namespace {
 
 constexpr uint64_t kFreeBytes = uint64_t{64} << 20;
@@ -414,4 +414,4 @@ std::string SchemeText(const ArchiveEntry& entry) {
   return "";
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::archive

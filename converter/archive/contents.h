@@ -10,7 +10,7 @@
 #include "converter/graph/tensor.h"
 #include "runtime/coding/codec.h"
 
-namespace lutra::converter {
+namespace lutra::converter::archive {
 
 /// The numbers are stored in files and never change.
 enum class ArchiveScheme : uint8_t {
@@ -94,4 +94,4 @@ ArchiveContents ReadContents(std::span<const uint8_t> bytes, uint64_t segment_by
 /// "fp16", "linear4", "codebook3", "raw" ...
 std::string SchemeText(const ArchiveEntry& entry);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::archive

@@ -9,14 +9,14 @@
 #include "converter/archive/values.h"
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::archive {
 namespace {
 
 // From here on rounding to nearest even makes a half infinite.
 constexpr double kBeyondHalf = 65520;
 constexpr double kLargestFloat = 0x1.FFFFFEp127;
 
-EncodedTensor Begin(const NamedTensor& tensor) {
+EncodedTensor Begin(const checkpoint::NamedTensor& tensor) {
   EncodedTensor encoded;
   encoded.entry.name = tensor.name;
   encoded.entry.type = tensor.tensor.type();
@@ -31,7 +31,7 @@ bool IsConstant(const Tensor& tensor) {
          std::memcmp(bytes.data(), bytes.data() + element, bytes.size() - element) == 0;
 }
 
-EncodedTensor EncodeConstant(const NamedTensor& tensor) {
+EncodedTensor EncodeConstant(const checkpoint::NamedTensor& tensor) {
   EncodedTensor encoded = Begin(tensor);
   encoded.entry.scheme = ArchiveScheme::constant;
   const auto* bytes = reinterpret_cast<const uint8_t*>(tensor.tensor.bytes().data());
@@ -52,7 +52,7 @@ bool Underflows(std::span<const double> values, double largest) {
   return error * 1e6 > signal;
 }
 
-EncodedTensor EncodeHalves(const NamedTensor& tensor, std::span<const double> values) {
+EncodedTensor EncodeHalves(const checkpoint::NamedTensor& tensor, std::span<const double> values) {
   EncodedTensor encoded = Begin(tensor);
   encoded.entry.scheme = ArchiveScheme::fp16;
   const auto vanished = std::ranges::count_if(
@@ -71,7 +71,7 @@ bool IsVector(const EncodedTensor& encoded) {
 
 }  // namespace
 
-EncodedTensor EncodeRaw(const NamedTensor& tensor, std::string note) {
+EncodedTensor EncodeRaw(const checkpoint::NamedTensor& tensor, std::string note) {
   EncodedTensor encoded = Begin(tensor);
   encoded.entry.scheme = ArchiveScheme::raw;
   encoded.note = std::move(note);
@@ -85,7 +85,7 @@ EncodedTensor EncodeRaw(const NamedTensor& tensor, std::string note) {
   return encoded;
 }
 
-EncodedTensor EncodeTensor(const NamedTensor& tensor, const ArchiveFormat& format) {
+EncodedTensor EncodeTensor(const checkpoint::NamedTensor& tensor, const ArchiveFormat& format) {
   if (IsConstant(tensor.tensor)) return EncodeConstant(tensor);
   if (!IsFloating(tensor.tensor.type()) || tensor.tensor.elements() == 0) {
     return EncodeRaw(tensor, "");
@@ -148,4 +148,4 @@ Tensor DecodeTensor(const ArchiveEntry& entry, std::span<const uint16_t> paramet
   return tensor;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::archive

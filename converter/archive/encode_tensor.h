@@ -3,7 +3,7 @@
 
 #include "converter/archive/archive.h"
 
-namespace lutra::converter {
+namespace lutra::converter::archive {
 
 struct EncodedTensor {
   ArchiveEntry entry;  ///< but for the stream
@@ -15,13 +15,13 @@ struct EncodedTensor {
 /// Lossless where the wanted format does not apply: integers; NaN, infinities, and values that FP16
 /// cannot hold; tensors whose elements are all alike. Tensors of rank below 2, and of rows of one
 /// element, are FP16 whatever the format.
-EncodedTensor EncodeTensor(const NamedTensor& tensor, const ArchiveFormat& format);
+EncodedTensor EncodeTensor(const checkpoint::NamedTensor& tensor, const ArchiveFormat& format);
 
 /// The elements' bytes plane by plane, the least significant bytes first.
-EncodedTensor EncodeRaw(const NamedTensor& tensor, std::string note);
+EncodedTensor EncodeRaw(const checkpoint::NamedTensor& tensor, std::string note);
 
 /// The reverse: the entry's parameters and symbols to a tensor (not for `same`).
 Tensor DecodeTensor(const ArchiveEntry& entry, std::span<const uint16_t> parameters,
                     std::span<const uint16_t> symbols);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::archive

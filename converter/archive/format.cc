@@ -4,7 +4,7 @@
 #include "converter/archive/archive.h"
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::archive {
 namespace {
 
 /// The number behind `prefix`, 0 if there is none.
@@ -50,4 +50,4 @@ void SetArchiveGranularity(ArchiveFormat& format, std::string_view text) {
   }
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::archive

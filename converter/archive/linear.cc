@@ -7,7 +7,7 @@
 
 #include "converter/archive/values.h"
 
-namespace lutra::converter {
+namespace lutra::converter::archive {
 namespace {
 
 // Minimums become float32 when halves would make some step this much coarser: where the values of
@@ -189,4 +189,4 @@ std::vector<double> DequantizeLinear(const ArchiveEntry& entry,
   return values;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::archive

@@ -15,7 +15,7 @@
 
 #include "converter/archive/contents.h"
 
-namespace lutra::converter {
+namespace lutra::converter::archive {
 
 /// Of finite values. Sets the entry's exponents and wide_minimums; its dims, bits, granularity and
 /// asymmetric say what to do. `parameters` gets entry.parameters() halves: all scales, then all
@@ -27,4 +27,4 @@ std::vector<double> DequantizeLinear(const ArchiveEntry& entry,
                                      std::span<const uint16_t> parameters,
                                      std::span<const uint16_t> symbols);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::archive

@@ -6,7 +6,7 @@
 
 #include "converter/archive/read_archive.h"
 
-namespace lutra::converter {
+namespace lutra::converter::archive {
 namespace {
 
 const char* CodecText(coding::Codec codec) {
@@ -87,4 +87,4 @@ ArchiveListing ListArchive(std::span<const uint8_t> bytes) {
   return listing;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::archive

@@ -9,7 +9,7 @@
 #include "converter/archive/encode_tensor.h"
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::archive {
 namespace {
 
 constexpr std::align_val_t kScratchAlignment{64};
@@ -69,9 +69,9 @@ std::vector<uint16_t> ArchiveStreams::Decode(const ArchiveStream& stream,
   return symbols;
 }
 
-Checkpoint Decompress(std::span<const uint8_t> bytes) {
+checkpoint::Checkpoint Decompress(std::span<const uint8_t> bytes) {
   const OpenedArchive archive = OpenArchiveFile(bytes);
-  Checkpoint checkpoint;
+  checkpoint::Checkpoint checkpoint;
   checkpoint.format = "Lutra archive";
   checkpoint.tensors.reserve(archive.contents.entries.size());
   ForEachTensor(archive, [&](size_t, const ArchiveEntry& entry, auto parameters, auto symbols) {
@@ -87,4 +87,4 @@ Checkpoint Decompress(std::span<const uint8_t> bytes) {
   return checkpoint;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::archive

@@ -4,7 +4,7 @@
 #include "converter/archive/archive.h"
 #include "schema/archive.h"
 
-namespace lutra::converter {
+namespace lutra::converter::archive {
 
 struct OpenedArchive {
   ArchiveView view;
@@ -50,4 +50,4 @@ void ForEachTensor(const OpenedArchive& archive, Use&& use) {
   }
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::archive

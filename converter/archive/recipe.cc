@@ -7,7 +7,7 @@
 #include "converter/json_text.h"
 #include "converter/quantize/recipe.h"
 
-namespace lutra::converter {
+namespace lutra::converter::archive {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -41,12 +41,12 @@ void ReadFormat(const Json& json, const std::string& path, bool layer, ArchiveFo
 
 bool Fits(std::string_view name, std::string_view wanted, bool pattern) {
   const auto fits = [&](std::string_view text) {
-    return pattern ? MatchesPattern(text, wanted) : text == wanted;
+    return pattern ? quantize::MatchesPattern(text, wanted) : text == wanted;
   };
-  return fits(name) || fits(WithoutWrapper(name));
+  return fits(name) || fits(checkpoint::WithoutWrapper(name));
 }
 
-void ApplyLayer(const Json& json, const std::string& path, const Checkpoint& checkpoint,
+void ApplyLayer(const Json& json, const std::string& path, const checkpoint::Checkpoint& checkpoint,
                 CompressOptions& options) {
   if (!json.is_object()) throw Error(path + ": must be an object");
   const bool by_name = json.contains("name");
@@ -70,7 +70,8 @@ void ApplyLayer(const Json& json, const std::string& path, const Checkpoint& che
   }
 }
 
-void ReadWhole(const Checkpoint& checkpoint, const Json& recipe, CompressOptions& options) {
+void ReadWhole(const checkpoint::Checkpoint& checkpoint, const Json& recipe,
+               CompressOptions& options) {
   if (!recipe.is_object()) throw Error("$: must be an object");
   for (const auto& [key, value] : recipe.items()) {
     if (key != "default" && key != "layers") {
@@ -91,7 +92,7 @@ void ReadWhole(const Checkpoint& checkpoint, const Json& recipe, CompressOptions
 
 }  // namespace
 
-void ReadArchiveRecipe(const Checkpoint& checkpoint, std::string_view json,
+void ReadArchiveRecipe(const checkpoint::Checkpoint& checkpoint, std::string_view json,
                        const std::string& source, CompressOptions& options) {
   const Json recipe = ParseJson<Json>(json, source);
   try {
@@ -101,4 +102,4 @@ void ReadArchiveRecipe(const Checkpoint& checkpoint, std::string_view json,
   }
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::archive

@@ -10,11 +10,11 @@
 
 #include "converter/archive/archive.h"
 
-namespace lutra::converter {
+namespace lutra::converter::archive {
 
 /// Fills options.format and options.formats. Throws Error with the JSON path of the fault; an entry
 /// that fits no tensor is one.
-void ReadArchiveRecipe(const Checkpoint& checkpoint, std::string_view json,
+void ReadArchiveRecipe(const checkpoint::Checkpoint& checkpoint, std::string_view json,
                        const std::string& source, CompressOptions& options);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::archive

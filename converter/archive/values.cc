@@ -6,7 +6,7 @@
 
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::archive {
 namespace {
 
 constexpr double kLargestHalf = 65504;
@@ -92,4 +92,4 @@ uint16_t HalfAtMost(double value) {
 
 int ExponentFor(double value) { return value == 0 ? 0 : 14 - std::ilogb(value); }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::archive

@@ -8,7 +8,7 @@
 
 #include "converter/graph/tensor.h"
 
-namespace lutra::converter {
+namespace lutra::converter::archive {
 
 /// Requires a floating type.
 std::vector<double> ToValues(const Tensor& tensor);
@@ -25,4 +25,4 @@ double HalfValue(uint16_t bits);
 /// subnormals as can be. 0 for 0.
 int ExponentFor(double value);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::archive

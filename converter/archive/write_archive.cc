@@ -18,22 +18,23 @@
 #include "schema/frame.h"
 #include "schema/frame_writer.h"
 
-namespace lutra::converter {
+namespace lutra::converter::archive {
 namespace {
 
 // A codebook can be larger than the few values it is for.
 constexpr size_t kSmallTensor = 4096;
 
-EncodedSymbols EncodeStream(const std::optional<coding::Codec>& codec,
-                            const coding::SymbolLayout& layout, std::span<const uint16_t> symbols) {
+encoding::EncodedSymbols EncodeStream(const std::optional<coding::Codec>& codec,
+                                      const coding::SymbolLayout& layout,
+                                      std::span<const uint16_t> symbols) {
   if (symbols.empty()) return {};
-  if (!codec) return EncodeSmallest(layout, symbols);
-  return {*codec, Encode(*codec, layout, symbols)};
+  if (!codec) return encoding::EncodeSmallest(layout, symbols);
+  return {*codec, encoding::Encode(*codec, layout, symbols)};
 }
 
 class ArchiveBuilder {
  public:
-  ArchiveBuilder(const Checkpoint& checkpoint, const CompressOptions& options)
+  ArchiveBuilder(const checkpoint::Checkpoint& checkpoint, const CompressOptions& options)
       : checkpoint_(checkpoint), options_(options) {}
 
   std::vector<uint8_t> Build(std::vector<std::string>* notes) {
@@ -66,7 +67,7 @@ class ArchiveBuilder {
  private:
   /// Returns the note.
   std::string Add(size_t index) {
-    const NamedTensor& tensor = checkpoint_.tensors[index];
+    const checkpoint::NamedTensor& tensor = checkpoint_.tensors[index];
     if (const std::optional<size_t> original = Earlier(index)) {
       ArchiveEntry entry;
       entry.name = tensor.name;
@@ -78,7 +79,7 @@ class ArchiveBuilder {
       return "";
     }
     EncodedTensor encoded = EncodeTensor(tensor, FormatOf(index));
-    EncodedSymbols stream;
+    encoding::EncodedSymbols stream;
     if (!encoded.entry.pooled()) {
       stream = EncodeStream(options_.codec, encoded.entry.layout(), encoded.symbols);
       KeepSmallExact(tensor, encoded, stream);
@@ -98,13 +99,14 @@ class ArchiveBuilder {
   }
 
   /// A small tensor whose codebook holds its very values may be shorter without one.
-  void KeepSmallExact(const NamedTensor& tensor, EncodedTensor& encoded,
-                      EncodedSymbols& stream) const {
+  void KeepSmallExact(const checkpoint::NamedTensor& tensor, EncodedTensor& encoded,
+                      encoding::EncodedSymbols& stream) const {
     const bool small = encoded.entry.scheme == ArchiveScheme::codebook && encoded.entry.exact &&
                        encoded.symbols.size() <= kSmallTensor;
     if (!small) return;
     EncodedTensor raw = EncodeRaw(tensor, "shorter than with a codebook");
-    EncodedSymbols raw_stream = EncodeStream(options_.codec, raw.entry.layout(), raw.symbols);
+    encoding::EncodedSymbols raw_stream =
+        EncodeStream(options_.codec, raw.entry.layout(), raw.symbols);
     if (raw_stream.bytes.size() >= stream.bytes.size() + encoded.entry.table.size()) return;
     encoded = std::move(raw);
     stream = std::move(raw_stream);
@@ -129,13 +131,13 @@ class ArchiveBuilder {
   }
 
   ArchiveStream Append(std::vector<uint8_t>& segments, const std::vector<uint16_t>& halves) const {
-    const EncodedSymbols stream =
+    const encoding::EncodedSymbols stream =
         EncodeStream(options_.codec, contents_.HalfLayout(halves.size()), halves);
     segments.insert(segments.end(), stream.bytes.begin(), stream.bytes.end());
     return {stream.codec, stream.bytes.size()};
   }
 
-  const Checkpoint& checkpoint_;
+  const checkpoint::Checkpoint& checkpoint_;
   const CompressOptions& options_;
   ArchiveContents contents_;
   std::vector<uint16_t> parameters_, pool_;
@@ -163,7 +165,8 @@ double SqnrDb(const Tensor& before, const Tensor& after) {
 }
 
 /// Names, shapes, types; and where nothing may be lost, the bytes.
-void CheckRestored(const NamedTensor& before, const NamedTensor& after, const ArchiveRow& row) {
+void CheckRestored(const checkpoint::NamedTensor& before, const checkpoint::NamedTensor& after,
+                   const ArchiveRow& row) {
   const Tensor &a = before.tensor, &b = after.tensor;
   const bool lossless = row.scheme == "raw" || row.scheme == "constant" || !IsFloating(a.type());
   const bool good = before.name == after.name && a.type() == b.type() && a.dims() == b.dims() &&
@@ -173,13 +176,14 @@ void CheckRestored(const NamedTensor& before, const NamedTensor& after, const Ar
 
 }  // namespace
 
-CompressedArchive Compress(const Checkpoint& checkpoint, const CompressOptions& options) {
+CompressedArchive Compress(const checkpoint::Checkpoint& checkpoint,
+                           const CompressOptions& options) {
   CompressedArchive result;
   result.warnings = checkpoint.warnings;
   std::vector<std::string> notes;
   result.file = ArchiveBuilder(checkpoint, options).Build(&notes);
   result.listing = ListArchive(result.file);
-  const Checkpoint restored = Decompress(result.file);
+  const checkpoint::Checkpoint restored = Decompress(result.file);
   for (size_t i = 0; i < restored.tensors.size(); ++i) {
     ArchiveRow& row = result.listing.rows[i];
     CheckRestored(checkpoint.tensors[i], restored.tensors[i], row);
@@ -189,4 +193,4 @@ CompressedArchive Compress(const Checkpoint& checkpoint, const CompressOptions& 
   return result;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::archive

@@ -17,7 +17,7 @@
 #include "schema/limits.h"
 #include "schema/utf8.h"
 
-namespace lutra::converter {
+namespace lutra::converter::checkpoint {
 namespace {
 
 Checkpoint ReadInitializers(std::span<const uint8_t> bytes, const std::string& path) {
@@ -30,14 +30,14 @@ Checkpoint ReadInitializers(std::span<const uint8_t> bytes, const std::string& p
   }
   Checkpoint checkpoint;
   checkpoint.format = "ONNX";
-  const ExternalData external(path);
+  const importing::ExternalData external(path);
   for (const onnx::TensorProto& proto : model.graph().initializer()) {
     if (proto.data_type() == onnx::TensorProto::STRING) {
       checkpoint.skipped.push_back({Printable(proto.name()), "a tensor of text"});
       continue;
     }
     try {
-      checkpoint.tensors.push_back({proto.name(), ReadTensor(proto, external)});
+      checkpoint.tensors.push_back({proto.name(), importing::ReadTensor(proto, external)});
     } catch (const Error& error) {
       throw Error("initializer '" + Printable(proto.name()) + "' " + error.what());
     }
@@ -96,4 +96,4 @@ Checkpoint ReadCheckpoint(const std::string& path) {
   return ReadCheckpointBytes(ReadBytes(path), path);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::checkpoint

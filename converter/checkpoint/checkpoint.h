@@ -10,7 +10,7 @@
 #include "converter/graph/tensor.h"
 #include "converter/warnings.h"
 
-namespace lutra::converter {
+namespace lutra::converter::checkpoint {
 
 struct NamedTensor {
   std::string name;  ///< unique; as in the state_dict: a "module." prefix is kept
@@ -40,4 +40,4 @@ Checkpoint ReadCheckpoint(const std::string& path);
 /// The same from bytes; `path` names them in messages and locates external data of ONNX files.
 Checkpoint ReadCheckpointBytes(std::span<const uint8_t> bytes, const std::string& path);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::checkpoint

@@ -8,7 +8,7 @@
 
 #include "converter/graph/tensor.h"
 
-namespace lutra::converter {
+namespace lutra::converter::checkpoint {
 
 struct NamedType {
   std::string_view name;
@@ -21,4 +21,4 @@ inline std::optional<DataType> TypeNamed(std::span<const NamedType> types, std::
   return found->type;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::checkpoint

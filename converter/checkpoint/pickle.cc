@@ -13,7 +13,7 @@
 #include "converter/checkpoint/pickle_calls.h"
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::checkpoint {
 namespace {
 
 enum Opcode : uint8_t {
@@ -570,4 +570,4 @@ std::string Printable(std::string_view text) {
   return text.size() > kMost ? printable + "..." : printable;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::checkpoint

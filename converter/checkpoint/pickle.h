@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-namespace lutra::converter {
+namespace lutra::converter::checkpoint {
 
 using PickleId = uint32_t;
 
@@ -75,4 +75,4 @@ std::string GlobalName(const PickleNode& global);
 /// Text of a file made fit for one line: at most 80 characters, others than printable ASCII as '?'.
 std::string Printable(std::string_view text);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::checkpoint

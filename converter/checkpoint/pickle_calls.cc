@@ -4,7 +4,7 @@
 
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::checkpoint {
 namespace {
 
 using Items = std::span<const PickleId>;
@@ -165,4 +165,4 @@ std::optional<PickleNode> CallAllowed(const PickleTree& tree, const PickleNode& 
   return std::nullopt;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::checkpoint

@@ -6,11 +6,11 @@
 
 #include "converter/checkpoint/pickle.h"
 
-namespace lutra::converter {
+namespace lutra::converter::checkpoint {
 
 /// The node for `function(*arguments)`; both are nodes of the tree, arguments of kind tuple.
 /// Nothing when the function is not on the list. Throws Error when the arguments do not fit it.
 std::optional<PickleNode> CallAllowed(const PickleTree& tree, const PickleNode& function,
                                       const PickleNode& arguments);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::checkpoint

@@ -10,7 +10,7 @@
 #include "converter/checkpoint/pickle.h"
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::checkpoint {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -209,4 +209,4 @@ std::vector<uint8_t> WriteSafetensors(std::span<const NamedTensor> tensors,
   return file;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::checkpoint

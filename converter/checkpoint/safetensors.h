@@ -11,7 +11,7 @@
 
 #include "converter/checkpoint/checkpoint.h"
 
-namespace lutra::converter {
+namespace lutra::converter::checkpoint {
 
 bool IsSafetensors(std::span<const uint8_t> bytes);
 
@@ -27,4 +27,4 @@ Checkpoint ReadSafetensors(std::span<const uint8_t> bytes);
 std::vector<uint8_t> WriteSafetensors(std::span<const NamedTensor> tensors,
                                       const std::map<std::string, std::string>& metadata = {});
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::checkpoint

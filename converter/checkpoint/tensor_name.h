@@ -4,11 +4,11 @@
 
 #include <string_view>
 
-namespace lutra::converter {
+namespace lutra::converter::checkpoint {
 
 inline std::string_view WithoutWrapper(std::string_view name) {
   constexpr std::string_view kWrapper = "module.";
   return name.starts_with(kWrapper) ? name.substr(kWrapper.size()) : name;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::checkpoint

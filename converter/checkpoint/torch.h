@@ -11,7 +11,7 @@
 
 #include "converter/checkpoint/checkpoint.h"
 
-namespace lutra::converter {
+namespace lutra::converter::checkpoint {
 
 bool IsTorchZip(std::span<const uint8_t> bytes);
 bool IsTorchLegacy(std::span<const uint8_t> bytes);
@@ -23,4 +23,4 @@ bool IsPickle(std::span<const uint8_t> bytes);
 Checkpoint ReadTorchZip(std::span<const uint8_t> bytes);
 Checkpoint ReadTorchLegacy(std::span<const uint8_t> bytes);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::checkpoint

@@ -12,7 +12,7 @@
 #include "converter/checkpoint/torch_tensors.h"
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::checkpoint {
 namespace {
 
 // LONG1 of ten bytes, 0x1950a86a20f9469cfc6c, as any protocol of 2 and later writes it.
@@ -134,4 +134,4 @@ Checkpoint ReadTorchLegacy(std::span<const uint8_t> bytes) {
   return checkpoint;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::checkpoint

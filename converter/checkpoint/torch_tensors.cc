@@ -11,7 +11,7 @@
 #include "converter/checkpoint/named_type.h"
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::checkpoint {
 namespace {
 
 constexpr size_t kMaxTorchRank = 16;
@@ -372,4 +372,4 @@ Checkpoint CollectTensors(const PickleTree& tree, const StorageBytes& storage_by
   return Collector(tree, storage_bytes, file_bytes).Run();
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::checkpoint

@@ -7,7 +7,7 @@
 #include "converter/checkpoint/checkpoint.h"
 #include "converter/checkpoint/pickle.h"
 
-namespace lutra::converter {
+namespace lutra::converter::checkpoint {
 
 /// A persistent id ("storage", type, key, location, elements[, view]), checked.
 struct TorchStorage {
@@ -29,4 +29,4 @@ using StorageBytes = std::function<std::span<const uint8_t>(const TorchStorage&)
 Checkpoint CollectTensors(const PickleTree& tree, const StorageBytes& storage_bytes,
                           size_t file_bytes);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::checkpoint

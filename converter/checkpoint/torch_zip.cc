@@ -13,7 +13,7 @@
 #include "converter/checkpoint/torch_tensors.h"
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::checkpoint {
 namespace {
 
 struct ZipCloser {
@@ -117,4 +117,4 @@ Checkpoint ReadTorchZip(std::span<const uint8_t> bytes) {
   return checkpoint;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::checkpoint

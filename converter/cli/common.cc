@@ -11,7 +11,7 @@
 #include "converter/import/external_files.h"
 #include "runtime/tools/text.h"
 
-namespace lutra::converter {
+namespace lutra::converter::cli {
 
 CLI::Validator FileName() {
   return CLI::Validator(
@@ -29,8 +29,8 @@ void ShapeFlags::AddTo(CLI::App& command) {
       ->allow_extra_args(false);
 }
 
-ImportOptions ShapeFlags::Import() const {
-  ImportOptions import;
+importing::ImportOptions ShapeFlags::Import() const {
+  importing::ImportOptions import;
   for (const std::string& text : shapes_) {
     const auto fail = [&] {
       throw CLI::ValidationError("--input-shape", "'" + text + "' is not NAME=1,3,224,224");
@@ -60,7 +60,7 @@ void ReadsExternalFiles(Outputs& outputs, const std::string& onnx_path,
     return std::filesystem::is_regular_file(path, failure);
   };
   if (std::none_of(written.begin(), written.end(), exists)) return;
-  for (const std::string& path : ExternalFiles(onnx_path)) {
+  for (const std::string& path : importing::ExternalFiles(onnx_path)) {
     outputs.Reads("the network's data", path);
   }
 }
@@ -94,4 +94,4 @@ void Progress::Show(const std::string& stage, size_t done, size_t total) {
   std::fflush(stderr);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cli

@@ -12,7 +12,7 @@
 #include "converter/import/onnx_import.h"
 #include "converter/warnings.h"
 
-namespace lutra::converter {
+namespace lutra::converter::cli {
 
 /// Each adds its subcommand, whose callback does the work and throws Error.
 void AddConvertCommand(CLI::App& app);
@@ -31,7 +31,7 @@ class ShapeFlags {
  public:
   void AddTo(CLI::App& command);
   /// Throws CLI::ValidationError for a text that is no shape.
-  ImportOptions Import() const;
+  importing::ImportOptions Import() const;
 
  private:
   std::vector<std::string> shapes_;
@@ -62,4 +62,4 @@ class Progress {
   std::string stage_;
 };
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cli

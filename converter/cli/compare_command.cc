@@ -5,7 +5,7 @@
 #include "converter/cli/data_flags.h"
 #include "converter/report/report.h"
 
-namespace lutra::converter {
+namespace lutra::converter::cli {
 namespace {
 
 struct CompareCommand {
@@ -15,13 +15,13 @@ struct CompareCommand {
   ShapeFlags shapes;
 
   void Run() const {
-    const std::unique_ptr<Dataset> dataset = data.Open();
+    const std::unique_ptr<data::Dataset> dataset = data.Open();
     if (!dataset) throw CLI::RequiredError("--data");
     const CompareReport report = Compare(onnx, lutra, shapes.Import(), *dataset);
     if (json) {
-      PrintJson(CompareJson(report));
+      PrintJson(report::CompareJson(report));
     } else {
-      PrintText(CompareText(report));
+      PrintText(report::CompareText(report));
     }
     PrintWarnings("compare", report.warnings);
   }
@@ -44,4 +44,4 @@ void AddCompareCommand(CLI::App& app) {
   sub->callback([command] { command->Run(); });
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cli

@@ -11,7 +11,7 @@
 #include "converter/json_text.h"
 #include "converter/report/archive_table.h"
 
-namespace lutra::converter {
+namespace lutra::converter::cli {
 namespace {
 
 struct CompressCommand {
@@ -20,10 +20,10 @@ struct CompressCommand {
   bool asymmetric = false, json = false;
 
   void Run() const {
-    CompressOptions options;
+    archive::CompressOptions options;
     options.format.asymmetric = asymmetric;
-    Set("--weights", [&] { SetArchiveWeights(options.format, weights); });
-    Set("--granularity", [&] { SetArchiveGranularity(options.format, granularity); });
+    Set("--weights", [&] { archive::SetArchiveWeights(options.format, weights); });
+    Set("--granularity", [&] { archive::SetArchiveGranularity(options.format, granularity); });
     if (codec == "none") options.codec = coding::Codec::none;
     if (codec == "huffman") options.codec = coding::Codec::huffman;
     if (codec == "best") options.codec = coding::Codec::best;
@@ -34,20 +34,20 @@ struct CompressCommand {
     outputs.Writes("-o", output);
     ReadsExternalFiles(outputs, input, {output});
 
-    const Checkpoint checkpoint = ReadCheckpoint(input);
+    const checkpoint::Checkpoint checkpoint = checkpoint::ReadCheckpoint(input);
     if (!recipe.empty()) {
-      ReadArchiveRecipe(checkpoint, ReadText(recipe, kMostJsonBytes), recipe, options);
+      archive::ReadArchiveRecipe(checkpoint, ReadText(recipe, kMostJsonBytes), recipe, options);
     }
-    const CompressedArchive archive = Pack(checkpoint, options);
+    const archive::CompressedArchive archive = Pack(checkpoint, options);
     outputs.Write(output, archive.file);
     outputs.Commit();
     if (json) {
       const std::string text =
-          ArchiveJson(archive.listing, true, checkpoint.skipped, archive.warnings);
+          report::ArchiveJson(archive.listing, true, checkpoint.skipped, archive.warnings);
       PrintText(text);
     } else {
-      PrintText(ArchiveText(archive.listing, true));
-      for (const SkippedEntry& entry : checkpoint.skipped) {
+      PrintText(report::ArchiveText(archive.listing, true));
+      for (const checkpoint::SkippedEntry& entry : checkpoint.skipped) {
         PrintText("skipped " + entry.path + ": " + entry.what + "\n");
       }
     }
@@ -63,11 +63,12 @@ struct CompressCommand {
     }
   }
 
-  CompressedArchive Pack(const Checkpoint& checkpoint, CompressOptions& options) const {
+  archive::CompressedArchive Pack(const checkpoint::Checkpoint& checkpoint,
+                                  archive::CompressOptions& options) const {
     Progress progress;
     options.progress = [&](size_t done, size_t total) { progress.Show("tensor", done, total); };
     try {
-      return Compress(checkpoint, options);
+      return archive::Compress(checkpoint, options);
     } catch (const Error& error) {
       throw Error(input + ": " + error.what());
     }
@@ -84,7 +85,7 @@ struct DecompressCommand {
     const std::vector<uint8_t> bytes = ReadBytes(input);
     std::vector<uint8_t> weights;
     try {
-      weights = WriteSafetensors(Decompress(bytes).tensors);
+      weights = checkpoint::WriteSafetensors(archive::Decompress(bytes).tensors);
     } catch (const Error& error) {
       throw Error(input + ": " + error.what());
     }
@@ -142,4 +143,4 @@ void AddDecompressCommand(CLI::App& app) {
   sub->callback([command] { command->Run(); });
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cli

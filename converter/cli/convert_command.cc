@@ -12,7 +12,7 @@
 #include "converter/quantize/recipe.h"
 #include "converter/report/report.h"
 
-namespace lutra::converter {
+namespace lutra::converter::cli {
 namespace {
 
 bool Exists(const std::string& path) {
@@ -31,32 +31,35 @@ struct ConvertCommand {
 
   void Run() {
     options.import = shapes.Import();
-    Set("--weights", [&] { SetWeights(options.scheme, weights); });
-    Set("--activations", [&] { SetActivations(options.scheme, activations); });
-    Set("--granularity", [&] { SetGranularity(options.scheme, granularity); });
-    Set("--calibrator", [&] { SetCalibrator(options.scheme, calibrator); });
-    Set("--codebook-channels", [&] { SetCodebookChannels(options.scheme, codebook_channels); });
+    Set("--weights", [&] { quantize::SetWeights(options.scheme, weights); });
+    Set("--activations", [&] { quantize::SetActivations(options.scheme, activations); });
+    Set("--granularity", [&] { quantize::SetGranularity(options.scheme, granularity); });
+    Set("--calibrator", [&] { quantize::SetCalibrator(options.scheme, calibrator); });
+    Set("--codebook-channels",
+        [&] { quantize::SetCodebookChannels(options.scheme, codebook_channels); });
     if (codec == "huffman") options.codec = coding::Codec::huffman;
     if (codec == "best") options.codec = coding::Codec::best;
     if (!recipe.empty()) options.recipe_path = recipe;
     if (!emit_qdq.empty()) options.emit_qdq_path = emit_qdq;
     Outputs outputs;
     NameFiles(outputs);
-    const std::unique_ptr<Dataset> dataset = data.Open(outputs);
+    const std::unique_ptr<data::Dataset> dataset = data.Open(outputs);
     Warnings warnings;
     const std::string own_recipe = NameOwnRecipe(outputs, warnings);
     ConvertReport report = Convert(dataset.get(), outputs);
     report.warnings.Add(warnings);
-    if (const std::string advice = Advice(report); !advice.empty()) report.warnings.Add(advice);
+    if (const std::string advice = report::Advice(report); !advice.empty())
+      report.warnings.Add(advice);
     if (!own_recipe.empty()) outputs.Write(own_recipe, MarkRecipe(report.recipe_json));
     if (!html.empty()) {
-      outputs.Write(html, ConvertHtml(report, options.model_path + " -> " + options.output_path));
+      outputs.Write(html,
+                    report::ConvertHtml(report, options.model_path + " -> " + options.output_path));
     }
     outputs.Commit();
     if (json) {
-      PrintJson(ConvertJson(report));
+      PrintJson(report::ConvertJson(report));
     } else {
-      PrintText(ConvertText(report));
+      PrintText(report::ConvertText(report));
     }
     PrintWarnings("convert", report.warnings);
   }
@@ -102,7 +105,7 @@ struct ConvertCommand {
     }
   }
 
-  ConvertReport Convert(const Dataset* dataset, Outputs& outputs) {
+  ConvertReport Convert(const data::Dataset* dataset, Outputs& outputs) {
     Progress progress;
     options.progress = [&](const std::string& stage, size_t done, size_t total) {
       progress.Show(stage, done, total);
@@ -177,4 +180,4 @@ void AddConvertCommand(CLI::App& app) {
   sub->callback([command] { command->Run(); });
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cli

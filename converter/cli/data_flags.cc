@@ -3,7 +3,7 @@
 #include "converter/cli/common.h"
 #include "converter/data/spec.h"
 
-namespace lutra::converter {
+namespace lutra::converter::cli {
 
 void DataFlags::AddTo(CLI::App& command) {
   command.add_option("--data", file_, "JSON file that describes the data (docs/cli.md)")
@@ -47,21 +47,21 @@ void DataFlags::AddTo(CLI::App& command) {
       ->type_name("X,...");
 }
 
-std::unique_ptr<Dataset> DataFlags::Open() const {
+std::unique_ptr<data::Dataset> DataFlags::Open() const {
   if (file_.empty() && fields_.empty()) return nullptr;
-  if (fields_.empty()) return OpenDataset(file_);
-  nlohmann::json object = file_.empty() ? nlohmann::json::object() : ReadDataObject(file_);
+  if (fields_.empty()) return data::OpenDataset(file_);
+  nlohmann::json object = file_.empty() ? nlohmann::json::object() : data::ReadDataObject(file_);
   object.update(fields_);
   const std::string origin = file_.empty() ? "data flags" : file_ + " and data flags";
-  return OpenDataset(ParseDataSpec(object, origin, ""));
+  return data::OpenDataset(data::ParseDataSpec(object, origin, ""));
 }
 
-std::unique_ptr<Dataset> DataFlags::Open(Outputs& outputs) const {
+std::unique_ptr<data::Dataset> DataFlags::Open(Outputs& outputs) const {
   if (!file_.empty()) outputs.Reads("--data", file_);
-  std::unique_ptr<Dataset> dataset = Open();
+  std::unique_ptr<data::Dataset> dataset = Open();
   if (!dataset) return nullptr;
   for (const std::string& file : dataset->Files()) outputs.Reads("the data", file);
   return dataset;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cli

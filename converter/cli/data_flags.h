@@ -9,20 +9,20 @@
 #include "converter/data/dataset.h"
 #include "converter/files.h"
 
-namespace lutra::converter {
+namespace lutra::converter::cli {
 
 class DataFlags {
  public:
   void AddTo(CLI::App& command);
   /// Null when neither --data nor any of the other flags was given. Throws Error.
-  std::unique_ptr<Dataset> Open() const;
+  std::unique_ptr<data::Dataset> Open() const;
 
   /// The same, for commands that write: the description and every file that it leads to are inputs.
-  std::unique_ptr<Dataset> Open(Outputs& outputs) const;
+  std::unique_ptr<data::Dataset> Open(Outputs& outputs) const;
 
  private:
   std::string file_;
   nlohmann::json fields_ = nlohmann::json::object();
 };
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cli

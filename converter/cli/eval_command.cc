@@ -6,7 +6,7 @@
 #include "converter/cli/evaluate.h"
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::cli {
 namespace {
 
 struct EvalCommand {
@@ -16,7 +16,7 @@ struct EvalCommand {
   ShapeFlags shapes;
 
   void Run() const {
-    const std::unique_ptr<Dataset> dataset = data.Open();
+    const std::unique_ptr<data::Dataset> dataset = data.Open();
     if (!dataset) throw CLI::RequiredError("--data");
     Evaluation result;
     {
@@ -58,4 +58,4 @@ void AddEvalCommand(CLI::App& app) {
   sub->callback([command] { command->Run(); });
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cli

@@ -12,7 +12,7 @@
 #include "converter/runtime_session.h"
 #include "schema/container.h"
 
-namespace lutra::converter {
+namespace lutra::converter::cli {
 namespace {
 
 constexpr size_t kBatch = 16;
@@ -75,7 +75,7 @@ Tensor Stack(const std::vector<Tensor>& samples) {
 }
 
 // How many samples a network takes at once because its first dimension says so, 1 otherwise.
-int64_t FixedBatch(const Sample& sample, const std::vector<int64_t>& dims) {
+int64_t FixedBatch(const data::Sample& sample, const std::vector<int64_t>& dims) {
   if (dims.size() < 2 || dims[0] < 2) return 1;
   int64_t elements = 1;
   for (const int64_t d : dims) elements *= d;
@@ -89,7 +89,8 @@ std::vector<int64_t> WithBatch(std::vector<int64_t> dims, int64_t batch) {
 
 class OnnxEvaluator {
  public:
-  OnnxEvaluator(const std::string& path, const EvaluationOptions& options, const Sample& first)
+  OnnxEvaluator(const std::string& path, const EvaluationOptions& options,
+                const data::Sample& first)
       : path_(path), graph_(LoadGraph(path, options.import)), executor_(graph_) {
     RequireOneInput(graph_.inputs.size(), path);
     const ValueInfo& input = *graph_.Info(graph_.inputs[0]);
@@ -103,17 +104,17 @@ class OnnxEvaluator {
     output_ = outputs[ChooseScores(outputs, fixed_, options.scores, path, warnings_)].name;
   }
 
-  Evaluation Run(const Dataset& data, const EvaluationOptions& options) {
+  Evaluation Run(const data::Dataset& data, const EvaluationOptions& options) {
     ScoreCounter counter(KindOf(graph_, output_), output_);
     const std::vector<int64_t> sample_dims = fixed_ > 1 ? WithBatch(dims_, 1) : dims_;
     std::vector<Tensor> inputs;
-    std::vector<Sample> samples;
+    std::vector<data::Sample> samples;
     size_t batch = fixed_ > 1                       ? static_cast<size_t>(fixed_)
                    : dims_.empty() || dims_[0] != 1 ? 1
                                                     : kBatch;
     for (size_t i = 0; i < data.size(); ++i) {
       samples.push_back(data.Get(i));
-      inputs.push_back(AsInput(samples.back(), sample_dims));
+      inputs.push_back(data::AsInput(samples.back(), sample_dims));
       if (inputs.size() < batch && i + 1 < data.size()) continue;
       while (fixed_ > 1 && inputs.size() < batch) inputs.push_back(inputs.back());
       if (!AddBatch(inputs, samples, counter)) {
@@ -131,10 +132,10 @@ class OnnxEvaluator {
  private:
   // False when several samples at once do not come out as so many rows of scores. Inputs may be
   // more than samples, where a fixed batch is filled up.
-  bool AddBatch(const std::vector<Tensor>& inputs, const std::vector<Sample>& samples,
+  bool AddBatch(const std::vector<Tensor>& inputs, const std::vector<data::Sample>& samples,
                 ScoreCounter& counter) {
     const bool retry = inputs.size() > 1 && fixed_ == 1;
-    TensorMap results;
+    executor::TensorMap results;
     try {
       results = executor_.Run({{graph_.inputs[0], Stack(inputs).Cast(type_)}},
                               [&](const std::string& value, const Tensor& tensor) {
@@ -156,7 +157,7 @@ class OnnxEvaluator {
 
   std::string path_, output_;
   Graph graph_;
-  FloatExecutor executor_;
+  executor::FloatExecutor executor_;
   std::vector<int64_t> dims_;
   DataType type_ = DataType::float32;
   int64_t fixed_ = 1;
@@ -187,7 +188,7 @@ std::vector<uint8_t> NativePixels(const Tensor& values, const schema::Port& port
 }
 
 Evaluation EvaluateLutra(const std::string& path, std::span<const uint8_t> file,
-                         const Dataset& data, const EvaluationOptions& options) {
+                         const data::Dataset& data, const EvaluationOptions& options) {
   RuntimeSession session(file, path);
   const std::vector<lutra_port> inputs = session.Inputs();
   RequireOneInput(inputs.size(), path);
@@ -208,11 +209,11 @@ Evaluation EvaluateLutra(const std::string& path, std::span<const uint8_t> file,
   const bool pixels = inputs[0].accepts_uint8 != 0 && data.pixels();
 
   ScoreCounter counter(KindOf(*view.model, output), outputs[output].name);
-  std::vector<Sample> samples;
+  std::vector<data::Sample> samples;
   std::vector<Tensor> values;
   for (size_t i = 0; i < data.size(); ++i) {
     samples.push_back(data.Get(i));
-    values.push_back(AsInput(samples.back(), sample_dims));
+    values.push_back(data::AsInput(samples.back(), sample_dims));
     if (static_cast<int64_t>(values.size()) < batch && i + 1 < data.size()) continue;
     while (static_cast<int64_t>(values.size()) < batch) values.push_back(values.back());
     const Tensor input = batch > 1 ? Stack(values) : values[0];
@@ -236,7 +237,7 @@ Evaluation EvaluateLutra(const std::string& path, std::span<const uint8_t> file,
 }  // namespace
 
 Evaluation Evaluate(const std::string& model_path, const EvaluationOptions& options,
-                    const Dataset& data) {
+                    const data::Dataset& data) {
   const std::vector<uint8_t> file = ReadBytes(model_path);
   if (!data.labelled()) throw Error("eval needs labels, but the data has none");
   Evaluation result = file.size() >= 8 && std::memcmp(file.data() + 4, "LUTR", 4) == 0
@@ -248,4 +249,4 @@ Evaluation Evaluate(const std::string& model_path, const EvaluationOptions& opti
   return result;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cli

@@ -9,7 +9,7 @@
 #include "converter/import/onnx_import.h"
 #include "converter/warnings.h"
 
-namespace lutra::converter {
+namespace lutra::converter::cli {
 
 struct Evaluation {
   size_t count = 0;
@@ -22,7 +22,7 @@ struct Evaluation {
 };
 
 struct EvaluationOptions {
-  ImportOptions import;  ///< of an ONNX network
+  importing::ImportOptions import;  ///< of an ONNX network
   std::string scores;  ///< name of the output with the scores; empty: the one that has their shape
   std::function<void(size_t done, size_t total)> progress;
 };
@@ -32,6 +32,6 @@ struct EvaluationOptions {
 /// and std. Throws Error: data without labels, a label without a score, several inputs, shapes that
 /// do not fit, outputs that are no scores (scores.h).
 Evaluation Evaluate(const std::string& model_path, const EvaluationOptions& options,
-                    const Dataset& data);
+                    const data::Dataset& data);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cli

@@ -10,7 +10,7 @@
 #include "runtime/tools/options.h"
 #include "runtime/tools/temporaries.h"
 
-namespace lutra::converter {
+namespace lutra::converter::cli {
 
 std::string Explain(const std::exception& error) {
   if (dynamic_cast<const Error*>(&error) != nullptr) return error.what();
@@ -41,4 +41,4 @@ void EndUnexplained() {
   ::_exit(tools::kFailed);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cli

@@ -5,7 +5,7 @@
 #include <exception>
 #include <string>
 
-namespace lutra::converter {
+namespace lutra::converter::cli {
 
 /// One line, never empty.
 std::string Explain(const std::exception& error);
@@ -14,4 +14,4 @@ std::string Explain(const std::exception& error);
 /// status 1 instead of a core dump.
 [[noreturn]] void EndUnexplained();
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cli

@@ -14,7 +14,7 @@
 #include "runtime/tools/options.h"
 #include "schema/frame.h"
 
-namespace lutra::converter {
+namespace lutra::converter::cli {
 namespace {
 
 constexpr const char* kTool = "lutra inspect";
@@ -30,13 +30,14 @@ bool Parse(const std::vector<std::string>& arguments, tools::Options* options, s
 std::string Describe(const std::string& path, bool json) {
   const std::vector<uint8_t> bytes = ReadBytes(path);
   if (!HasIdentifier(bytes.data(), bytes.size(), kArchiveIdentifier)) {
-    const Checkpoint checkpoint = ReadCheckpointBytes(bytes, path);
+    const checkpoint::Checkpoint checkpoint = checkpoint::ReadCheckpointBytes(bytes, path);
     PrintWarnings("inspect", checkpoint.warnings);
-    return json ? CheckpointJson(checkpoint) : path + ": " + CheckpointText(checkpoint);
+    return json ? report::CheckpointJson(checkpoint)
+                : path + ": " + report::CheckpointText(checkpoint);
   }
   try {
-    const ArchiveListing listing = ListArchive(bytes);
-    return json ? ArchiveJson(listing, false, {}, {}) : ArchiveText(listing, false);
+    const archive::ArchiveListing listing = archive::ListArchive(bytes);
+    return json ? report::ArchiveJson(listing, false, {}, {}) : report::ArchiveText(listing, false);
   } catch (const Error& failure) {
     throw Error(path + ": " + failure.what());
   }
@@ -71,4 +72,4 @@ int InspectWeights(const std::vector<std::string>& arguments) {
              : tools::Complain(kTool, "cannot write the output", tools::kFailed);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cli

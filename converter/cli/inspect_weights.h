@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace lutra::converter {
+namespace lutra::converter::cli {
 
 /// Whether the arguments of inspect name one file that opens and is no model.
 bool IsWeightsFile(const std::vector<std::string>& arguments);
@@ -13,4 +13,4 @@ bool IsWeightsFile(const std::vector<std::string>& arguments);
 /// Returns the exit status.
 int InspectWeights(const std::vector<std::string>& arguments);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cli

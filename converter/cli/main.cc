@@ -55,7 +55,7 @@ int Run(CLI::App& app, int argc, char** argv) {
     return Complain(program.c_str(), std::string(error.what()) + "; see " + program + " --help",
                     lutra::tools::kMisuse);
   } catch (const std::exception& error) {
-    return Complain(ProgramOf(app).c_str(), lutra::converter::Explain(error),
+    return Complain(ProgramOf(app).c_str(), lutra::converter::cli::Explain(error),
                     lutra::tools::kFailed);
   }
 }
@@ -64,23 +64,24 @@ int Run(CLI::App& app, int argc, char** argv) {
 
 int main(int argc, char** argv) {
   lutra::tools::PrepareProcess();
-  std::set_terminate(lutra::converter::EndUnexplained);
+  std::set_terminate(lutra::converter::cli::EndUnexplained);
   CLI::App app("Turns trained networks into small, exact integer models and runs them.");
   app.name("lutra");
   app.set_version_flag("--version", std::string("lutra ") + lutra_version());
   app.require_subcommand(1);
   app.get_formatter()->column_width(36);
-  lutra::converter::AddConvertCommand(app);
-  lutra::converter::AddEvalCommand(app);
-  lutra::converter::AddCompareCommand(app);
-  lutra::converter::AddPruneCommand(app);
-  lutra::converter::AddClusterCommand(app);
-  lutra::converter::AddCompressCommand(app);
-  lutra::converter::AddDecompressCommand(app);
+  lutra::converter::cli::AddConvertCommand(app);
+  lutra::converter::cli::AddEvalCommand(app);
+  lutra::converter::cli::AddCompareCommand(app);
+  lutra::converter::cli::AddPruneCommand(app);
+  lutra::converter::cli::AddClusterCommand(app);
+  lutra::converter::cli::AddCompressCommand(app);
+  lutra::converter::cli::AddDecompressCommand(app);
   // Files of weights are listed by the converter; models are inspected as on the device.
   const std::vector<std::string> arguments(argv + std::min(argc, 2), argv + argc);
-  if (argc > 1 && std::string(argv[1]) == "inspect" && lutra::converter::IsWeightsFile(arguments)) {
-    return lutra::converter::InspectWeights(arguments);
+  if (argc > 1 && std::string(argv[1]) == "inspect" &&
+      lutra::converter::cli::IsWeightsFile(arguments)) {
+    return lutra::converter::cli::InspectWeights(arguments);
   }
   for (const Command& command : DeviceCommands()) {
     if (argc > 1 && std::string(argv[1]) == command.name) {

@@ -7,7 +7,7 @@
 #include "lutra/lutra.h"
 #include "schema/container.h"
 
-namespace lutra::converter {
+namespace lutra::converter::cli {
 namespace {
 
 // A recipe is an object with a field on each line; the mark is its first.
@@ -41,4 +41,4 @@ bool IsMarkedRecipe(std::string_view text) {
   return mark.ends_with("checksum " + Checksum(recipe) + "\",");
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cli

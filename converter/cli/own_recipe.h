@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace lutra::converter {
+namespace lutra::converter::cli {
 
 /// net.lutra -> net.recipe.json
 std::string RecipePath(const std::string& output);
@@ -16,4 +16,4 @@ std::string MarkRecipe(std::string_view recipe);
 /// Whether the text is one of MarkRecipe's, unchanged.
 bool IsMarkedRecipe(std::string_view text);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cli

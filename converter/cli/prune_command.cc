@@ -14,7 +14,7 @@
 #include "converter/prune/share.h"
 #include "runtime/tools/text.h"
 
-namespace lutra::converter {
+namespace lutra::converter::cli {
 namespace {
 
 // What both commands have: weights in and out, and data to measure a network on.
@@ -44,14 +44,14 @@ struct Step {
   // The part between reading and writing is `change`; what it prints comes after all that can fail
   // but the second measurement. Prints the accuracy before and after, without retraining, and what
   // the measurements warned of.
-  void Run(const std::function<void(std::vector<LayerWeights>&)>& change,
-           const std::function<void(const WeightsFile&, nlohmann::json&)>& print) const {
+  void Run(const std::function<void(std::vector<prune::LayerWeights>&)>& change,
+           const std::function<void(const prune::WeightsFile&, nlohmann::json&)>& print) const {
     Outputs outputs;
     outputs.Reads("the weights", input);
     outputs.Writes("-o", output);
     ReadsExternalFiles(outputs, input, {output});
-    const std::unique_ptr<Dataset> dataset = data.Open(outputs);
-    const std::unique_ptr<WeightsFile> file = OpenWeights(input);
+    const std::unique_ptr<data::Dataset> dataset = data.Open(outputs);
+    const std::unique_ptr<prune::WeightsFile> file = prune::OpenWeights(input);
     if (dataset && !file->HasGraph()) {
       throw Error(input + ": has no graph, so its accuracy cannot be measured; leave --data out");
     }
@@ -64,7 +64,7 @@ struct Step {
     if (dataset) report["top1"] = Top1(output, *dataset, warnings);
     report["warnings"] = warnings.lines();
     report["skipped"] = nlohmann::json::array();
-    for (const SkippedEntry& entry : file->Skipped()) {
+    for (const checkpoint::SkippedEntry& entry : file->Skipped()) {
       report["skipped"].push_back({{"path", entry.path}, {"what", entry.what}});
     }
     if (json) {
@@ -76,18 +76,18 @@ struct Step {
   }
 
  private:
-  void PrintEnd(const WeightsFile& file, const nlohmann::json& report) const {
+  void PrintEnd(const prune::WeightsFile& file, const nlohmann::json& report) const {
     if (report.contains("top1")) {
       std::printf("top-1 %.2f %% before, %.2f %% without retraining\n",
                   100 * report["top1_before"].get<double>(), 100 * report["top1"].get<double>());
     }
-    for (const SkippedEntry& entry : file.Skipped()) {
+    for (const checkpoint::SkippedEntry& entry : file.Skipped()) {
       PrintText("skipped " + entry.path + ": " + entry.what + "\n");
     }
     if (!file.HasGraph()) PrintText(output + " is a safetensors file\n");
   }
 
-  double Top1(const std::string& path, const Dataset& dataset, Warnings& warnings) const {
+  double Top1(const std::string& path, const data::Dataset& dataset, Warnings& warnings) const {
     Progress progress;
     const EvaluationOptions options{shapes.Import(), scores, [&](size_t done, size_t total) {
                                       progress.Show("eval", done, total);
@@ -102,9 +102,11 @@ struct Step {
 // several, in a column as wide as the longest.
 class NameColumn {
  public:
-  explicit NameColumn(const std::vector<LayerWeights>& weights) {
-    for (const LayerWeights& weight : weights) {
-      const auto same = [&](const LayerWeights& other) { return other.layer == weight.layer; };
+  explicit NameColumn(const std::vector<prune::LayerWeights>& weights) {
+    for (const prune::LayerWeights& weight : weights) {
+      const auto same = [&](const prune::LayerWeights& other) {
+        return other.layer == weight.layer;
+      };
       const bool several = std::ranges::count_if(weights, same) > 1;
       names_.push_back(tools::Printable(several ? weight.tensor : weight.layer));
       width_ = std::max(width_, static_cast<int>(names_.back().size()));
@@ -119,10 +121,10 @@ class NameColumn {
 };
 
 // Options that are none are misuse of the command line.
-PerLayer ReadPerLayer(const char* flag, const std::vector<std::string>& texts,
-                      const PerLayer::Range& range) {
+prune::PerLayer ReadPerLayer(const char* flag, const std::vector<std::string>& texts,
+                             const prune::PerLayer::Range& range) {
   try {
-    return PerLayer(flag, texts, range);
+    return prune::PerLayer(flag, texts, range);
   } catch (const Error& error) {
     throw CLI::ValidationError(error.what());
   }
@@ -142,7 +144,7 @@ CLI::Validator NumberIn(double lowest, double highest, const std::string& descri
 
 struct PruneCommand {
   Step step{"prune"};
-  PruneOptions options;
+  prune::PruneOptions options;
   std::vector<std::string> keep;
 
   void Run() {
@@ -151,15 +153,18 @@ struct PruneCommand {
     }
     options.keep = ReadPerLayer("--keep", keep, {.lowest = 0, .highest = 100});
     std::vector<double> thresholds;
-    step.Run([&](std::vector<LayerWeights>& weights) { thresholds = Prune(weights, options); },
-             [&](const WeightsFile& file, nlohmann::json& report) {
-               Describe(file.weights(), thresholds, report);
-               if (!step.json) Print(file.weights(), thresholds);
-             });
+    step.Run(
+        [&](std::vector<prune::LayerWeights>& weights) {
+          thresholds = prune::Prune(weights, options);
+        },
+        [&](const prune::WeightsFile& file, nlohmann::json& report) {
+          Describe(file.weights(), thresholds, report);
+          if (!step.json) Print(file.weights(), thresholds);
+        });
   }
 
  private:
-  static void Describe(const std::vector<LayerWeights>& weights,
+  static void Describe(const std::vector<prune::LayerWeights>& weights,
                        const std::vector<double>& thresholds, nlohmann::json& report) {
     size_t all = 0, kept = 0;
     for (size_t i = 0; i < weights.size(); ++i) {
@@ -175,7 +180,7 @@ struct PruneCommand {
     report["kept"] = kept;
   }
 
-  static void Print(const std::vector<LayerWeights>& weights,
+  static void Print(const std::vector<prune::LayerWeights>& weights,
                     const std::vector<double>& thresholds) {
     const NameColumn names(weights);
     const auto row = [&](const std::string& name, size_t all, size_t kept, double threshold) {
@@ -202,25 +207,25 @@ struct ClusterCommand {
   bool compare = false;
 
   void Run() {
-    const PerLayer wanted =
+    const prune::PerLayer wanted =
         ReadPerLayer("--bits", bits, {.lowest = 1, .highest = 8, .whole = true});
-    std::vector<SharedLayer> layers;
+    std::vector<prune::SharedLayer> layers;
     step.Run(
-        [&](std::vector<LayerWeights>& weights) {
-          layers = ShareWeights(weights, wanted, compare);
+        [&](std::vector<prune::LayerWeights>& weights) {
+          layers = prune::ShareWeights(weights, wanted, compare);
         },
-        [&](const WeightsFile& file, nlohmann::json& report) {
+        [&](const prune::WeightsFile& file, nlohmann::json& report) {
           Describe(file.weights(), layers, report);
           if (!step.json) Print(file.weights(), layers);
         });
   }
 
  private:
-  void Describe(const std::vector<LayerWeights>& weights, const std::vector<SharedLayer>& layers,
-                nlohmann::json& report) const {
+  void Describe(const std::vector<prune::LayerWeights>& weights,
+                const std::vector<prune::SharedLayer>& layers, nlohmann::json& report) const {
     report["layers"] = nlohmann::json::array();
-    for (const SharedLayer& layer : layers) {
-      const LayerWeights& weight = weights[layer.weight];
+    for (const prune::SharedLayer& layer : layers) {
+      const prune::LayerWeights& weight = weights[layer.weight];
       nlohmann::json entry = {{"name", weight.layer},
                               {"tensor", weight.tensor},
                               {"weights", weight.values.size()},
@@ -239,13 +244,13 @@ struct ClusterCommand {
   }
 
   // Lloyd's columns are multiples of the optimum's distortion.
-  void Print(const std::vector<LayerWeights>& weights,
-             const std::vector<SharedLayer>& layers) const {
+  void Print(const std::vector<prune::LayerWeights>& weights,
+             const std::vector<prune::SharedLayer>& layers) const {
     const NameColumn names(weights);
     std::printf("%-*s %12s %5s %7s %9s %13s %11s", names.width(), "layer", "weights", "bits",
                 "values", "SQNR dB", "distortion", "gap at most");
     std::printf(compare ? " %10s %10s %10s\n" : "\n", "linear", "density", "random");
-    for (const SharedLayer& layer : layers) {
+    for (const prune::SharedLayer& layer : layers) {
       std::printf("%-*s %12zu %5d %7zu %9.2f %13.6g %9.2g %%", names.width(),
                   names[layer.weight].c_str(), weights[layer.weight].values.size(), layer.bits,
                   layer.values, layer.sqnr_db, layer.clustering.distortion,
@@ -309,4 +314,4 @@ void AddClusterCommand(CLI::App& app) {
   sub->callback([command] { command->Run(); });
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cli

@@ -6,7 +6,7 @@
 
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::cli {
 namespace {
 
 constexpr double kLeastProbability = 1e-7;
@@ -115,7 +115,7 @@ size_t ChooseScores(const std::vector<NamedShape>& outputs, int64_t batch,
   return static_cast<size_t>(found - outputs.begin());
 }
 
-void ScoreCounter::Add(std::span<const float> scores, const Sample& sample) {
+void ScoreCounter::Add(std::span<const float> scores, const data::Sample& sample) {
   if (sample.label < 0 || static_cast<size_t>(sample.label) >= scores.size()) {
     throw Error(sample.source + ": has class " + std::to_string(sample.label) +
                 ", but the network gives " + std::to_string(scores.size()) +
@@ -139,4 +139,4 @@ void ScoreCounter::Add(std::span<const float> scores, const Sample& sample) {
   ++count_;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cli

@@ -10,7 +10,7 @@
 #include "converter/data/dataset.h"
 #include "converter/warnings.h"
 
-namespace lutra::converter {
+namespace lutra::converter::cli {
 
 enum class ScoreKind { logits, probabilities, log_probabilities };
 
@@ -34,7 +34,7 @@ class ScoreCounter {
 
   /// Throws Error that names the sample: a class that has no score, scores that are NaN or infinite
   /// (minus infinity is the logarithm of 0, and allowed beside a finite score).
-  void Add(std::span<const float> scores, const Sample& sample);
+  void Add(std::span<const float> scores, const data::Sample& sample);
 
   size_t count() const { return count_; }
   double Top1() const { return static_cast<double>(top1_) / static_cast<double>(count_); }
@@ -48,4 +48,4 @@ class ScoreCounter {
   double loss_ = 0;
 };
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cli

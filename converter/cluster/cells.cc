@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace lutra::converter {
+namespace lutra::converter::cluster {
 namespace {
 
 // Cells of equal weight * width = t take sqrt(weight * width / t) of any stretch of even density:
@@ -52,4 +52,4 @@ Cells CutCells(const SortedValues& sorted, const PrefixMoments& moments, size_t 
   return cells;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cluster

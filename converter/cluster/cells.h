@@ -13,7 +13,7 @@
 
 #include "converter/cluster/prefix_moments.h"
 
-namespace lutra::converter {
+namespace lutra::converter::cluster {
 
 struct Cells {
   std::vector<size_t> starts;        ///< first value of each cell, then the number of values
@@ -24,4 +24,4 @@ struct Cells {
 /// Some `wanted` cells (by up to a small factor more) of sorted.size() > wanted values.
 Cells CutCells(const SortedValues& sorted, const PrefixMoments& moments, size_t wanted);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cluster

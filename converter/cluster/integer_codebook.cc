@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-namespace lutra::converter {
+namespace lutra::converter::cluster {
 namespace {
 
 constexpr int kLargestEntry = 127;
@@ -173,4 +173,4 @@ int8_t NearestEntry::operator()(double value) const {
   return nearest_[HalfStepOf(value, kLargestEntry)];
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cluster

@@ -12,7 +12,7 @@
 
 #include "converter/cluster/prefix_moments.h"
 
-namespace lutra::converter {
+namespace lutra::converter::cluster {
 
 /// Values on the integers' own scale, by half steps; those beyond the ends count fully.
 class HalfSteps {
@@ -48,4 +48,4 @@ class NearestEntry {
   std::vector<int8_t> nearest_;  // half steps from -127 to 127
 };
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cluster

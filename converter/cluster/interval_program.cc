@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <limits>
 
-namespace lutra::converter {
+namespace lutra::converter::cluster {
 namespace {
 
 // Layer j holds, for every i, the least spread of the first i items in j intervals and where the
@@ -98,4 +98,4 @@ Partition BestPartition(std::span<const ValueMoments> prefix, size_t k) {
   return Program(prefix, k).Run();
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cluster

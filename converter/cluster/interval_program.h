@@ -8,7 +8,7 @@
 
 #include "converter/cluster/prefix_moments.h"
 
-namespace lutra::converter {
+namespace lutra::converter::cluster {
 
 struct Partition {
   std::vector<size_t> starts;  ///< of each interval, by item; the first is 0
@@ -19,4 +19,4 @@ struct Partition {
 /// Requires 1 <= k <= items.
 Partition BestPartition(std::span<const ValueMoments> prefix, size_t k);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cluster

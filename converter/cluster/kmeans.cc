@@ -8,7 +8,7 @@
 #include "converter/cluster/interval_program.h"
 #include "converter/cluster/prefix_moments.h"
 
-namespace lutra::converter {
+namespace lutra::converter::cluster {
 namespace {
 
 constexpr size_t kCells = size_t{1} << 16;
@@ -210,4 +210,4 @@ double Distortion(const SortedValues& sorted, std::span<const double> centroids)
   return total;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cluster

@@ -20,7 +20,7 @@
 
 #include "converter/cluster/sorted_values.h"
 
-namespace lutra::converter {
+namespace lutra::converter::cluster {
 
 constexpr size_t kLargestExact = size_t{1} << 17;
 
@@ -53,4 +53,4 @@ std::vector<uint16_t> NearestCentroids(std::span<const float> values,
 /// Sum of weight * (value - nearest centroid)^2.
 double Distortion(const SortedValues& sorted, std::span<const double> centroids);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cluster

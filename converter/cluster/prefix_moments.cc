@@ -1,6 +1,6 @@
 #include "converter/cluster/prefix_moments.h"
 
-namespace lutra::converter {
+namespace lutra::converter::cluster {
 
 PrefixMoments::PrefixMoments(const SortedValues& sorted, int block_bits)
     : sorted_(&sorted), block_bits_(block_bits) {
@@ -28,4 +28,4 @@ ValueMoments PrefixMoments::Before(size_t i) const {
   return moments;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cluster

@@ -9,7 +9,7 @@
 
 #include "converter/cluster/sorted_values.h"
 
-namespace lutra::converter {
+namespace lutra::converter::cluster {
 
 struct ValueMoments {
   double weight = 0, sum = 0, square = 0;
@@ -45,4 +45,4 @@ class PrefixMoments {
   std::vector<ValueMoments> blocks_;
 };
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cluster

@@ -6,7 +6,7 @@
 #include <cassert>
 #include <cstdint>
 
-namespace lutra::converter {
+namespace lutra::converter::cluster {
 namespace {
 
 // Unsigned integers in the order of the floats.
@@ -93,4 +93,4 @@ SortedValues SortDistinct(std::span<const float> values, Zeros zeros,
   return sorted;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cluster

@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-namespace lutra::converter {
+namespace lutra::converter::cluster {
 
 struct SortedValues {
   std::vector<float> values;    ///< distinct, ascending; -0 is 0
@@ -25,4 +25,4 @@ enum class Zeros : uint8_t { keep, leave_out };
 SortedValues SortDistinct(std::span<const float> values, Zeros zeros = Zeros::keep,
                           std::span<const float> importance = {});
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cluster

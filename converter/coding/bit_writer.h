@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace lutra::converter {
+namespace lutra::converter::encoding {
 
 class BitWriter {
  public:
@@ -27,4 +27,4 @@ class BitWriter {
   unsigned count_ = 0;
 };
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::encoding

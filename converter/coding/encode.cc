@@ -7,7 +7,7 @@
 #include "converter/coding/encode_streams.h"
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::encoding {
 
 using coding::Codec;
 using coding::SymbolLayout;
@@ -58,4 +58,4 @@ EncodedSymbols EncodeSmallest(const SymbolLayout& layout, std::span<const uint16
   return smallest;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::encoding

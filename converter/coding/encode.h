@@ -7,7 +7,7 @@
 
 #include "runtime/coding/codec.h"
 
-namespace lutra::converter {
+namespace lutra::converter::encoding {
 
 /// Encodes rows * columns symbols. Throws Error when the layout is illegal, the number of symbols
 /// is another one or a symbol is outside the layout's range. The same input gives the same bytes
@@ -24,4 +24,4 @@ struct EncodedSymbols {
 EncodedSymbols EncodeSmallest(const coding::SymbolLayout& layout,
                               std::span<const uint16_t> symbols);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::encoding

@@ -5,7 +5,7 @@
 #include "converter/coding/encode_streams.h"
 #include "runtime/coding/best.h"
 
-namespace lutra::converter {
+namespace lutra::converter::encoding {
 namespace {
 
 using coding::BestHeader;
@@ -192,4 +192,4 @@ Bytes EncodeBest(const SymbolLayout& layout, std::span<const uint16_t> symbols) 
   return Code(layout, header, values, layout.rows);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::encoding

@@ -7,7 +7,7 @@
 #include "runtime/coding/huffman.h"
 #include "runtime/coding/letters.h"
 
-namespace lutra::converter {
+namespace lutra::converter::encoding {
 namespace {
 
 using coding::CodeLengths;
@@ -162,4 +162,4 @@ Bytes EncodeHuffman(const coding::SymbolLayout& layout, std::span<const uint16_t
   return sparse.size() < dense.size() ? sparse : dense;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::encoding

@@ -7,7 +7,7 @@
 #include "converter/error.h"
 #include "runtime/coding/packed.h"
 
-namespace lutra::converter {
+namespace lutra::converter::encoding {
 namespace {
 
 using coding::SymbolKind;
@@ -87,4 +87,4 @@ void EncodeModel(ModelWriter* writer, coding::Codec codec) {
   }
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::encoding

@@ -4,10 +4,10 @@
 #include "runtime/coding/codec.h"
 #include "schema/writer.h"
 
-namespace lutra::converter {
+namespace lutra::converter::encoding {
 
 /// Stores every blob of integer weights or codebook indices under `codec` where that is smaller. A
 /// blob that something else uses too, or weights of another shape, stays as it is.
 void EncodeModel(ModelWriter* writer, coding::Codec codec);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::encoding

@@ -7,7 +7,7 @@
 
 #include "runtime/coding/codec.h"
 
-namespace lutra::converter {
+namespace lutra::converter::encoding {
 
 std::vector<uint8_t> EncodePacked(const coding::SymbolLayout& layout,
                                   std::span<const uint16_t> symbols);
@@ -19,4 +19,4 @@ std::vector<uint8_t> EncodeHuffman(const coding::SymbolLayout& layout,
 std::vector<uint8_t> EncodeBest(const coding::SymbolLayout& layout,
                                 std::span<const uint16_t> symbols);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::encoding

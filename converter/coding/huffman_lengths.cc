@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-namespace lutra::converter {
+namespace lutra::converter::encoding {
 namespace {
 
 /// A letter, or two items of the level below.
@@ -63,4 +63,4 @@ coding::CodeLengths LimitedLengths(std::span<const uint64_t> frequencies) {
   return code;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::encoding

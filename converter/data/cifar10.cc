@@ -4,7 +4,7 @@
 #include "converter/data/source.h"
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::data {
 namespace {
 
 constexpr size_t kSide = 32;
@@ -58,4 +58,4 @@ std::unique_ptr<Source> OpenCifar10(const DataSpec& spec) {
   return std::make_unique<Cifar10Source>(spec);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::data

@@ -7,7 +7,7 @@
 #include "converter/data/spec.h"
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::data {
 namespace {
 
 std::string ShapeText(const std::vector<int64_t>& dims) {
@@ -201,4 +201,4 @@ Tensor AsInput(const Sample& sample, const std::vector<int64_t>& dims) {
               "; set resize, center_crop or layout in the data description");
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::data

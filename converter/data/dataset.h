@@ -9,7 +9,7 @@
 #include "converter/graph/tensor.h"
 #include "converter/warnings.h"
 
-namespace lutra::converter {
+namespace lutra::converter::data {
 
 struct DataSpec;
 
@@ -62,4 +62,4 @@ std::unique_ptr<Dataset> OpenDataset(const DataSpec& spec);
 /// is transposed for an input [1, H, W, C]. Throws Error with both shapes otherwise.
 Tensor AsInput(const Sample& sample, const std::vector<int64_t>& dims);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::data

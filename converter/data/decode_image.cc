@@ -5,7 +5,7 @@
 
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::data {
 namespace {
 
 uint8_t Luma(const uint8_t* rgb) {
@@ -57,4 +57,4 @@ Image DecodeImage(std::span<const uint8_t> bytes, int channels, const std::strin
   return image;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::data

@@ -9,7 +9,7 @@
 
 #include "converter/data/source.h"
 
-namespace lutra::converter {
+namespace lutra::converter::data {
 
 /// Decodes PNG or JPEG; the first bytes decide, not the name. channels: 3 = RGB (alpha dropped,
 /// grey repeated), 1 = grey (ITU-R 601 luma, as Pillow's mode L). Of 16 bits the upper 8 stay. A
@@ -23,4 +23,4 @@ bool IsJpeg(std::span<const uint8_t> bytes);
 Image DecodePng(std::span<const uint8_t> bytes);
 Image DecodeJpeg(std::span<const uint8_t> bytes);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::data

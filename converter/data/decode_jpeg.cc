@@ -18,7 +18,7 @@
 #include "converter/data/image.h"
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::data {
 namespace {
 
 // Every scan of a progressive file goes over all pixels; encoders write about ten.
@@ -149,4 +149,4 @@ Image DecodeJpeg(std::span<const uint8_t> bytes) {
   return components == 4 ? InkToRgb(image) : image;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::data

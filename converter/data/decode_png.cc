@@ -8,7 +8,7 @@
 #include "converter/data/image.h"
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::data {
 namespace {
 
 // libpng leaves a failed function by longjmp, so the functions that call it hold nothing that has a
@@ -96,4 +96,4 @@ Image DecodePng(std::span<const uint8_t> bytes) {
   return image;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::data

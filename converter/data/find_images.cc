@@ -8,7 +8,7 @@
 
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::data {
 namespace {
 
 namespace fs = std::filesystem;
@@ -168,4 +168,4 @@ std::string NoImagesText(const std::string& folder, const FoundFiles& found) {
          (found.unread.empty() ? "" : found.UnreadText() + "; ") + std::string(kRead);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::data

@@ -8,7 +8,7 @@
 
 #include "converter/warnings.h"
 
-namespace lutra::converter {
+namespace lutra::converter::data {
 
 /// What a walk over a folder and all folders in it came upon.
 struct FoundFiles {
@@ -41,4 +41,4 @@ void WarnOfUnread(const std::string& folder, const FoundFiles& found, Warnings& 
 /// The message where nothing was found to be read.
 std::string NoImagesText(const std::string& folder, const FoundFiles& found);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::data

@@ -7,7 +7,7 @@
 #include "converter/data/source.h"
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::data {
 namespace {
 
 // Checks the magic number and returns the sizes.
@@ -111,4 +111,4 @@ class IdxSource : public Source {
 
 std::unique_ptr<Source> OpenIdx(const DataSpec& spec) { return std::make_unique<IdxSource>(spec); }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::data

@@ -5,7 +5,7 @@
 
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::data {
 namespace {
 
 constexpr int kPrecisionBits = 32 - 8 - 2;
@@ -129,4 +129,4 @@ Image CenterCrop(const Image& image, int height, int width) {
   return result;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::data

@@ -6,7 +6,7 @@
 
 #include "converter/data/source.h"
 
-namespace lutra::converter {
+namespace lutra::converter::data {
 
 /// Room for an image; also where every size is bounded before memory is taken: kMaxImageSide and
 /// kMaxImagePixels.
@@ -24,4 +24,4 @@ Image ResizeShorterSide(const Image& image, int side);
 /// torchvision does.
 Image CenterCrop(const Image& image, int height, int width);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::data

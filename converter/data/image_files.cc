@@ -10,7 +10,7 @@
 #include "converter/error.h"
 #include "converter/files.h"
 
-namespace lutra::converter {
+namespace lutra::converter::data {
 namespace {
 
 namespace fs = std::filesystem;
@@ -141,4 +141,4 @@ std::unique_ptr<Source> OpenImageFiles(const DataSpec& spec) {
   return std::make_unique<FileSource>(spec);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::data

@@ -8,7 +8,7 @@
 #include "converter/graph/tensor.h"
 #include "runtime/tools/npy.h"
 
-namespace lutra::converter {
+namespace lutra::converter::data {
 namespace {
 
 DataType TypeOf(const tools::NpyHeader& header) {
@@ -130,4 +130,4 @@ class NpySource : public Source {
 
 std::unique_ptr<Source> OpenNpy(const DataSpec& spec) { return std::make_unique<NpySource>(spec); }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::data

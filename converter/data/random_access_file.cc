@@ -14,7 +14,7 @@
 #include "converter/error.h"
 #include "runtime/tools/file.h"
 
-namespace lutra::converter {
+namespace lutra::converter::data {
 namespace {
 
 [[noreturn]] void FailErrno(const std::string& path, const std::string& what) {
@@ -105,4 +105,4 @@ void RandomAccessFile::Read(uint64_t offset, void* bytes, size_t count) const {
   }
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::data

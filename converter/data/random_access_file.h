@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-namespace lutra::converter {
+namespace lutra::converter::data {
 
 /// A small compressed file can stand for a disk full of zeros.
 constexpr uint64_t kMostUnpackedBytes = uint64_t{4} << 30;
@@ -34,4 +34,4 @@ class RandomAccessFile {
   uint64_t size_ = 0;
 };
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::data

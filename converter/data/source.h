@@ -10,7 +10,7 @@
 #include "converter/data/spec.h"
 #include "converter/warnings.h"
 
-namespace lutra::converter {
+namespace lutra::converter::data {
 
 /// Pixels, rows from the top, channels innermost: [height, width, channels].
 struct Image {
@@ -57,4 +57,4 @@ struct Range {
 };
 Range Select(const DataSpec& spec, size_t total, const std::string& what);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::data

@@ -9,7 +9,7 @@
 #include "converter/files.h"
 #include "converter/json_text.h"
 
-namespace lutra::converter {
+namespace lutra::converter::data {
 namespace {
 
 using nlohmann::json;
@@ -220,4 +220,4 @@ json ReadDataObject(const std::string& json_path) {
   return object;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::data

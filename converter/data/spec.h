@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace lutra::converter {
+namespace lutra::converter::data {
 
 /// Of images as they are read and as they are resized: a file of a few kilobytes can announce
 /// gigabytes.
@@ -49,4 +49,4 @@ DataSpec ParseDataSpec(const nlohmann::json& object, const std::string& origin,
 /// override.
 nlohmann::json ReadDataObject(const std::string& json_path);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::data

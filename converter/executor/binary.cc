@@ -7,7 +7,7 @@
 #include "converter/executor/strides.h"
 #include "converter/executor/types.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 namespace {
 
 /// The innermost loop; the strides that matter for speed are compile-time constants.
@@ -240,4 +240,4 @@ constexpr Operator kBinaryOperators[] = {
 
 OperatorRows BinaryOperators() { return kBinaryOperators; }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

@@ -9,7 +9,7 @@
 #include "converter/executor/operator.h"
 #include "converter/executor/spatial.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 namespace {
 
 using onednn::Dims;
@@ -233,4 +233,4 @@ constexpr Operator kConvOperators[] = {
 
 OperatorRows ConvOperators() { return kConvOperators; }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

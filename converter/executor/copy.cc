@@ -7,7 +7,7 @@
 #include "converter/executor/strides.h"
 #include "converter/executor/types.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 namespace {
 
 Results Transpose(const Call& call) {
@@ -234,4 +234,4 @@ constexpr Operator kCopyOperators[] = {
 
 OperatorRows CopyOperators() { return kCopyOperators; }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

@@ -13,7 +13,7 @@
 #include "converter/error.h"
 #include "converter/graph/tensor.h"
 
-namespace lutra::converter::onednn {
+namespace lutra::converter::executor::onednn {
 
 #if DNNL_VERSION_MAJOR >= 3
 using PoolingForward = dnnl::pooling_forward;
@@ -101,4 +101,4 @@ inline dnnl::memory Reordered(const dnnl::memory& from, const dnnl::memory::desc
   return to;
 }
 
-}  // namespace lutra::converter::onednn
+}  // namespace lutra::converter::executor::onednn

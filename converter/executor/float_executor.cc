@@ -6,7 +6,7 @@
 #include "converter/executor/operator.h"
 #include "converter/one_line.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 struct FloatExecutor::State {
   explicit State(const Graph& g) : graph(g), caches(g.nodes.size()), release(g.nodes.size()) {}
 
@@ -88,4 +88,4 @@ TensorMap FloatExecutor::Run(const TensorMap& inputs, const Observer& observer) 
   return outputs;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

@@ -11,7 +11,7 @@
 
 #include "converter/graph/graph.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 
 using TensorMap = std::map<std::string, Tensor>;
 
@@ -40,4 +40,4 @@ std::string WhyUnsupported(const Node& node);
 /// it.
 std::vector<Tensor> ExecuteNode(const Node& node, const std::vector<Tensor>& inputs);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

@@ -6,7 +6,7 @@
 #include "converter/executor/strides.h"
 #include "converter/executor/types.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 namespace {
 
 int64_t CheckedIndex(int64_t index, int64_t length) {
@@ -210,4 +210,4 @@ constexpr Operator kGatherOperators[] = {
 
 OperatorRows GatherOperators() { return kGatherOperators; }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

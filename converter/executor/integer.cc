@@ -8,7 +8,7 @@
 #include "converter/executor/spatial.h"
 #include "converter/executor/types.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 namespace {
 
 /// The geometry of up to three spatial axes as exactly three, missing ones of length 1 in front.
@@ -202,4 +202,4 @@ constexpr Operator kIntegerOperators[] = {
 
 OperatorRows IntegerOperators() { return kIntegerOperators; }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

@@ -9,7 +9,7 @@
 #include "converter/executor/strides.h"
 #include "converter/executor/types.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 namespace {
 
 /// y[batch..., M, N] = a[batch..., M, K] * b[batch..., K, N]; all of one rank, 1 where broadcast.
@@ -193,4 +193,4 @@ constexpr Operator kMatmulOperators[] = {
 
 OperatorRows MatmulOperators() { return kMatmulOperators; }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

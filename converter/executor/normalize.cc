@@ -7,7 +7,7 @@
 #include "converter/executor/operator.h"
 #include "converter/executor/spatial.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 namespace {
 
 struct Moments {
@@ -229,4 +229,4 @@ constexpr Operator kNormalizeOperators[] = {
 
 OperatorRows NormalizeOperators() { return kNormalizeOperators; }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

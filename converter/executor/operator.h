@@ -15,7 +15,7 @@
 #include "converter/error.h"
 #include "converter/graph/graph.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 
 /// What a node keeps between runs (oneDNN primitives, reordered weights), by input shapes. Only the
 /// latest few shapes are kept, so that memory does not grow with the number of runs.
@@ -109,4 +109,4 @@ void CheckWork(double steps);
 /// For families that are compositions of others: runs operator `op` with the attributes of `node`.
 Tensor Compute(std::string_view op, const Node& node, std::vector<const Tensor*> inputs);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

@@ -10,7 +10,7 @@
 #include "converter/executor/signature.h"
 #include "converter/executor/strides.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 namespace {
 
 using OperatorKey = std::pair<std::string_view, std::string_view>;  // domain, name
@@ -175,4 +175,4 @@ Tensor Compute(std::string_view op, const Node& node, std::vector<const Tensor*>
   return std::move(results.at(0));
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

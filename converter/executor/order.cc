@@ -6,7 +6,7 @@
 #include "converter/executor/strides.h"
 #include "converter/executor/types.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 namespace {
 
 /// A tensor as lines along one axis: element i of a line lies at start + i * stride.
@@ -150,4 +150,4 @@ constexpr Operator kOrderOperators[] = {
 
 OperatorRows OrderOperators() { return kOrderOperators; }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

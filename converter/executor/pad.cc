@@ -7,7 +7,7 @@
 #include "converter/executor/operator.h"
 #include "converter/executor/strides.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 namespace {
 
 enum class PadMode : uint8_t { constant, edge, reflect, wrap };
@@ -91,4 +91,4 @@ constexpr Operator kPadOperators[] = {{"Pad", Pad, Precision::any, WhyNotPad}};
 
 OperatorRows PadOperators() { return kPadOperators; }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

@@ -12,7 +12,7 @@
 #include "converter/executor/types.h"
 #include "converter/graph/check_finite.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 namespace {
 
 struct Geometry {
@@ -269,4 +269,4 @@ constexpr Operator kPoolOperators[] = {
 
 OperatorRows PoolOperators() { return kPoolOperators; }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

@@ -4,7 +4,7 @@
 #include "converter/executor/quantize.h"
 #include "converter/executor/strides.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 namespace {
 
 constexpr std::string_view kPrefix = "QLinear";
@@ -73,4 +73,4 @@ constexpr Operator kQLinearOperators[] = {
 
 OperatorRows QLinearOperators() { return kQLinearOperators; }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

@@ -7,7 +7,7 @@
 #include "converter/executor/strides.h"
 #include "converter/executor/types.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 namespace {
 
 struct IntegerRange {
@@ -211,4 +211,4 @@ Tensor Centered(const Tensor& q, const Tensor* zero_point, size_t channels_axis)
 
 OperatorRows QuantizeOperators() { return kQuantizeOperators; }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

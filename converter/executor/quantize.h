@@ -4,7 +4,7 @@
 
 #include "converter/executor/operator.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 
 /// A scale and a zero point, each a scalar or one per index along `axis` of the tensor.
 struct Quantization {
@@ -30,4 +30,4 @@ int32_t Saturate(double value, DataType type);
 /// q - zero_point as int32; `channels_axis` is where a zero point per channel applies.
 Tensor Centered(const Tensor& q, const Tensor* zero_point, size_t channels_axis);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

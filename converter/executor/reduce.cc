@@ -8,7 +8,7 @@
 #include "converter/executor/strides.h"
 #include "converter/executor/types.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 namespace {
 
 /// The axes of the input split into kept and reduced ones.
@@ -197,4 +197,4 @@ constexpr Operator kReduceOperators[] = {
 
 OperatorRows ReduceOperators() { return kReduceOperators; }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

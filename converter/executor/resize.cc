@@ -4,7 +4,7 @@
 #include "converter/executor/resize_axes.h"
 #include "converter/executor/strides.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 namespace {
 
 Tensor Resized(const Tensor& x, size_t axis, const std::vector<ResizeTaps>& taps) {
@@ -64,4 +64,4 @@ constexpr Operator kResizeOperators[] = {{"Resize", Resize, Precision::any, WhyN
 
 OperatorRows ResizeOperators() { return kResizeOperators; }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

@@ -14,7 +14,7 @@
 #include "converter/executor/strides.h"
 #include "converter/graph/resize_mode.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 namespace {
 
 constexpr std::string_view kCoordinates[] = {
@@ -213,4 +213,4 @@ std::vector<ResizeAxis> ResizeAxes(const Node& node, const Shape& dims, const Te
   return resized;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

@@ -9,7 +9,7 @@
 #include "converter/executor/strides.h"
 #include "converter/executor/types.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 namespace {
 
 Tensor Int64s(const Shape& values) {
@@ -217,4 +217,4 @@ constexpr Operator kShapeOperators[] = {
 
 OperatorRows ShapeOperators() { return kShapeOperators; }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 namespace {
 
 /// Inputs in order, a letter each, as ClassOf knows them; '?' after it: may be left out, '+': once
@@ -221,4 +221,4 @@ bool HasSignature(std::string_view domain, std::string_view op) {
   return !Find(domain, op).empty();
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

@@ -8,7 +8,7 @@
 
 #include "converter/graph/graph.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 
 /// "input 1 is missing", or "" when every input that the operator cannot do without is there.
 /// Operators without a signature are not judged.
@@ -21,4 +21,4 @@ std::string WhyInputsRefused(const Node& node, std::span<const DataType> types);
 /// Whether the table knows the operator: every operator of the executor must be there.
 bool HasSignature(std::string_view domain, std::string_view op);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

@@ -7,7 +7,7 @@
 #include "converter/executor/strides.h"
 #include "converter/graph/check_finite.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 namespace {
 
 /// NaN makes its whole line NaN; what oneDNN's exponential makes of it depends on the CPU.
@@ -55,4 +55,4 @@ constexpr Operator kSoftmaxOperators[] = {
 
 OperatorRows SoftmaxOperators() { return kSoftmaxOperators; }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

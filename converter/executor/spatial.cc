@@ -4,7 +4,7 @@
 
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 namespace {
 
 Shape Values(const Node& node, const char* name, size_t count, int64_t otherwise,
@@ -98,4 +98,4 @@ Shape WindowResult(const Window& window, std::span<const int64_t> input, bool ce
   return result;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

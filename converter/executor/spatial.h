@@ -5,7 +5,7 @@
 #include "converter/executor/strides.h"
 #include "converter/graph/graph.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 
 /// Dims of activations in ONNX's order, N, C, spatial..., and the strides at which they lie.
 struct Activation {
@@ -35,4 +35,4 @@ Window WindowOf(const Node& node, const Shape& kernel, std::span<const int64_t> 
 /// Spatial dims of the result of a convolution or pooling. Throws Error when a window does not fit.
 Shape WindowResult(const Window& window, std::span<const int64_t> input, bool ceil_mode);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

@@ -7,7 +7,7 @@
 #include "converter/error.h"
 #include "converter/executor/types.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 namespace {
 
 /// Axes of a box of copies, those of length 1 dropped and neighbours merged where both sides allow.
@@ -245,4 +245,4 @@ Tensor FromNchw(const Tensor& tensor) {
   return Transposed(tensor, RotateChannels(tensor.rank(), false));
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

@@ -8,7 +8,7 @@
 
 #include "converter/graph/tensor.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 
 using Shape = std::vector<int64_t>;
 
@@ -57,4 +57,4 @@ Tensor SelectAxes(const Tensor& tensor, const std::vector<Shape>& maps,
 Tensor ToNchw(const Tensor& tensor);
 Tensor FromNchw(const Tensor& tensor);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

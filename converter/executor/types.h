@@ -9,7 +9,7 @@
 #include "converter/error.h"
 #include "converter/graph/tensor.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 
 [[noreturn]] inline void RefuseType(DataType type) {
   throw Error("elements of type " + std::string(DataTypeName(type)) + " are not supported");
@@ -153,4 +153,4 @@ constexpr DataType TypeOf() {
     return DataType::boolean;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

@@ -9,7 +9,7 @@
 #include "converter/executor/operator.h"
 #include "converter/executor/types.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 namespace {
 
 template <typename R, typename T, typename F>
@@ -239,4 +239,4 @@ constexpr Operator kUnaryOperators[] = {
 
 OperatorRows UnaryOperators() { return kUnaryOperators; }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

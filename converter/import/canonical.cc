@@ -4,7 +4,7 @@
 
 #include "converter/import/canonical_ops.h"
 
-namespace lutra::converter {
+namespace lutra::converter::importing {
 namespace {
 
 /// Opset 6 differs from 7 in broadcasting and a few switches only, but what came before is another
@@ -68,4 +68,4 @@ std::string Canonicalizer::Add(Node node, int64_t opset) {
   return "";
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::importing

@@ -11,7 +11,7 @@
 
 #include "converter/graph/graph.h"
 
-namespace lutra::converter {
+namespace lutra::converter::importing {
 
 class Canonicalizer {
  public:
@@ -38,4 +38,4 @@ class Canonicalizer {
   std::unordered_set<std::string> taken_;
 };
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::importing

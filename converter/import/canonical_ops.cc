@@ -7,7 +7,7 @@
 
 #include "converter/graph/resize_mode.h"
 
-namespace lutra::converter {
+namespace lutra::converter::importing {
 namespace {
 
 /// Before opset 7 the second operand was aligned with an axis of the first; since then it is
@@ -289,4 +289,4 @@ CanonicalRule FindCanonicalRule(std::string_view op) {
   return found == kRules.end() ? nullptr : found->second;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::importing

@@ -7,7 +7,7 @@
 
 #include "converter/import/canonical.h"
 
-namespace lutra::converter {
+namespace lutra::converter::importing {
 
 /// Rewrites the node in place (its last form is added by the caller; rules that need more nodes add
 /// those themselves). Returns "" or a reason to refuse.
@@ -16,4 +16,4 @@ using CanonicalRule = std::string (*)(Canonicalizer& canonical, Node& node, int6
 /// Null when the operator's form never changed.
 CanonicalRule FindCanonicalRule(std::string_view op);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::importing

@@ -6,7 +6,7 @@
 
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::importing {
 namespace {
 
 namespace fs = std::filesystem;
@@ -58,4 +58,4 @@ std::string ExternalData::Read(const std::string& location, uint64_t offset,
   return content;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::importing

@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-namespace lutra::converter {
+namespace lutra::converter::importing {
 
 class ExternalData {
  public:
@@ -25,4 +25,4 @@ class ExternalData {
   std::filesystem::path folder_;
 };
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::importing

@@ -8,7 +8,7 @@
 
 #include "converter/files.h"
 
-namespace lutra::converter {
+namespace lutra::converter::importing {
 namespace {
 
 using Locations = std::set<std::string>;
@@ -56,4 +56,4 @@ std::vector<std::string> ExternalFiles(const std::string& onnx_path) {
   return files;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::importing

@@ -10,7 +10,7 @@
 
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::importing {
 namespace {
 
 constexpr size_t kMaxDepth = 64;
@@ -184,4 +184,4 @@ std::vector<SourceNode> InlineFunctions(const onnx::ModelProto& model,
   return Inliner(model, branch, opset).Take();
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::importing

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace lutra::converter {
+namespace lutra::converter::importing {
 
 /// A node with the version of the default operator set that its text was written against.
 struct SourceNode {
@@ -25,4 +25,4 @@ std::vector<SourceNode> InlineFunctions(const onnx::ModelProto& model);
 std::vector<SourceNode> InlineFunctions(const onnx::ModelProto& model,
                                         const onnx::GraphProto& branch, int64_t opset);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::importing

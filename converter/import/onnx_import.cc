@@ -23,7 +23,7 @@
 #include "converter/import/printable_names.h"
 #include "converter/one_line.h"
 
-namespace lutra::converter {
+namespace lutra::converter::importing {
 namespace {
 
 /// Of all initializers: external data may be named many times.
@@ -464,4 +464,4 @@ Graph ImportOnnxBytes(std::string_view bytes, const std::string& path,
   }
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::importing

@@ -13,7 +13,7 @@
 
 #include "converter/graph/graph.h"
 
-namespace lutra::converter {
+namespace lutra::converter::importing {
 
 struct ImportOptions {
   /// --input-shape: shapes for inputs with dynamic sizes. The leading dynamic dimension (batch) is
@@ -37,4 +37,4 @@ Graph ImportOnnx(const std::string& path, const ImportOptions& options);
 Graph ImportOnnxBytes(std::string_view bytes, const std::string& path,
                       const ImportOptions& options);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::importing

@@ -9,7 +9,7 @@
 
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::importing {
 namespace {
 
 /// Copies a typed field of the proto; T is the stored type, the field's elements may be wider.
@@ -165,4 +165,4 @@ Tensor ReadTensor(const onnx::TensorProto& proto, const ExternalData& external) 
   return tensor;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::importing

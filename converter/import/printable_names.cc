@@ -8,7 +8,7 @@
 #include "schema/limits.h"
 #include "schema/utf8.h"
 
-namespace lutra::converter {
+namespace lutra::converter::importing {
 namespace {
 
 template <typename Visitor>
@@ -82,4 +82,4 @@ void MakeNamesPrintable(onnx::ModelProto& model) {
   });
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::importing

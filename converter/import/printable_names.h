@@ -5,10 +5,10 @@
 
 #include <onnx/onnx_pb.h>
 
-namespace lutra::converter {
+namespace lutra::converter::importing {
 
 /// Replaces what is not printable in every name of a graph, a node or a value, shortens what is too
 /// long, and keeps different names different. Names that are fit stay as they are.
 void MakeNamesPrintable(onnx::ModelProto& model);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::importing

@@ -7,7 +7,7 @@
 #include "converter/error.h"
 #include "schema/limits.h"
 
-namespace lutra::converter {
+namespace lutra::converter::lowering {
 namespace {
 
 uint64_t Aligned(uint64_t bytes) {
@@ -172,4 +172,4 @@ void PlanArena(schema::ModelT& model) {
   }
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::lowering

@@ -11,7 +11,7 @@
 
 #include "schema/writer.h"
 
-namespace lutra::converter {
+namespace lutra::converter::lowering {
 
 struct ArenaItem {
   uint64_t bytes = 0;
@@ -27,4 +27,4 @@ uint64_t PlaceItems(std::vector<ArenaItem>& items);
 /// where that is the only use they were made for. Throws Error past the format's limit.
 void PlanArena(schema::ModelT& model);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::lowering

@@ -2,7 +2,7 @@
 
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::lowering {
 namespace {
 
 DataType TypeOf(const Graph& graph, const std::string& value) {
@@ -44,4 +44,4 @@ void RefuseIntegerInputs(const Graph& graph) {
   }
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::lowering

@@ -9,7 +9,7 @@
 
 #include "converter/graph/graph.h"
 
-namespace lutra::converter {
+namespace lutra::converter::lowering {
 
 /// What an input or output of bytes holds: integers of a quantized network, which are the tensor's
 /// own (uint8: plus 128), or numbers.
@@ -22,4 +22,4 @@ std::map<std::string, PortBytes> BytePortsOf(const Graph& graph, bool quantized)
 /// reader and the cure.
 void RefuseIntegerInputs(const Graph& graph);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::lowering

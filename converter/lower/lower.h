@@ -12,7 +12,7 @@
 #include "converter/quantize/quantization.h"
 #include "schema/writer.h"
 
-namespace lutra::converter {
+namespace lutra::converter::lowering {
 
 /// What a report says about one operator of the file; parallel to Model::operators.
 struct LoweredOperator {
@@ -34,7 +34,7 @@ struct LowerOptions {
   /// float, int8 or uint8: what callers are expected to pass (Port::preferred). uint8 adds tables
   /// that fold `normalization`.
   std::string input_type = "float";
-  std::optional<Normalization> normalization;
+  std::optional<data::Normalization> normalization;
   /// Inputs and outputs that are bytes in the ONNX graph: where the tensor is int8, they prefer
   /// them, unless input_type asks for something else.
   std::map<std::string, PortBytes> byte_ports;
@@ -43,7 +43,7 @@ struct LowerOptions {
 
 /// The graph must be optimized (passes.h). Throws Error listing every node that neither the integer
 /// nor the float operators can express.
-LoweredModel Lower(const Graph& graph, const Quantization& quantization,
+LoweredModel Lower(const Graph& graph, const quantize::Quantization& quantization,
                    const LowerOptions& options);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::lowering

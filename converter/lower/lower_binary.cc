@@ -6,7 +6,7 @@
 #include "converter/lower/lowering.h"
 #include "converter/quantize/range.h"
 
-namespace lutra::converter {
+namespace lutra::converter::lowering {
 namespace {
 
 // Operands of the output's rank. Dimension 0 of an activation is multiplied by the batch and that
@@ -33,7 +33,7 @@ double LargestStep(const schema::TensorT& tensor) {
 // real = s_a * (q_a - z_a) +- s_b * (q_b - z_b) in units of 1 / t, where t is as large as keeps
 // the sum of the rounded multipliers below 2^31.
 void SetSum(const Node& node, const schema::TensorT& a, const schema::TensorT& b,
-            const QuantParams& out, schema::BinaryT& options) {
+            const quantize::QuantParams& out, schema::BinaryT& options) {
   const double scale_a = static_cast<double>(a.scale), scale_b = static_cast<double>(b.scale);
   const double steps_a = LargestStep(a), steps_b = LargestStep(b);
   const double room = 2147483647.0 - 0.5 * (steps_a + steps_b) - 1;
@@ -58,7 +58,7 @@ schema::BinaryKind BinaryKindOf(const Node& node) {
 void LowerBinary(Lowering& lowering, const Node& node) {
   if (node.inputs.size() != 2) Lowering::Fail(node, "has not exactly two inputs");
   const Operands shapes = Broadcast(lowering, node);
-  const QuantParams* params = lowering.OutputParams(node);
+  const quantize::QuantParams* params = lowering.OutputParams(node);
   schema::BinaryT options;
   options.kind = BinaryKindOf(node);
   const uint16_t a = lowering.UseFor(node, node.inputs[0], shapes.a);
@@ -67,7 +67,7 @@ void LowerBinary(Lowering& lowering, const Node& node) {
     options.kind = schema::BinaryKind::mul;
     std::vector<float> factors = lowering.graph.Constant(node.inputs[1])->ToFloats();
     for (float& factor : factors) factor = 1 / factor;
-    const QuantParams factor_params = ParamsOf(RangeOf(factors));
+    const quantize::QuantParams factor_params = quantize::ParamsOf(quantize::RangeOf(factors));
     b = lowering.AddConstant(factors, &factor_params, shapes.b);
   } else {
     b = lowering.UseFor(node, node.inputs[1], shapes.b);
@@ -89,4 +89,4 @@ void LowerBinary(Lowering& lowering, const Node& node) {
   lowering.Emit(node, std::move(options), {a, b}, out);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::lowering

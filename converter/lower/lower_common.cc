@@ -6,17 +6,17 @@
 #include "converter/lower/lowering.h"
 #include "converter/quantize/range.h"
 
-namespace lutra::converter {
+namespace lutra::converter::lowering {
 
 Shape Lifted(Shape shape) {
   shape.insert(shape.begin(), 1);
   return shape;
 }
 
-schema::IntRange IntRangeOf(const Node& node, const QuantParams& out) {
+schema::IntRange IntRangeOf(const Node& node, const quantize::QuantParams& out) {
   if (!node.clamp) return {-128, 127};
   const auto bound = [&](float x) {
-    return static_cast<int8_t>(QuantizeValue(static_cast<double>(x), out));
+    return static_cast<int8_t>(quantize::QuantizeValue(static_cast<double>(x), out));
   };
   return {bound(node.clamp->lo), bound(node.clamp->hi)};
 }
@@ -36,8 +36,8 @@ float Multiplier(const Node& node, double value) {
   return multiplier;
 }
 
-void EmitClamp(Lowering& lowering, const Node& node, uint16_t unclamped, const QuantParams* params,
-               const Shape& shape) {
+void EmitClamp(Lowering& lowering, const Node& node, uint16_t unclamped,
+               const quantize::QuantParams* params, const Shape& shape) {
   const uint16_t out = lowering.Define(node.outputs[0], params, shape);
   if (params) {
     schema::RequantizeT requantize;
@@ -62,7 +62,7 @@ uint16_t EmitTranspose(Lowering& lowering, const Node& node, uint16_t in,
     shape.push_back(tensor.shape[static_cast<size_t>(d)]);
     transpose.permutation.push_back(static_cast<uint8_t>(d));
   }
-  const QuantParams params{tensor.scale, tensor.zero_point};
+  const quantize::QuantParams params{tensor.scale, tensor.zero_point};
   const bool int8 = tensor.type == schema::TensorType::int8;
   const uint16_t out = lowering.Temporary(int8 ? &params : nullptr, shape);
   lowering.Emit(node, std::move(transpose), {in}, out);
@@ -78,4 +78,4 @@ int64_t AxisOf(const Node& node, int64_t axis, size_t rank) {
   return normalized;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::lowering

@@ -10,7 +10,7 @@
 #include "converter/quantize/operators.h"
 #include "converter/quantize/weight_matrix.h"
 
-namespace lutra::converter {
+namespace lutra::converter::lowering {
 namespace {
 
 template <typename T>
@@ -19,8 +19,9 @@ void Append(std::vector<uint8_t>& bytes, const std::vector<T>& values) {
   bytes.insert(bytes.end(), data, data + values.size() * sizeof(T));
 }
 
-std::vector<float> RequantMultipliers(const Node& node, const QuantizedWeights& weights,
-                                      const QuantParams& in, const QuantParams& out) {
+std::vector<float> RequantMultipliers(const Node& node, const quantize::QuantizedWeights& weights,
+                                      const quantize::QuantParams& in,
+                                      const quantize::QuantParams& out) {
   std::vector<float> multipliers;
   for (const float scale : weights.scale) {
     multipliers.push_back(
@@ -31,7 +32,7 @@ std::vector<float> RequantMultipliers(const Node& node, const QuantizedWeights& 
 }
 
 // Of every value the first index that holds it, as bit patterns.
-std::vector<int8_t> IndicesOf(const QuantizedWeights& weights) {
+std::vector<int8_t> IndicesOf(const quantize::QuantizedWeights& weights) {
   std::vector<int8_t> indices;
   indices.reserve(weights.values.size());
   for (size_t n = 0; n < weights.n; ++n) {
@@ -49,8 +50,8 @@ std::vector<int8_t> IndicesOf(const QuantizedWeights& weights) {
 }
 
 std::unique_ptr<schema::WeightsT> IntegerWeights(Lowering& lowering, const Node& node) {
-  const Quantization& q = lowering.quantization;
-  const QuantizedWeights& weights = q.weights.at(node.Label());
+  const quantize::Quantization& q = lowering.quantization;
+  const quantize::QuantizedWeights& weights = q.weights.at(node.Label());
   auto result = std::make_unique<schema::WeightsT>();
   result->bits = static_cast<uint8_t>(weights.bits);
   result->has_zero_points = !weights.zero_point.empty();
@@ -66,11 +67,11 @@ std::unique_ptr<schema::WeightsT> IntegerWeights(Lowering& lowering, const Node&
   }
   std::vector<uint8_t> params;
   if (q.IsInteger(node)) {
-    const QuantParams& in = *q.Params(node.inputs[0]);
+    const quantize::QuantParams& in = *q.Params(node.inputs[0]);
     Append(params, q.bias.at(node.Label()));
     Append(params, RequantMultipliers(node, weights, in, *q.Params(node.outputs[0])));
   } else {
-    Append(params, ReadWeightMatrix(lowering.graph, node).bias);
+    Append(params, quantize::ReadWeightMatrix(lowering.graph, node).bias);
     Append(params, weights.scale);
   }
   Append(params, weights.zero_point);
@@ -79,7 +80,7 @@ std::unique_ptr<schema::WeightsT> IntegerWeights(Lowering& lowering, const Node&
 }
 
 std::unique_ptr<schema::WeightsT> FloatWeights(Lowering& lowering, const Node& node, bool half) {
-  const WeightMatrix matrix = ReadWeightMatrix(lowering.graph, node);
+  const quantize::WeightMatrix matrix = quantize::ReadWeightMatrix(lowering.graph, node);
   auto result = std::make_unique<schema::WeightsT>();
   result->kind = half ? schema::WeightKind::fp16 : schema::WeightKind::fp32;
   if (half) {
@@ -97,15 +98,16 @@ std::unique_ptr<schema::WeightsT> FloatWeights(Lowering& lowering, const Node& n
 template <typename OptionsT>
 void SetProduct(Lowering& lowering, const Node& node, OptionsT& options) {
   const bool integer = lowering.quantization.IsInteger(node);
-  const LayerScheme& scheme = lowering.quantization.schemes.at(node.Label());
-  const bool dynamic = scheme.activations == ActivationType::dynamic && node.op != "Conv" &&
-                       scheme.HasIntegerWeights();
+  const quantize::LayerScheme& scheme = lowering.quantization.schemes.at(node.Label());
+  const bool dynamic = scheme.activations == quantize::ActivationType::dynamic &&
+                       node.op != "Conv" && scheme.HasIntegerWeights();
   options.compute = integer   ? schema::Compute::integer
                     : dynamic ? schema::Compute::dynamic
                               : schema::Compute::float_;
-  options.weights = lowering.quantization.weights.contains(node.Label())
-                        ? IntegerWeights(lowering, node)
-                        : FloatWeights(lowering, node, scheme.weights == WeightType::fp16);
+  options.weights =
+      lowering.quantization.weights.contains(node.Label())
+          ? IntegerWeights(lowering, node)
+          : FloatWeights(lowering, node, scheme.weights == quantize::WeightType::fp16);
   if (integer) {
     options.int_range = std::make_unique<schema::IntRange>(
         IntRangeOf(node, *lowering.quantization.Params(node.outputs[0])));
@@ -143,7 +145,7 @@ void LowerLinear(Lowering& lowering, const Node& node) {
 
 // Both operands with the output's rank; batch dimensions broadcast.
 void LowerMatMul(Lowering& lowering, const Node& node) {
-  if (node.op == "Gemm") Lowering::Fail(node, WhyNoWeightMatrix(lowering.graph, node));
+  if (node.op == "Gemm") Lowering::Fail(node, quantize::WhyNoWeightMatrix(lowering.graph, node));
   Shape a = lowering.ShapeOf(node.inputs[0]), b = lowering.ShapeOf(node.inputs[1]);
   Shape out = lowering.ShapeOf(node.outputs[0]);
   if (a.size() < 2 || b.size() < 2) Lowering::Fail(node, "MatMul of a vector");
@@ -155,7 +157,7 @@ void LowerMatMul(Lowering& lowering, const Node& node) {
     b = Lifted(b);
     out = Lifted(out);
   }
-  const QuantParams* params = lowering.OutputParams(node);
+  const quantize::QuantParams* params = lowering.OutputParams(node);
   schema::MatMulT product;
   product.compute = params ? schema::Compute::integer : schema::Compute::float_;
   const uint16_t left = lowering.UseFor(node, node.inputs[0], a);
@@ -178,13 +180,13 @@ void LowerMatMul(Lowering& lowering, const Node& node) {
 }  // namespace
 
 void LowerMatrixProduct(Lowering& lowering, const Node& node) {
-  if (!HasWeights(lowering.graph, node) ||
-      (node.op == "MatMul" && !WhyNoWeightMatrix(lowering.graph, node).empty())) {
+  if (!quantize::HasWeights(lowering.graph, node) ||
+      (node.op == "MatMul" && !quantize::WhyNoWeightMatrix(lowering.graph, node).empty())) {
     if (node.op == "Conv") Lowering::Fail(node, "its weights are computed by the network");
     LowerMatMul(lowering, node);
     return;
   }
-  if (const std::string why = WhyNoWeightMatrix(lowering.graph, node); !why.empty()) {
+  if (const std::string why = quantize::WhyNoWeightMatrix(lowering.graph, node); !why.empty()) {
     Lowering::Fail(node, why);
   }
   if (node.op == "Conv") {
@@ -194,4 +196,4 @@ void LowerMatrixProduct(Lowering& lowering, const Node& node) {
   }
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::lowering

@@ -6,7 +6,7 @@
 
 #include "converter/lower/lowering.h"
 
-namespace lutra::converter {
+namespace lutra::converter::lowering {
 namespace {
 
 int32_t Product(const Shape& shape, size_t first, size_t last) {
@@ -144,4 +144,4 @@ void LowerNormalization(Lowering& lowering, const Node& node) {
   steps.Finish(BinaryKind::add, x, steps.Parameter(2, geometry.parameters));
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::lowering

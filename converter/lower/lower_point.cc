@@ -3,7 +3,7 @@
 #include "converter/lower/lowering.h"
 #include "converter/quantize/point.h"
 
-namespace lutra::converter {
+namespace lutra::converter::lowering {
 namespace {
 
 // Reports call it what it became.
@@ -15,7 +15,7 @@ Node Named(const std::string& op, const Node& point) {
 }
 
 void EmitRequantize(Lowering& lowering, const Node& node, uint16_t in, double ratio, uint16_t out) {
-  const Point point = PointOf(node);
+  const quantize::Point point = quantize::PointOf(node);
   schema::RequantizeT requantize;
   requantize.multiplier = Multiplier(node, ratio);
   requantize.int_range = std::make_unique<schema::IntRange>(static_cast<int8_t>(point.lo),
@@ -26,9 +26,9 @@ void EmitRequantize(Lowering& lowering, const Node& node, uint16_t in, double ra
 }  // namespace
 
 void LowerPoint(Lowering& lowering, const Node& node) {
-  const Point point = PointOf(node);
+  const quantize::Point point = quantize::PointOf(node);
   const Shape shape = lowering.ShapeOf(node.outputs[0]);
-  if (const QuantParams* grid = lowering.quantization.Params(node.inputs[0])) {
+  if (const quantize::QuantParams* grid = lowering.quantization.Params(node.inputs[0])) {
     const uint16_t in = lowering.Use(node.inputs[0], grid, shape);
     const uint16_t out = lowering.Define(node.outputs[0], &point.params, shape);
     const double ratio = static_cast<double>(grid->scale) / static_cast<double>(point.params.scale);
@@ -46,4 +46,4 @@ void LowerPoint(Lowering& lowering, const Node& node) {
   EmitRequantize(lowering, node, whole, 1, lowering.Define(node.outputs[0], &point.params, shape));
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::lowering

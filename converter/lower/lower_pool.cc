@@ -5,7 +5,7 @@
 #include "converter/lower/lowering.h"
 #include "converter/lower/window.h"
 
-namespace lutra::converter {
+namespace lutra::converter::lowering {
 namespace {
 
 // Distinct numbers of elements that windows along one axis see.
@@ -48,7 +48,7 @@ void RefuseEmptyWindows(const Node& node, const Shape& in, const Shape& out,
 }
 
 void SetMultipliers(const Node& node, const Shape& in, const Shape& out,
-                    const QuantParams& in_params, const QuantParams& out_params,
+                    const quantize::QuantParams& in_params, const quantize::QuantParams& out_params,
                     schema::PoolT& pool) {
   const auto [rows, columns] = CountsOf(in, out, pool, pool.count_include_pad);
   std::set<int64_t> counts;
@@ -75,7 +75,7 @@ void LowerPool(Lowering& lowering, const Node& node) {
   pool.kind = average ? schema::PoolKind::average : schema::PoolKind::max;
   pool.count_include_pad = average && node.Int("count_include_pad", 0) != 0;
   RefuseEmptyWindows(node, in, out, pool);
-  const QuantParams* params = lowering.OutputParams(node);
+  const quantize::QuantParams* params = lowering.OutputParams(node);
   if (params && average) {
     SetMultipliers(node, in, out, lowering.ParamsFor(node.inputs[0]), *params, pool);
   }
@@ -95,4 +95,4 @@ void LowerPool(Lowering& lowering, const Node& node) {
   EmitClamp(lowering, node, unclamped, params, out);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::lowering

@@ -4,7 +4,7 @@
 
 #include "converter/lower/lowering.h"
 
-namespace lutra::converter {
+namespace lutra::converter::lowering {
 namespace {
 
 struct Reduction {
@@ -57,7 +57,7 @@ void LowerReduce(Lowering& lowering, const Node& node) {
     in = Lifted(in);
     for (int64_t& axis : axes) ++axis;
   }
-  const QuantParams* params = lowering.OutputParams(node);
+  const quantize::QuantParams* params = lowering.OutputParams(node);
   uint16_t input = reduction.kind == schema::ReduceKind::max
                        ? lowering.Use(node.inputs[0], params, in)
                        : lowering.UseFor(node, node.inputs[0], in);
@@ -102,4 +102,4 @@ void LowerReduce(Lowering& lowering, const Node& node) {
   EmitClamp(lowering, node, unclamped, params, shape);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::lowering

@@ -8,13 +8,13 @@
 #include "converter/executor/resize_axes.h"
 #include "converter/lower/lowering.h"
 
-namespace lutra::converter {
+namespace lutra::converter::lowering {
 namespace {
 
 constexpr double kUnit = 2048;
 
-std::vector<ResizeAxis> ReadAxes(const Lowering& lowering, const Node& node, const Shape& in,
-                                 const Shape& out) {
+std::vector<executor::ResizeAxis> ReadAxes(const Lowering& lowering, const Node& node,
+                                           const Shape& in, const Shape& out) {
   const Tensor *scales = lowering.graph.Constant(node.Input(2)),
                *sizes = lowering.graph.Constant(node.Input(3));
   // The shape says what the network computes.
@@ -24,17 +24,17 @@ std::vector<ResizeAxis> ReadAxes(const Lowering& lowering, const Node& node, con
   const Tensor known = Tensor::Of({rank}, std::move(lengths));
   if (scales == nullptr && sizes == nullptr) sizes = &known;
   try {
-    return ResizeAxes(node, {in.begin(), in.end()}, lowering.graph.Constant(node.Input(1)), scales,
-                      sizes);
+    return executor::ResizeAxes(node, {in.begin(), in.end()},
+                                lowering.graph.Constant(node.Input(1)), scales, sizes);
   } catch (const Error& error) {
     Lowering::Fail(node, error.what());
   }
 }
 
-std::unique_ptr<schema::ResizeAxisT> MakeAxis(const Node& node, const ResizeAxis& axis,
+std::unique_ptr<schema::ResizeAxisT> MakeAxis(const Node& node, const executor::ResizeAxis& axis,
                                               bool linear) {
   auto result = std::make_unique<schema::ResizeAxisT>();
-  for (const ResizeTaps& taps : axis.taps) {
+  for (const executor::ResizeTaps& taps : axis.taps) {
     if (taps.index.empty()) Lowering::Fail(node, "reads beyond the image (tf_crop_and_resize)");
     int64_t source = taps.index[0];
     if (linear) {
@@ -72,12 +72,12 @@ void LowerResize(Lowering& lowering, const Node& node) {
   if (linear && (node.Int("antialias", 0) != 0 || node.Int("exclude_outside", 0) != 0)) {
     Lowering::Fail(node, "antialias and exclude_outside are not executed");
   }
-  const std::vector<ResizeAxis> axes = ReadAxes(lowering, node, in, out);
+  const std::vector<executor::ResizeAxis> axes = ReadAxes(lowering, node, in, out);
   schema::ResizeT resize;
   resize.kind = linear ? schema::ResizeKind::linear : schema::ResizeKind::nearest;
   if (rank == 4) resize.height = MakeAxis(node, axes[1], linear);
   resize.width = MakeAxis(node, axes[rank - 2], linear);
-  const QuantParams* params = lowering.OutputParams(node);
+  const quantize::QuantParams* params = lowering.OutputParams(node);
   const uint16_t input =
       linear ? lowering.UseFor(node, node.inputs[0], in) : lowering.Use(node.inputs[0], params, in);
   if (params && linear) {
@@ -95,4 +95,4 @@ void LowerResize(Lowering& lowering, const Node& node) {
   EmitClamp(lowering, node, unclamped, params, out);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::lowering

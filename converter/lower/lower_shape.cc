@@ -3,7 +3,7 @@
 
 #include "converter/lower/lowering.h"
 
-namespace lutra::converter {
+namespace lutra::converter::lowering {
 namespace {
 
 // Moving dimensions of 1 moves nothing.
@@ -19,10 +19,10 @@ bool KeepsOrder(const Shape& in, const std::vector<int64_t>& permutation) {
 
 // The node's output is its input, seen in another shape.
 void View(Lowering& lowering, const Node& node) {
-  const QuantParams* params = lowering.OutputParams(node);
+  const quantize::QuantParams* params = lowering.OutputParams(node);
   const std::string &in = node.inputs[0], &out = node.outputs[0];
   const Shape shape = lowering.ShapeOf(out);
-  const QuantParams* same = lowering.quantization.Params(in);
+  const quantize::QuantParams* same = lowering.quantization.Params(in);
   const bool requantizes = params && (same == nullptr || !(*same == *params));
   if (node.clamp) {
     EmitClamp(lowering, node, lowering.Use(in, params, shape), params, shape);
@@ -43,7 +43,7 @@ void Permute(Lowering& lowering, const Node& node, Shape shape, std::vector<int6
     for (int64_t& d : permutation) ++d;
     permutation.insert(permutation.begin(), 0);
   }
-  const QuantParams* params = lowering.OutputParams(node);
+  const quantize::QuantParams* params = lowering.OutputParams(node);
   const uint16_t input = lowering.Use(node.inputs[0], params, shape);
   schema::TransposeT transpose;
   Shape permuted;
@@ -95,4 +95,4 @@ void LowerDepthToSpace(Lowering& lowering, const Node& node) {
   }
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::lowering

@@ -7,7 +7,7 @@
 #include "converter/lower/lowering.h"
 #include "converter/quantize/range.h"
 
-namespace lutra::converter {
+namespace lutra::converter::lowering {
 namespace {
 
 // A part of a tensor: per dimension first index, step, and how many.
@@ -26,7 +26,7 @@ bool TakesPart(const Shape& in, const Part& part, size_t d) {
 
 // Cuts `part` out of the node's input into a new tensor: `value`, or a temporary when it is empty.
 uint16_t Cut(Lowering& lowering, const Node& node, Shape in, Part part, const std::string& value,
-             const QuantParams* params) {
+             const quantize::QuantParams* params) {
   if (TakesPart(in, part, 0)) {
     in = Lifted(in);
     part.begin.insert(part.begin.begin(), 0);
@@ -44,7 +44,7 @@ uint16_t Cut(Lowering& lowering, const Node& node, Shape in, Part part, const st
 }
 
 void CutOutput(Lowering& lowering, const Node& node, const Shape& in, const Part& part) {
-  const QuantParams* params = lowering.OutputParams(node);
+  const quantize::QuantParams* params = lowering.OutputParams(node);
   if (!node.clamp) {
     Cut(lowering, node, in, part, node.outputs[0], params);
     return;
@@ -120,7 +120,7 @@ void GatherByTable(Lowering& lowering, const Node& node, const Shape& in, size_t
   resize.kind = schema::ResizeKind::nearest;
   resize.width = std::make_unique<schema::ResizeAxisT>();
   resize.width->source.assign(indices.begin(), indices.end());
-  const QuantParams* params = lowering.OutputParams(node);
+  const quantize::QuantParams* params = lowering.OutputParams(node);
   const uint16_t input = lowering.Use(node.inputs[0], params, image);
   if (!node.clamp) {
     const uint16_t output = lowering.Define(node.outputs[0], params, picked);
@@ -189,10 +189,10 @@ void LowerPad(Lowering& lowering, const Node& node) {
   if (const Tensor* value = lowering.graph.Constant(node.Input(2))) {
     pad.float_value = value->elements() == 0 ? 0.0F : value->ToFloats()[0];
   }
-  const QuantParams* params = lowering.OutputParams(node);
+  const quantize::QuantParams* params = lowering.OutputParams(node);
   if (params) {
     pad.int_value =
-        static_cast<int8_t>(QuantizeValue(static_cast<double>(pad.float_value), *params));
+        static_cast<int8_t>(quantize::QuantizeValue(static_cast<double>(pad.float_value), *params));
     pad.float_value = 0;
   }
   const uint16_t input = lowering.Use(node.inputs[0], params, in);
@@ -210,7 +210,7 @@ void LowerConcat(Lowering& lowering, const Node& node) {
   Shape out = lowering.ShapeOf(node.outputs[0]);
   const int64_t axis = AxisOf(node, node.Int("axis", 0), out.size());
   const bool lift = axis == 0 || out[0] != 1;
-  const QuantParams* params = lowering.OutputParams(node);
+  const quantize::QuantParams* params = lowering.OutputParams(node);
   std::vector<uint16_t> inputs;
   for (const std::string& input : node.inputs) {
     const Shape shape = lowering.ShapeOf(input);
@@ -230,4 +230,4 @@ void LowerConcat(Lowering& lowering, const Node& node) {
   EmitClamp(lowering, node, unclamped, params, out);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::lowering

@@ -4,7 +4,7 @@
 
 #include "converter/lower/lowering.h"
 
-namespace lutra::converter {
+namespace lutra::converter::lowering {
 
 void LowerSoftmax(Lowering& lowering, const Node& node) {
   const Shape shape = lowering.ShapeOf(node.inputs[0]);
@@ -12,7 +12,7 @@ void LowerSoftmax(Lowering& lowering, const Node& node) {
   const bool innermost = axis + 1 == static_cast<int64_t>(shape.size());
   const bool lift = !innermost && axis == 0;
   Shape whole = lift ? Lifted(shape) : shape;
-  const QuantParams* params = lowering.OutputParams(node);
+  const quantize::QuantParams* params = lowering.OutputParams(node);
   uint16_t input = lowering.UseFor(node, node.inputs[0], whole);
   std::vector<int64_t> swap;
   if (!innermost) {
@@ -51,4 +51,4 @@ void LowerSoftmax(Lowering& lowering, const Node& node) {
   lowering.Emit(node, std::move(back), {result}, output);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::lowering

@@ -10,7 +10,7 @@
 #include "converter/quantize/operators.h"
 #include "converter/quantize/range.h"
 
-namespace lutra::converter {
+namespace lutra::converter::lowering {
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
@@ -38,8 +38,8 @@ Clamp ClampOf(const Lowering& lowering, const Node& node) {
 }
 
 // The function at every real value that an int8 of these parameters stands for.
-std::vector<int8_t> MakeTable(const Lowering& lowering, const Node& node, const QuantParams& in,
-                              const QuantParams& out) {
+std::vector<int8_t> MakeTable(const Lowering& lowering, const Node& node,
+                              const quantize::QuantParams& in, const quantize::QuantParams& out) {
   std::vector<float> reals;
   for (int q = -128; q <= 127; ++q) {
     reals.push_back(in.scale * static_cast<float>(q - in.zero_point));
@@ -54,23 +54,23 @@ std::vector<int8_t> MakeTable(const Lowering& lowering, const Node& node, const 
       inputs.push_back(Tensor::Of({256}, reals));
     }
   }
-  std::vector<float> values = ExecuteNode(node, inputs)[0].ToFloats();
+  std::vector<float> values = executor::ExecuteNode(node, inputs)[0].ToFloats();
   const Clamp clamp = node.clamp.value_or(Clamp{});
   std::vector<int8_t> table;
   for (float value : values) {
     // Outside the function's domain (log of a negative number) any value would do.
     if (std::isnan(value)) value = 0;
     value = std::min(std::max(value, clamp.lo), clamp.hi);
-    table.push_back(static_cast<int8_t>(QuantizeValue(static_cast<double>(value), out)));
+    table.push_back(static_cast<int8_t>(quantize::QuantizeValue(static_cast<double>(value), out)));
   }
   return table;
 }
 
 void LowerInteger(Lowering& lowering, const Node& node) {
-  const std::string value = ActivationInputs(lowering.graph, node).at(0);
+  const std::string value = quantize::ActivationInputs(lowering.graph, node).at(0);
   const Shape shape = lowering.ShapeOf(node.outputs[0]);
-  const QuantParams in = lowering.ParamsFor(value);
-  const QuantParams out = *lowering.OutputParams(node);
+  const quantize::QuantParams in = lowering.ParamsFor(value);
+  const quantize::QuantParams out = *lowering.OutputParams(node);
   const uint16_t input = lowering.Use(value, &in, shape);
   const uint16_t output = lowering.Define(node.outputs[0], &out, shape);
   if (node.op == "Relu" || node.op == "Clip") {
@@ -185,4 +185,4 @@ void LowerUnary(Lowering& lowering, const Node& node) {
   }
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::lowering

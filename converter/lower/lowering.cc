@@ -12,7 +12,7 @@
 #include "converter/quantize/recipe.h"
 #include "schema/limits.h"
 
-namespace lutra::converter {
+namespace lutra::converter::lowering {
 namespace {
 
 size_t Elements(const Shape& shape) {
@@ -28,7 +28,7 @@ Shape ToShape(const std::vector<int64_t>& dims) {
   return shape;
 }
 
-bool Same(const std::optional<QuantParams>& a, const QuantParams* b) {
+bool Same(const std::optional<quantize::QuantParams>& a, const quantize::QuantParams* b) {
   return b == nullptr ? !a.has_value() : a.has_value() && *a == *b;
 }
 
@@ -42,7 +42,7 @@ Node Inserted(const std::string& op, const std::string& value) {
 
 }  // namespace
 
-Lowering::Lowering(const Graph& float_graph, const Quantization& formats,
+Lowering::Lowering(const Graph& float_graph, const quantize::Quantization& formats,
                    const LowerOptions& options)
     : graph(float_graph), quantization(formats), options_(options) {}
 
@@ -65,11 +65,11 @@ Shape Lowering::ShapeOf(const std::string& value) const {
   return ToShape(*info->dims);
 }
 
-const QuantParams* Lowering::OutputParams(const Node& node, size_t output) const {
+const quantize::QuantParams* Lowering::OutputParams(const Node& node, size_t output) const {
   return quantization.IsInteger(node) ? quantization.Params(node.outputs[output]) : nullptr;
 }
 
-uint16_t Lowering::NewTensor(const QuantParams* params, const Shape& shape) {
+uint16_t Lowering::NewTensor(const quantize::QuantParams* params, const Shape& shape) {
   auto& tensors = writer_.model.tensors;
   if (tensors.size() >= kMaxTensors) throw Error("the network needs too many tensors");
   if (shape.size() > kMaxRank) {
@@ -86,11 +86,12 @@ uint16_t Lowering::NewTensor(const QuantParams* params, const Shape& shape) {
   return static_cast<uint16_t>(tensors.size() - 1);
 }
 
-uint16_t Lowering::Temporary(const QuantParams* params, const Shape& shape) {
+uint16_t Lowering::Temporary(const quantize::QuantParams* params, const Shape& shape) {
   return NewTensor(params, shape);
 }
 
-uint16_t Lowering::Define(const std::string& value, const QuantParams* params, const Shape& shape) {
+uint16_t Lowering::Define(const std::string& value, const quantize::QuantParams* params,
+                          const Shape& shape) {
   const uint16_t index = NewTensor(params, shape);
   writer_.model.tensors[index]->name = value;
   auto& storage = storage_[value];
@@ -103,7 +104,7 @@ void Lowering::Alias(const std::string& from, const std::string& to) {
   storage_[to] = storage_.at(from);
 }
 
-uint16_t Lowering::AddConstant(const std::vector<float>& real, const QuantParams* params,
+uint16_t Lowering::AddConstant(const std::vector<float>& real, const quantize::QuantParams* params,
                                const Shape& shape) {
   const uint16_t index = NewTensor(params, shape);
   schema::TensorT& tensor = *writer_.model.tensors[index];
@@ -111,7 +112,7 @@ uint16_t Lowering::AddConstant(const std::vector<float>& real, const QuantParams
   if (params) {
     std::vector<int8_t> integers(real.size());
     std::ranges::transform(real, integers.begin(), [&](float x) {
-      return static_cast<int8_t>(QuantizeValue(static_cast<double>(x), *params));
+      return static_cast<int8_t>(quantize::QuantizeValue(static_cast<double>(x), *params));
     });
     tensor.blob = AddBlobOf(integers);
   } else {
@@ -120,20 +121,21 @@ uint16_t Lowering::AddConstant(const std::vector<float>& real, const QuantParams
   return index;
 }
 
-QuantParams Lowering::ParamsFor(const std::string& value) const {
-  if (const QuantParams* params = quantization.Params(value)) return *params;
+quantize::QuantParams Lowering::ParamsFor(const std::string& value) const {
+  if (const quantize::QuantParams* params = quantization.Params(value)) return *params;
   const Tensor* constant = graph.Constant(value);
   if (constant == nullptr) throw Error("value '" + value + "' has no int8 parameters");
-  return ParamsOf(RangeOf(constant->ToFloats()));
+  return quantize::ParamsOf(quantize::RangeOf(constant->ToFloats()));
 }
 
 uint16_t Lowering::UseFor(const Node& node, const std::string& value, const Shape& shape) {
   if (!quantization.IsInteger(node)) return Use(value, nullptr, shape);
-  const QuantParams params = ParamsFor(value);
+  const quantize::QuantParams params = ParamsFor(value);
   return Use(value, &params, shape);
 }
 
-uint16_t Lowering::Use(const std::string& value, const QuantParams* params, const Shape& shape) {
+uint16_t Lowering::Use(const std::string& value, const quantize::QuantParams* params,
+                       const Shape& shape) {
   auto& storage = storage_[value];
   if (!storage) {
     if (graph.Constant(value) == nullptr) {
@@ -192,7 +194,7 @@ void Lowering::EmitUnion(const Node& node, schema::OptionsUnion options,
                 std::to_string(kMaxOperators) + ")");
   }
   LoweredOperator report;
-  report.layer = LayerName(graph, node);
+  report.layer = quantize::LayerName(graph, node);
   report.op = node.op;
   const schema::TensorT& out = tensor(output);
   report.completes = !out.name.empty();
@@ -203,11 +205,13 @@ void Lowering::EmitUnion(const Node& node, schema::OptionsUnion options,
       reason != quantization.float_reason.end() && report.completes) {
     report.float_reason = reason->second;
   }
-  if (HasWeights(graph, node)) {
-    const LayerScheme& scheme = quantization.schemes.at(node.Label());
-    report.scheme = scheme.weights == WeightType::fp32 ? "float32" : WeightsText(scheme);
+  if (quantize::HasWeights(graph, node)) {
+    const quantize::LayerScheme& scheme = quantization.schemes.at(node.Label());
+    report.scheme =
+        scheme.weights == quantize::WeightType::fp32 ? "float32" : quantize::WeightsText(scheme);
     if (scheme.HasIntegerWeights() && !quantization.IsInteger(node)) {
-      const bool dynamic = scheme.activations == ActivationType::dynamic && node.op != "Conv";
+      const bool dynamic =
+          scheme.activations == quantize::ActivationType::dynamic && node.op != "Conv";
       report.scheme += dynamic ? " dynamic" : " float";
     }
   }
@@ -264,11 +268,12 @@ void Lowering::LowerNode(const Node& node) {
       {"Squeeze", LowerReshape},
       {"Unsqueeze", LowerReshape},
       {"Identity", LowerReshape},
-      {kPointOp, LowerPoint},
+      {quantize::kPointOp, LowerPoint},
       {"DepthToSpace", LowerDepthToSpace},
       {"SpaceToDepth", LowerDepthToSpace}};
   const auto found = node.domain.empty() ? kFunctions.find(node.op) : kFunctions.end();
-  if (quantization.IsInteger(node) && IntegerFormOf(graph, node).form == IntegerForm::table) {
+  if (quantization.IsInteger(node) &&
+      quantize::IntegerFormOf(graph, node).form == quantize::IntegerForm::table) {
     LowerUnary(*this, node);
   } else if (found != kFunctions.end()) {
     found->second(*this, node);
@@ -315,7 +320,7 @@ bool Lowering::PortTakesTranspose(const Node& transpose) const {
          transpose.Ints("perm")[0] == 0 && ShapeOf(in).size() == ShapeOf(out).size();
 }
 
-void Lowering::SetPortBytes(schema::PortT& port, const QuantParams* params, bool input) {
+void Lowering::SetPortBytes(schema::PortT& port, const quantize::QuantParams* params, bool input) {
   const auto found = options_.byte_ports.find(port.name);
   if (found == options_.byte_ports.end() || params == nullptr) return;
   if (found->second == PortBytes::int8_grid) {
@@ -328,13 +333,14 @@ void Lowering::SetPortBytes(schema::PortT& port, const QuantParams* params, bool
   for (int32_t channel = 0; channel < tensor(port.tensor).shape.back(); ++channel) {
     for (int byte = 0; byte < 256; ++byte) {
       const bool number = found->second == PortBytes::uint8_numbers;
-      table.push_back(static_cast<int8_t>(number ? QuantizeValue(byte, *params) : byte - 128));
+      table.push_back(
+          static_cast<int8_t>(number ? quantize::QuantizeValue(byte, *params) : byte - 128));
     }
   }
   port.pixel_table = AddBlobOf(table);
 }
 
-void Lowering::SetInputType(schema::PortT& port, const QuantParams* params) {
+void Lowering::SetInputType(schema::PortT& port, const quantize::QuantParams* params) {
   if (options_.input_type == "float") {
     SetPortBytes(port, params, true);
     return;
@@ -353,7 +359,7 @@ void Lowering::SetInputType(schema::PortT& port, const QuantParams* params) {
   if (!options_.normalization) {
     throw Error("--input-type uint8 needs --data, which says how pixels are normalized");
   }
-  const Normalization& normalization = *options_.normalization;
+  const data::Normalization& normalization = *options_.normalization;
   const auto channels = static_cast<size_t>(tensor(port.tensor).shape.back());
   for (const auto& list : {normalization.mean, normalization.std}) {
     if (list.size() > 1 && list.size() != channels) {
@@ -366,7 +372,8 @@ void Lowering::SetInputType(schema::PortT& port, const QuantParams* params) {
   for (size_t c = 0; c < channels; ++c) {
     for (int pixel = 0; pixel < 256; ++pixel) {
       const float x = normalization.Apply(static_cast<float>(pixel), c);
-      table.push_back(static_cast<int8_t>(QuantizeValue(static_cast<double>(x), *params)));
+      table.push_back(
+          static_cast<int8_t>(quantize::QuantizeValue(static_cast<double>(x), *params)));
     }
   }
   port.preferred = schema::PortType::uint8;
@@ -382,7 +389,8 @@ void Lowering::AddInputs() {
     // With int8 parameters the caller's floats are quantized on their way in.
     std::string value = input;
     if (transpose) value = graph.nodes[*transpose].outputs[0];
-    const QuantParams* params = quantization.Params(input) ? quantization.Params(value) : nullptr;
+    const quantize::QuantParams* params =
+        quantization.Params(input) ? quantization.Params(value) : nullptr;
     port->tensor = Define(value, params, ShapeOf(value));
     if (value == input) writer_.model.tensors[port->tensor]->name.clear();
     if (transpose) {
@@ -418,7 +426,7 @@ void Lowering::AddOutputs() {
         port->permutation.push_back(static_cast<uint8_t>(d));
     }
     const Form& native = storage_.at(value)->forms.front();
-    const std::optional<QuantParams> params = native.params;
+    const std::optional<quantize::QuantParams> params = native.params;
     port->tensor = Use(value, params ? &*params : nullptr, ShapeOf(value));
     SetPortBytes(*port, params ? &*params : nullptr, false);
     writer_.model.outputs.push_back(std::move(port));
@@ -453,9 +461,9 @@ LoweredModel Lowering::Run() {
   return {std::move(writer_), std::move(operators_), output_channels_};
 }
 
-LoweredModel Lower(const Graph& graph, const Quantization& quantization,
+LoweredModel Lower(const Graph& graph, const quantize::Quantization& quantization,
                    const LowerOptions& options) {
   return Lowering(graph, quantization, options).Run();
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::lowering

@@ -17,34 +17,36 @@
 
 #include "converter/lower/lower.h"
 
-namespace lutra::converter {
+namespace lutra::converter::lowering {
 
 using Shape = std::vector<int32_t>;
 
 class Lowering {
  public:
-  Lowering(const Graph& graph, const Quantization& quantization, const LowerOptions& options);
+  Lowering(const Graph& graph, const quantize::Quantization& quantization,
+           const LowerOptions& options);
   LoweredModel Run();
 
   const Graph& graph;
-  const Quantization& quantization;
+  const quantize::Quantization& quantization;
 
   /// The value's dimensions; throws Error where they are not known. Scalars have shape [1].
   Shape ShapeOf(const std::string& value) const;
   /// int8 parameters of a node's output if the node is integer, else null (float32).
-  const QuantParams* OutputParams(const Node& node, size_t output = 0) const;
+  const quantize::QuantParams* OutputParams(const Node& node, size_t output = 0) const;
 
   /// The value as a tensor of this shape and format (params null: float32).
-  uint16_t Use(const std::string& value, const QuantParams* params, const Shape& shape);
+  uint16_t Use(const std::string& value, const quantize::QuantParams* params, const Shape& shape);
   /// In the node's own domain: int8 with the value's parameters for integer nodes, float otherwise.
   /// (Operators without arithmetic Use their input with the output's parameters instead.)
   uint16_t UseFor(const Node& node, const std::string& value, const Shape& shape);
   /// Parameters UseFor takes for an int8 value, constants included.
-  QuantParams ParamsFor(const std::string& value) const;
+  quantize::QuantParams ParamsFor(const std::string& value) const;
   /// A new tensor that becomes the value. The last operator of a node defines its output.
-  uint16_t Define(const std::string& value, const QuantParams* params, const Shape& shape);
+  uint16_t Define(const std::string& value, const quantize::QuantParams* params,
+                  const Shape& shape);
   /// A new tensor without a name in the graph.
-  uint16_t Temporary(const QuantParams* params, const Shape& shape);
+  uint16_t Temporary(const quantize::QuantParams* params, const Shape& shape);
   /// `to` is the same elements as `from` in the same order.
   void Alias(const std::string& from, const std::string& to);
 
@@ -56,7 +58,7 @@ class Lowering {
   }
 
   /// A constant tensor, quantized unless params is null.
-  uint16_t AddConstant(const std::vector<float>& real, const QuantParams* params,
+  uint16_t AddConstant(const std::vector<float>& real, const quantize::QuantParams* params,
                        const Shape& shape);
   uint16_t AddBlob(std::span<const uint8_t> bytes) { return writer_.AddBlob(bytes); }
   template <typename T>
@@ -78,7 +80,7 @@ class Lowering {
  private:
   struct Form {
     uint16_t tensor;
-    std::optional<QuantParams> params;
+    std::optional<quantize::QuantParams> params;
     Shape shape;
   };
   struct Storage {
@@ -87,10 +89,10 @@ class Lowering {
 
   void EmitUnion(const Node& node, schema::OptionsUnion options, std::vector<uint16_t> inputs,
                  uint16_t output);
-  uint16_t NewTensor(const QuantParams* params, const Shape& shape);
+  uint16_t NewTensor(const quantize::QuantParams* params, const Shape& shape);
   void AddInputs();
-  void SetInputType(schema::PortT& port, const QuantParams* params);
-  void SetPortBytes(schema::PortT& port, const QuantParams* params, bool input);
+  void SetInputType(schema::PortT& port, const quantize::QuantParams* params);
+  void SetPortBytes(schema::PortT& port, const quantize::QuantParams* params, bool input);
   void AddOutputs();
   void LowerNode(const Node& node);
   bool IsInputTensor(uint16_t tensor) const;
@@ -128,17 +130,17 @@ void LowerDepthToSpace(Lowering& lowering, const Node& node);  ///< and SpaceToD
 /// Puts a 1 in front.
 Shape Lifted(Shape shape);
 /// Int range of the node's fused clamp in the output's numbers.
-schema::IntRange IntRangeOf(const Node& node, const QuantParams& out);
+schema::IntRange IntRangeOf(const Node& node, const quantize::QuantParams& out);
 schema::FloatRange FloatRangeOf(const Node& node);
 /// Throws Error when the multiplier leaves the normal positive floats.
 float Multiplier(const Node& node, double value);
 /// Node::clamp of operators whose options have no range: one more operator behind them. Defines the
 /// node's output from `unclamped`, which has the same parameters and shape.
-void EmitClamp(Lowering& lowering, const Node& node, uint16_t unclamped, const QuantParams* params,
-               const Shape& shape);
+void EmitClamp(Lowering& lowering, const Node& node, uint16_t unclamped,
+               const quantize::QuantParams* params, const Shape& shape);
 /// Transposes a tensor into a temporary.
 uint16_t EmitTranspose(Lowering& lowering, const Node& node, uint16_t in,
                        const std::vector<int64_t>& permutation);
 int64_t AxisOf(const Node& node, int64_t axis, size_t rank);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::lowering

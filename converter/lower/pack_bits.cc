@@ -2,7 +2,7 @@
 
 #include <cstddef>
 
-namespace lutra::converter {
+namespace lutra::converter::lowering {
 
 using std::size_t;
 
@@ -19,4 +19,4 @@ std::vector<uint8_t> PackBits(const std::vector<int8_t>& values, int bits) {
   return bytes;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::lowering

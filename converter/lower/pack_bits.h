@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <vector>
 
-namespace lutra::converter {
+namespace lutra::converter::lowering {
 
 /// bits 1..8; the last byte is filled up with zero bits.
 std::vector<uint8_t> PackBits(const std::vector<int8_t>& values, int bits);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::lowering

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace lutra::converter {
+namespace lutra::converter::lowering {
 
 WindowAttributes ReadWindow(const Node& node, const std::vector<int64_t>& kernel, const Shape& in,
                             const Shape& out) {
@@ -52,4 +52,4 @@ WindowAttributes ReadWindow(const Node& node, const std::vector<int64_t>& kernel
   return window;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::lowering

@@ -3,7 +3,7 @@
 
 #include "converter/lower/lowering.h"
 
-namespace lutra::converter {
+namespace lutra::converter::lowering {
 
 struct WindowAttributes {
   uint16_t kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1;
@@ -29,4 +29,4 @@ struct WindowAttributes {
 WindowAttributes ReadWindow(const Node& node, const std::vector<int64_t>& kernel, const Shape& in,
                             const Shape& out);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::lowering

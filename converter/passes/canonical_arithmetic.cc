@@ -9,7 +9,7 @@
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 namespace {
 
 /// Node::Input names over which a reduction goes, and its own attributes, for a part of it.
@@ -121,4 +121,4 @@ void CanonicalArithmetic(Graph& graph) {
   if (changed) InferShapes(graph);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

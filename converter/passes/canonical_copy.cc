@@ -10,7 +10,7 @@
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 namespace {
 
 using Dims = std::vector<int64_t>;
@@ -149,4 +149,4 @@ void CanonicalCopy(Graph& graph) {
   if (changed) InferShapes(graph);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

@@ -8,7 +8,7 @@
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 namespace {
 
 /// Known before anything runs; the weights of a quantized network are dequantized constants.
@@ -115,4 +115,4 @@ void CanonicalMatrix(Graph& graph) {
   if (changed) InferShapes(graph);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

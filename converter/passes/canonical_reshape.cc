@@ -10,7 +10,7 @@
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 namespace {
 
 bool IsReshape(const Node& node) {
@@ -53,4 +53,4 @@ void CanonicalReshape(Graph& graph) {
   connections.Finish();
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

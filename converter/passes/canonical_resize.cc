@@ -11,7 +11,7 @@
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 namespace {
 
 using Dims = std::vector<int64_t>;
@@ -20,20 +20,20 @@ using Dims = std::vector<int64_t>;
 constexpr int64_t kMaxMatrix = int64_t{1} << 24;
 
 /// Empty where the shape of the result is not known before the network runs.
-std::vector<ResizeAxis> ReadAxes(const Graph& graph, const Node& node) {
+std::vector<executor::ResizeAxis> ReadAxes(const Graph& graph, const Node& node) {
   const auto* dims = KnownDims(graph, node.Input(0));
   const Tensor *scales = graph.Constant(node.Input(2)), *sizes = graph.Constant(node.Input(3));
   if (dims == nullptr || ElementCount(*dims) == 0 || (scales == nullptr && sizes == nullptr)) {
     return {};
   }
   try {
-    return ResizeAxes(node, *dims, graph.Constant(node.Input(1)), scales, sizes);
+    return executor::ResizeAxes(node, *dims, graph.Constant(node.Input(1)), scales, sizes);
   } catch (const Error& error) {
     Fail(node, error.what());
   }
 }
 
-bool IsImage(const std::vector<ResizeAxis>& axes) {
+bool IsImage(const std::vector<executor::ResizeAxis>& axes) {
   return (axes.size() == 3 || axes.size() == 4) && !axes[0].changes && !axes[1].changes;
 }
 
@@ -42,19 +42,19 @@ bool IsPlain(const Node& node) {
          node.Int("exclude_outside", 0) == 0;
 }
 
-bool CanBeWritten(const std::vector<ResizeAxis>& axes) {
-  return std::ranges::all_of(axes, [](const ResizeAxis& axis) {
-    const bool inside =
-        std::ranges::none_of(axis.taps, [](const ResizeTaps& taps) { return taps.index.empty(); });
+bool CanBeWritten(const std::vector<executor::ResizeAxis>& axes) {
+  return std::ranges::all_of(axes, [](const executor::ResizeAxis& axis) {
+    const bool inside = std::ranges::none_of(
+        axis.taps, [](const executor::ResizeTaps& taps) { return taps.index.empty(); });
     return inside && axis.input * static_cast<int64_t>(axis.taps.size()) <= kMaxMatrix;
   });
 }
 
-Tensor MatrixOf(const ResizeAxis& axis) {
+Tensor MatrixOf(const executor::ResizeAxis& axis) {
   const auto rows = static_cast<int64_t>(axis.taps.size());
   std::vector<float> values(static_cast<size_t>(rows * axis.input), 0.0F);
   for (size_t row = 0; row < axis.taps.size(); ++row) {
-    const ResizeTaps& taps = axis.taps[row];
+    const executor::ResizeTaps& taps = axis.taps[row];
     for (size_t k = 0; k < taps.index.size(); ++k) {
       values[row * static_cast<size_t>(axis.input) + static_cast<size_t>(taps.index[k])] +=
           taps.weight[k];
@@ -63,17 +63,17 @@ Tensor MatrixOf(const ResizeAxis& axis) {
   return Tensor::Of({rows, axis.input}, std::move(values));
 }
 
-std::string Picked(Expansion& expansion, const std::string& value, const ResizeAxis& axis,
+std::string Picked(Expansion& expansion, const std::string& value, const executor::ResizeAxis& axis,
                    size_t d) {
   Dims indices;
-  for (const ResizeTaps& taps : axis.taps) indices.push_back(taps.index[0]);
+  for (const executor::ResizeTaps& taps : axis.taps) indices.push_back(taps.index[0]);
   return expansion.Add("Gather", {value, expansion.Ints(std::move(indices))},
                        {{"axis", static_cast<int64_t>(d)}});
 }
 
 /// The axis is brought to the place of a matrix's rows and back.
-std::string Multiplied(Expansion& expansion, std::string value, const ResizeAxis& axis, size_t d,
-                       size_t rank) {
+std::string Multiplied(Expansion& expansion, std::string value, const executor::ResizeAxis& axis,
+                       size_t d, size_t rank) {
   Dims swap(rank);
   for (size_t i = 0; i < rank; ++i) swap[i] = static_cast<int64_t>(i);
   const bool moves = d + 2 < rank || (d + 1 == rank && rank > 1);
@@ -86,9 +86,10 @@ std::string Multiplied(Expansion& expansion, std::string value, const ResizeAxis
 }
 
 /// Resize-10 by the name of the rounding that is meant; false where axes differ.
-bool NameRounding(Connections& connections, size_t index, const std::vector<ResizeAxis>& axes) {
+bool NameRounding(Connections& connections, size_t index,
+                  const std::vector<executor::ResizeAxis>& axes) {
   bool shrinks = false, grows = false;
-  for (const ResizeAxis& axis : axes) {
+  for (const executor::ResizeAxis& axis : axes) {
     if (!axis.changes) continue;
     const auto output = static_cast<int64_t>(axis.taps.size());
     (output < axis.input ? shrinks : grows) = true;
@@ -102,14 +103,15 @@ bool NameRounding(Connections& connections, size_t index, const std::vector<Resi
 
 bool Rewrite(Connections& connections, size_t index) {
   const Node& node = connections.node(index);
-  const std::vector<ResizeAxis> axes = ReadAxes(connections.graph(), node);
+  const std::vector<executor::ResizeAxis> axes = ReadAxes(connections.graph(), node);
   if (axes.empty() || !CanBeWritten(axes)) return false;
   const bool nearest = node.String("mode", "nearest") == "nearest";
   if (IsImage(axes) && (nearest || IsPlain(node))) {
     if (node.String("nearest_mode", "") != kCeilToShrink) return false;
     if (NameRounding(connections, index, axes)) return false;
   }
-  if (std::ranges::none_of(axes, [](const ResizeAxis& axis) { return axis.changes; })) return false;
+  if (std::ranges::none_of(axes, [](const executor::ResizeAxis& axis) { return axis.changes; }))
+    return false;
   Expansion expansion(connections, index);
   std::string value = node.Input(0);
   for (size_t d = 0; d < axes.size(); ++d) {
@@ -135,4 +137,4 @@ void CanonicalResize(Graph& graph) {
   if (changed) InferShapes(graph);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

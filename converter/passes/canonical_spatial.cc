@@ -11,7 +11,7 @@
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 namespace {
 
 using Dims = std::vector<int64_t>;
@@ -33,7 +33,7 @@ void ExplicitPads(const Graph& graph, Node& node) {
     if (w == nullptr || w->size() < 3) return;
     kernel.assign(w->begin() + 2, w->end());
   }
-  const Window window = WindowOf(node, kernel, SpatialDims(node, *x));
+  const executor::Window window = executor::WindowOf(node, kernel, SpatialDims(node, *x));
   Dims pads = window.begin;
   pads.insert(pads.end(), window.end.begin(), window.end.end());
   node.attributes["pads"] = pads;
@@ -142,4 +142,4 @@ void CanonicalSpatial(Graph& graph) {
   connections.Finish();
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 
 Connections::Connections(Graph& graph)
     : graph_(graph),
@@ -143,4 +143,4 @@ void Connections::Finish() {
   graph_.nodes = std::move(nodes);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

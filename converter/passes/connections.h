@@ -16,7 +16,7 @@
 
 #include "converter/graph/graph.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 
 class Connections {
  public:
@@ -88,4 +88,4 @@ class Connections {
   size_t originals_;                                 ///< nodes before any was added
 };
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

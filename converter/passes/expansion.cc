@@ -4,7 +4,7 @@
 
 #include "converter/passes/rewrite.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 
 std::string Expansion::Add(const std::string& op, std::vector<std::string> inputs,
                            std::map<std::string, Attribute> attributes) {
@@ -48,4 +48,4 @@ void Expansion::Finish() {
   });
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

@@ -7,7 +7,7 @@
 
 #include "converter/passes/connections.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 
 /// Collects the nodes that are to take the place of node `index`; none does before Finish().
 class Expansion {
@@ -34,4 +34,4 @@ class Expansion {
   std::vector<Node> nodes_;
 };
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

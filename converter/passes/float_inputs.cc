@@ -7,7 +7,7 @@
 
 #include "converter/passes/passes.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 namespace {
 
 bool IsInteger(DataType type) {
@@ -57,4 +57,4 @@ void FloatInputs(Graph& graph) {
   }
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

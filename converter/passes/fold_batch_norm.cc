@@ -10,7 +10,7 @@
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 namespace {
 
 using Dims = std::vector<int64_t>;
@@ -243,4 +243,4 @@ void FoldBatchNorm(Graph& graph) {
   if (grew) InferShapes(graph);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

@@ -13,7 +13,7 @@
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 namespace {
 
 /// A constant of more elements than this is left to be computed (Expand and Tile make such).
@@ -70,7 +70,7 @@ bool IsFoldable(const Graph& graph, const Node& node, size_t room) {
     if (dims != nullptr && ElementCount(*dims) > std::min(room, kMaxFoldedElements)) return false;
   }
   if (node.op == "Shape" && node.domain.empty()) return KnownDims(graph, node.Input(0)) != nullptr;
-  return WhyUnsupported(node).empty() &&
+  return executor::WhyUnsupported(node).empty() &&
          std::ranges::all_of(node.inputs, [&](const std::string& input) {
            return input.empty() || graph.Constant(input) != nullptr;
          });
@@ -100,7 +100,7 @@ size_t Fold(Connections& connections, size_t index, Origins& origins) {
       inputs.emplace_back(DataType::uint8, *KnownDims(graph, input));  // of Shape
     }
   }
-  std::vector<Tensor> results = ExecuteNode(node, inputs);
+  std::vector<Tensor> results = executor::ExecuteNode(node, inputs);
   size_t made = 0;
   for (size_t i = 0; i < node.outputs.size() && i < results.size(); ++i) {
     if (node.outputs[i].empty()) continue;
@@ -132,4 +132,4 @@ void FoldConstants(Graph& graph) {
   if (!origins.empty()) CheckFinite(graph, origins);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

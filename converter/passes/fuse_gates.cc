@@ -12,7 +12,7 @@
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 namespace {
 
 bool Near(double value, double expected) {
@@ -228,4 +228,4 @@ void FuseGates(Graph& graph) {
   if (fused) RemoveDeadCode(graph);  // what is left of the gates would hide single uses
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

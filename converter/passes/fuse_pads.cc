@@ -8,7 +8,7 @@
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 namespace {
 
 using Dims = std::vector<int64_t>;
@@ -113,4 +113,4 @@ void FusePads(Graph& graph) {
   connections.Finish();
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

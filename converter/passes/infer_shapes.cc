@@ -20,7 +20,7 @@
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 namespace {
 
 using Dims = std::vector<int64_t>;
@@ -61,7 +61,7 @@ class ShapeInference {
     const ValueInfo* info = graph_.Info(input);
     if (info != nullptr && info->dims && KnownDims(graph_, input) != nullptr) {
       try {
-        CheckResult(*info->dims);
+        executor::CheckResult(*info->dims);
       } catch (const Error&) {
         throw Error("input '" + input + "' of " + DimsText(*info->dims) +
                     " is too large: 2^28 elements and 2^26 along one dimension are the most");
@@ -95,7 +95,7 @@ class ShapeInference {
       // Shape looks at nothing but the dimensions; zeros of one byte are the smallest such tensor.
       Spend(node, ElementCount(*info->dims));
       const Tensor zeros(DataType::uint8, *info->dims);
-      return SetResults(node, ExecuteNode(node, {zeros}), true);
+      return SetResults(node, executor::ExecuteNode(node, {zeros}), true);
     }
     if (!InputsKnown(node)) return SetUnknown(node, DataType::undefined);
     if (InferProduct(node)) return;
@@ -113,7 +113,7 @@ class ShapeInference {
         inputs.emplace_back(info.type, *info.dims);
       }
     }
-    SetResults(node, ExecuteNode(node, inputs), constant);
+    SetResults(node, executor::ExecuteNode(node, inputs), constant);
   }
 
   bool InputsKnown(const Node& node) const {
@@ -132,7 +132,8 @@ class ShapeInference {
     if (node.op != "Conv" && node.op != "Gemm" && node.op != "MatMul") return false;
     std::vector<DataType> types;
     for (const std::string& input : node.inputs) types.push_back(TypeOf(input));
-    if (const std::string why = WhyInputsRefused(node, types); !why.empty()) Fail(node, why);
+    if (const std::string why = executor::WhyInputsRefused(node, types); !why.empty())
+      Fail(node, why);
     // A constant need not be listed among the values.
     const Dims& a = *KnownDims(graph_, node.inputs[0]);
     const Dims& b = *KnownDims(graph_, node.inputs[1]);
@@ -145,7 +146,7 @@ class ShapeInference {
       dims = MatMulDims(node, a, b);
     }
     try {
-      CheckResult(dims);
+      executor::CheckResult(dims);
     } catch (const Error& error) {
       Fail(node, error.what());
     }
@@ -170,8 +171,9 @@ class ShapeInference {
     const Dims spatial = nhwc ? Dims(x.begin() + 1, x.end() - 1) : Dims(x.begin() + 2, x.end());
     Dims result;
     try {
-      const Window window = WindowOf(node, Dims(w.begin() + 2, w.end()), spatial);
-      result = WindowResult(window, spatial, false);
+      const executor::Window window =
+          executor::WindowOf(node, Dims(w.begin() + 2, w.end()), spatial);
+      result = executor::WindowResult(window, spatial, false);
     } catch (const Error& error) {
       Fail(node, error.what());
     }
@@ -249,4 +251,4 @@ void InferShapes(Graph& graph, uint64_t most_elements) {
 
 void InferShapes(Graph& graph) { InferShapes(graph, kMostShapeElements); }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

@@ -5,7 +5,7 @@
 
 #include "converter/graph/graph.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 
 /// Of a whole network; at a thousand million a second, some ten seconds.
 constexpr uint64_t kMostShapeElements = uint64_t{1} << 33;
@@ -14,4 +14,4 @@ constexpr uint64_t kMostShapeElements = uint64_t{1} << 33;
 /// more elements in all.
 void InferShapes(Graph& graph, uint64_t most_elements);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

@@ -7,7 +7,7 @@
 #include "converter/passes/infer_shapes.h"
 #include "converter/passes/passes.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 
 std::optional<Tensor> KnownValue(const Graph& graph, const std::string& value) {
   // Conditions follow from a few shapes; a network may ask for many of them.
@@ -49,4 +49,4 @@ std::optional<Tensor> KnownValue(const Graph& graph, const std::string& value) {
   return constant == nullptr ? std::nullopt : std::optional(*constant);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

@@ -10,7 +10,7 @@
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 namespace {
 
 /// A permutation that only moves dimensions of one element changes no order in memory.
@@ -50,7 +50,7 @@ Tensor Permuted(const Tensor& tensor, const Perm& perm) {
   transpose.op = "Transpose";
   transpose.outputs = {"constant"};
   transpose.attributes["perm"] = Permuted(IdentityPerm(perm.size()), perm);
-  return std::move(ExecuteNode(transpose, {tensor})[0]);
+  return std::move(executor::ExecuteNode(transpose, {tensor})[0]);
 }
 
 Perm WithoutDims(const Perm& perm, const std::vector<bool>& removed) {
@@ -230,4 +230,4 @@ void ToNhwc(Graph& graph) {
   RemoveDeadCode(graph);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

@@ -17,7 +17,7 @@
 
 #include "converter/graph/graph.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 
 using Dims = std::vector<int64_t>;
 /// Dimension i of the original lies at dimension perm[i] of the value that holds it.
@@ -96,4 +96,4 @@ bool IsElementwise(const Node& node);
 /// Conv, pooling and the like, as far as they exist in nhwc.
 bool IsSpatial(const Node& node);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

@@ -13,7 +13,7 @@
 #include "converter/passes/layout.h"
 #include "converter/passes/rewrite.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 namespace {
 
 struct Group {
@@ -185,12 +185,12 @@ bool LayoutRewriter::RewriteScrambledGemm(const Node& node) {
   const Tensor rows = Tensor::Of({static_cast<int64_t>(found->second.size())}, Dims(found->second));
   Node rewritten = node;
   rewritten.inputs[0] = FormOf(node.inputs[0]).value;
-  rewritten.inputs[1] =
-      AddInitializer(graph_, node.inputs[1] + "_nhwc",
-                     std::move(ExecuteNode(gather, {*graph_.Constant(node.inputs[1]), rows})[0]));
+  rewritten.inputs[1] = AddInitializer(
+      graph_, node.inputs[1] + "_nhwc",
+      std::move(executor::ExecuteNode(gather, {*graph_.Constant(node.inputs[1]), rows})[0]));
   if (rewritten.inputs.size() > 2) rewritten.inputs[2] = Plain(rewritten.inputs[2]);
   Emit(std::move(rewritten));
   return true;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

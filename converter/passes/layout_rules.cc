@@ -6,7 +6,7 @@
 #include "converter/passes/layout.h"
 #include "converter/passes/rewrite.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 namespace {
 
 bool IsReduce(const Node& node) { return node.op.starts_with("Reduce"); }
@@ -252,4 +252,4 @@ bool LayoutRewriter::RewriteGather(const Node& node) {
   return true;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

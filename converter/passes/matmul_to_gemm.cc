@@ -7,7 +7,7 @@
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 namespace {
 
 using Dims = std::vector<int64_t>;
@@ -93,4 +93,4 @@ void MatMulToGemm(Graph& graph) {
   connections.Finish();
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

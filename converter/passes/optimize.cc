@@ -2,7 +2,7 @@
 // explicit, a second Add folds once the first is gone), so they run until nothing changes.
 #include "converter/passes/passes.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 
 void FuseGraph(Graph& graph) {
   FloatInputs(graph);
@@ -42,4 +42,4 @@ void OptimizeGraph(Graph& graph) {
   LayOutGraph(graph);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

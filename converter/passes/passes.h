@@ -10,7 +10,7 @@
 
 #include "converter/graph/graph.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 
 /// Fills Graph::values for every value that has nothing there yet; evaluates shape arithmetic. A
 /// value whose shape depends on data stays without dims. The graph's inputs must have fixed
@@ -76,4 +76,4 @@ void LayOutGraph(Graph& graph);
 /// FuseGraph, then LayOutGraph.
 void OptimizeGraph(Graph& graph);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

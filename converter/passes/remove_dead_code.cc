@@ -4,7 +4,7 @@
 
 #include "converter/passes/passes.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 
 void RemoveDeadCode(Graph& graph) {
   std::unordered_set<std::string> used(graph.outputs.begin(), graph.outputs.end());
@@ -26,4 +26,4 @@ void RemoveDeadCode(Graph& graph) {
   });
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 
 const std::vector<int64_t>* KnownDims(const Graph& graph, const std::string& value) {
   if (const Tensor* constant = graph.Constant(value)) return &constant->dims();
@@ -50,4 +50,4 @@ int64_t ResolvedAxis(const Node& node, int64_t axis, size_t rank) {
   return axis < 0 ? axis + signed_rank : axis;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

@@ -9,7 +9,7 @@
 #include "converter/error.h"
 #include "converter/graph/graph.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 
 /// The value's dimensions when all of them are known, else null.
 const std::vector<int64_t>* KnownDims(const Graph& graph, const std::string& value);
@@ -32,4 +32,4 @@ Tensor ReshapeTarget(const std::vector<int64_t>& from, std::vector<int64_t> to);
 /// axis counted from the end when negative; throws Error when it is outside.
 int64_t ResolvedAxis(const Node& node, int64_t axis, size_t rank);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

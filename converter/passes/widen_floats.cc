@@ -7,7 +7,7 @@
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 namespace {
 
 bool IsOtherFloat(DataType type) { return IsFloating(type) && type != DataType::float32; }
@@ -49,4 +49,4 @@ void WidenFloats(Graph& graph) {
   connections.Finish();
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

@@ -5,14 +5,14 @@
 #include "converter/error.h"
 #include "converter/files.h"
 
-namespace lutra::converter {
+namespace lutra::converter::prune {
 
 CheckpointWeights::CheckpointWeights(std::span<const uint8_t> bytes, const std::string& path)
-    : checkpoint_(ReadCheckpointBytes(bytes, path)) {
+    : checkpoint_(checkpoint::ReadCheckpointBytes(bytes, path)) {
   for (size_t i = 0; i < checkpoint_.tensors.size(); ++i) {
-    const NamedTensor& named = checkpoint_.tensors[i];
+    const checkpoint::NamedTensor& named = checkpoint_.tensors[i];
     if (!IsFloating(named.tensor.type()) || named.tensor.rank() < 2) continue;
-    const std::string_view name = WithoutWrapper(named.name);
+    const std::string_view name = checkpoint::WithoutWrapper(named.name);
     const std::string module = ModuleOf(name);
     LayerWeights weight(module.empty() ? std::string(name) : module, named.name,
                         named.tensor.dims(), named.tensor.ToFloats());
@@ -40,17 +40,19 @@ void CheckpointWeights::Write(const std::string& path) {
   }
   std::vector<uint8_t> file;
   try {
-    file = WriteSafetensors(checkpoint_.tensors, checkpoint_.metadata);
+    file = checkpoint::WriteSafetensors(checkpoint_.tensors, checkpoint_.metadata);
   } catch (const Error& fault) {
     throw Error(path + ": " + fault.what());
   }
   WriteBytes(path, file);
 }
 
-std::vector<SkippedEntry> CheckpointWeights::Skipped() const {
-  std::vector<SkippedEntry> skipped = checkpoint_.skipped;
-  std::erase_if(skipped, [](const SkippedEntry& entry) { return entry.path == kMetadataName; });
+std::vector<checkpoint::SkippedEntry> CheckpointWeights::Skipped() const {
+  std::vector<checkpoint::SkippedEntry> skipped = checkpoint_.skipped;
+  std::erase_if(skipped, [](const checkpoint::SkippedEntry& entry) {
+    return entry.path == checkpoint::kMetadataName;
+  });
   return skipped;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::prune

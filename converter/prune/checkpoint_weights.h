@@ -6,7 +6,7 @@
 
 #include "converter/prune/weights.h"
 
-namespace lutra::converter {
+namespace lutra::converter::prune {
 
 class CheckpointWeights : public WeightsFile {
  public:
@@ -15,12 +15,12 @@ class CheckpointWeights : public WeightsFile {
 
   void Write(const std::string& path) override;
   bool HasGraph() const override { return false; }
-  std::vector<SkippedEntry> Skipped() const override;
+  std::vector<checkpoint::SkippedEntry> Skipped() const override;
   Warnings warnings() const override { return checkpoint_.warnings; }
 
  private:
-  Checkpoint checkpoint_;
+  checkpoint::Checkpoint checkpoint_;
   std::vector<size_t> tensors_;  ///< of each weight
 };
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::prune

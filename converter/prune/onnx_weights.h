@@ -15,7 +15,7 @@ namespace onnx {
 class TensorProto;
 }
 
-namespace lutra::converter {
+namespace lutra::converter::prune {
 
 class OnnxWeights : public WeightsFile {
  public:
@@ -40,4 +40,4 @@ class OnnxWeights : public WeightsFile {
   Warnings warnings_;
 };
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::prune

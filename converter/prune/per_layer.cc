@@ -8,7 +8,7 @@
 #include "converter/error.h"
 #include "converter/quantize/recipe.h"
 
-namespace lutra::converter {
+namespace lutra::converter::prune {
 
 PerLayer::PerLayer(const std::string& what, const std::vector<std::string>& texts,
                    const Range& range)
@@ -33,8 +33,9 @@ PerLayer::PerLayer(const std::string& what, const std::vector<std::string>& text
 }
 
 bool PerLayer::Entry::Fits(const LayerWeights& weight) const {
-  return MatchesPattern(weight.layer, pattern) || MatchesPattern(weight.tensor, pattern) ||
-         MatchesPattern(WithoutWrapper(weight.tensor), pattern);
+  return quantize::MatchesPattern(weight.layer, pattern) ||
+         quantize::MatchesPattern(weight.tensor, pattern) ||
+         quantize::MatchesPattern(checkpoint::WithoutWrapper(weight.tensor), pattern);
 }
 
 const double* PerLayer::Find(const LayerWeights& weight) const {
@@ -55,4 +56,4 @@ void PerLayer::CheckNames(const std::vector<LayerWeights>& weights) const {
   }
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::prune

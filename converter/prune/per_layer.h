@@ -7,7 +7,7 @@
 
 #include "converter/prune/weights.h"
 
-namespace lutra::converter {
+namespace lutra::converter::prune {
 
 class PerLayer {
  public:
@@ -35,4 +35,4 @@ class PerLayer {
   std::vector<Entry> entries_;
 };
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::prune

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace lutra::converter {
+namespace lutra::converter::prune {
 namespace {
 
 std::vector<float> Magnitudes(const LayerWeights& weight) {
@@ -69,4 +69,4 @@ std::vector<double> Prune(std::vector<LayerWeights>& weights, const PruneOptions
   return thresholds;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::prune

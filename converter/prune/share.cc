@@ -4,7 +4,7 @@
 #include <limits>
 #include <set>
 
-namespace lutra::converter {
+namespace lutra::converter::prune {
 namespace {
 
 SharedLayer Share(LayerWeights& weight, int bits, bool compare) {
@@ -16,14 +16,14 @@ SharedLayer Share(LayerWeights& weight, int bits, bool compare) {
   }
   const bool zero = kept.size() < weight.values.size();
   const size_t k = (size_t{1} << bits) - (zero ? 1 : 0);
-  const SortedValues sorted = SortDistinct(kept);
-  layer.clustering = KMeans(sorted, k);
+  const cluster::SortedValues sorted = cluster::SortDistinct(kept);
+  layer.clustering = cluster::KMeans(sorted, k);
   if (compare) {
-    layer.lloyd[0] = Lloyd(sorted, k, LloydStart::linear).distortion;
-    layer.lloyd[1] = Lloyd(sorted, k, LloydStart::density).distortion;
-    layer.lloyd[2] = Lloyd(sorted, k, LloydStart::random, 1).distortion;
+    layer.lloyd[0] = cluster::Lloyd(sorted, k, cluster::LloydStart::linear).distortion;
+    layer.lloyd[1] = cluster::Lloyd(sorted, k, cluster::LloydStart::density).distortion;
+    layer.lloyd[2] = cluster::Lloyd(sorted, k, cluster::LloydStart::random, 1).distortion;
   }
-  const std::vector<uint16_t> nearest = NearestCentroids(kept, layer.clustering.centroids);
+  const std::vector<uint16_t> nearest = cluster::NearestCentroids(kept, layer.clustering.centroids);
   double signal = 0, noise = 0;
   std::set<float> values;
   if (zero) values.insert(0.0F);
@@ -57,4 +57,4 @@ std::vector<SharedLayer> ShareWeights(std::vector<LayerWeights>& weights, const 
   return layers;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::prune

@@ -8,14 +8,14 @@
 #include "converter/cluster/kmeans.h"
 #include "converter/prune/per_layer.h"
 
-namespace lutra::converter {
+namespace lutra::converter::prune {
 
 struct SharedLayer {
   size_t weight = 0;  ///< index
   int bits = 0;
-  size_t values = 0;            ///< distinct ones after it, 0 of pruned weights among them
-  Clustering clustering;        ///< of the weights that are not pruned
-  double sqnr_db = 0;           ///< infinite where nothing changes
+  size_t values = 0;               ///< distinct ones after it, 0 of pruned weights among them
+  cluster::Clustering clustering;  ///< of the weights that are not pruned
+  double sqnr_db = 0;              ///< infinite where nothing changes
   double lloyd[3] = {0, 0, 0};  ///< distortion from linear, density and random starts, if asked for
 };
 
@@ -24,4 +24,4 @@ struct SharedLayer {
 std::vector<SharedLayer> ShareWeights(std::vector<LayerWeights>& weights, const PerLayer& bits,
                                       bool compare);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::prune

@@ -13,7 +13,7 @@
 #include "converter/prune/checkpoint_weights.h"
 #include "converter/prune/onnx_weights.h"
 
-namespace lutra::converter {
+namespace lutra::converter::prune {
 
 LayerWeights::LayerWeights(std::string layer_name, std::string tensor_name,
                            std::vector<int64_t> shape, std::vector<float> numbers)
@@ -59,7 +59,7 @@ void LayerWeights::SetMask(std::string_view base64) {
 std::unique_ptr<WeightsFile> OpenWeights(const std::string& path) {
   const std::vector<uint8_t> bytes = ReadBytes(path);
   std::unique_ptr<WeightsFile> file;
-  if (IsCheckpoint(bytes)) {
+  if (checkpoint::IsCheckpoint(bytes)) {
     file = std::make_unique<CheckpointWeights>(bytes, path);
   } else {
     file = std::make_unique<OnnxWeights>(bytes, path);
@@ -89,4 +89,4 @@ Tensor WithValues(const Tensor& original, const std::vector<float>& values) {
   return changed;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::prune

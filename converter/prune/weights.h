@@ -13,7 +13,7 @@
 #include "converter/checkpoint/checkpoint.h"
 #include "converter/graph/tensor.h"
 
-namespace lutra::converter {
+namespace lutra::converter::prune {
 
 struct LayerWeights {
   std::string layer;   ///< "conv1" of conv1.weight, else the node's name or output
@@ -50,7 +50,7 @@ class WeightsFile {
   /// Whether it is a network, which can be evaluated.
   virtual bool HasGraph() const = 0;
   /// What the file held and the one written will not.
-  virtual std::vector<SkippedEntry> Skipped() const { return {}; }
+  virtual std::vector<checkpoint::SkippedEntry> Skipped() const { return {}; }
   /// What the user should know of it.
   virtual Warnings warnings() const { return {}; }
 
@@ -69,4 +69,4 @@ std::string ModuleOf(std::string_view tensor);
 /// (of a float64 also the digits that a float has not).
 Tensor WithValues(const Tensor& original, const std::vector<float>& values);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::prune

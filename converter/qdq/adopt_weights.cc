@@ -7,7 +7,7 @@
 #include "converter/quantize/weight_matrix.h"
 #include "converter/quantize/weight_quantizer.h"
 
-namespace lutra::converter {
+namespace lutra::converter::qdq {
 namespace {
 
 constexpr double kLargestSum = std::numeric_limits<int32_t>::max();
@@ -22,7 +22,8 @@ constexpr double kSmallestMultiplier = 0x1p-60;
 // One output channel of an integer product.
 class Channel {
  public:
-  Channel(QuantizedWeights& weights, size_t n, const QuantParams& in, const QuantParams& out)
+  Channel(quantize::QuantizedWeights& weights, size_t n, const quantize::QuantParams& in,
+          const quantize::QuantParams& out)
       : weights_(weights), n_(n), in_(in), out_scale_(static_cast<double>(out.scale)) {}
 
   /// What one step of the accumulator is worth.
@@ -75,15 +76,16 @@ class Channel {
     return weights_.values[n_ * weights_.k + k] - zero_point;
   }
 
-  QuantizedWeights& weights_;
+  quantize::QuantizedWeights& weights_;
   const size_t n_;
-  const QuantParams in_;
+  const quantize::QuantParams in_;
   const double out_scale_;
 };
 
 // The int32 bias of the file where it is in units of the accumulator already.
 const std::vector<int32_t>* ExactBias(const Node& node, const ConstantRecords& records,
-                                      const QuantizedWeights& weights, const QuantParams& in) {
+                                      const quantize::QuantizedWeights& weights,
+                                      const quantize::QuantParams& in) {
   constexpr double kSameScale = 1e-5;
   const auto found = records.find(node.Input(2));
   if (found == records.end() || node.Float("beta", 1.0F) != 1.0F) return nullptr;
@@ -100,9 +102,9 @@ const std::vector<int32_t>* ExactBias(const Node& node, const ConstantRecords& r
 }  // namespace
 
 AdoptedWeights AdoptWeights(const Graph& graph, const Node& node, const ConstantRecords& records,
-                            const QuantParams& in, const QuantParams& out) {
+                            const quantize::QuantParams& in, const quantize::QuantParams& out) {
   AdoptedWeights result;
-  const WeightMatrix matrix = ReadWeightMatrix(graph, node);
+  const quantize::WeightMatrix matrix = quantize::ReadWeightMatrix(graph, node);
   const ConstantRecord* record = OperandRecord(node, records);
   if (record != nullptr) {
     auto integers = IntegersOf(graph, node, *record);
@@ -113,7 +115,8 @@ AdoptedWeights AdoptWeights(const Graph& graph, const Node& node, const Constant
     result.weights = std::move(*integers);
   } else if (matrix.k == 1) {
     // One factor for a channel (batch normalization) loses nothing by a scale of its own.
-    result.weights = QuantizeWeights(matrix, LayerScheme{}, static_cast<double>(in.scale));
+    result.weights =
+        quantize::QuantizeWeights(matrix, quantize::LayerScheme{}, static_cast<double>(in.scale));
   } else {
     result.why_not = "the imported network does not quantize its weights";
     return result;
@@ -145,4 +148,4 @@ AdoptedWeights AdoptWeights(const Graph& graph, const Node& node, const Constant
   return result;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::qdq

@@ -5,10 +5,10 @@
 
 #include "converter/qdq/constants.h"
 
-namespace lutra::converter {
+namespace lutra::converter::qdq {
 
 struct AdoptedWeights {
-  QuantizedWeights weights;
+  quantize::QuantizedWeights weights;
   std::vector<int32_t> bias;
   std::string why_not;  ///< why the layer cannot be computed in integers; empty: it can
 };
@@ -18,6 +18,6 @@ struct AdoptedWeights {
 /// normal float: such a channel gets a larger scale, as long as that moves its output by no more
 /// than a quarter of a step.
 AdoptedWeights AdoptWeights(const Graph& graph, const Node& node, const ConstantRecords& records,
-                            const QuantParams& in, const QuantParams& out);
+                            const quantize::QuantParams& in, const quantize::QuantParams& out);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::qdq

@@ -10,7 +10,7 @@
 #include "converter/passes/rewrite.h"
 #include "converter/quantize/operators.h"
 
-namespace lutra::converter {
+namespace lutra::converter::qdq {
 namespace {
 
 std::vector<std::string> UsedOutputs(const Node& node) {
@@ -34,12 +34,12 @@ class GridSweep {
   explicit GridSweep(Graph& graph) : graph_(graph) {}
 
   /// Drops points that do nothing. Returns the values that lie on a grid.
-  std::map<std::string, Point> Run() {
+  std::map<std::string, quantize::Point> Run() {
     for (Node& node : std::exchange(graph_.nodes, {})) {
       for (std::string& input : node.inputs) {
         if (const auto found = same_.find(input); found != same_.end()) input = found->second;
       }
-      if (IsPoint(node)) {
+      if (quantize::IsPoint(node)) {
         Take(std::move(node));
         continue;
       }
@@ -54,9 +54,9 @@ class GridSweep {
  private:
   void Take(Node node) {
     const std::string from = node.inputs[0], to = node.outputs[0];
-    const Point point = PointOf(node);
+    const quantize::Point point = quantize::PointOf(node);
     if (const auto found = grids_.find(from); found != grids_.end()) {
-      const Point& has = found->second;
+      const quantize::Point& has = found->second;
       if (has.params == point.params && has.lo >= point.lo && has.hi <= point.hi) {
         return Replace(to, from);
       }
@@ -78,10 +78,10 @@ class GridSweep {
   }
 
   /// The grid that all activations of a node that KeepsGrid share.
-  std::optional<Point> OnOneGrid(const Node& node) const {
+  std::optional<quantize::Point> OnOneGrid(const Node& node) const {
     if (!KeepsGrid(graph_, node)) return std::nullopt;
-    std::optional<Point> point;
-    for (const std::string& input : ActivationInputs(graph_, node)) {
+    std::optional<quantize::Point> point;
+    for (const std::string& input : quantize::ActivationInputs(graph_, node)) {
       const auto found = grids_.find(input);
       if (found == grids_.end() || (point && *point != found->second)) return std::nullopt;
       point = found->second;
@@ -90,7 +90,7 @@ class GridSweep {
     if (node.op == "Concat") {
       for (const std::string& input : node.inputs) {
         const Tensor* constant = graph_.Constant(input);
-        if (constant != nullptr && !LiesOn(*point, *constant)) return std::nullopt;
+        if (constant != nullptr && !quantize::LiesOn(*point, *constant)) return std::nullopt;
       }
     }
     return point;
@@ -98,14 +98,14 @@ class GridSweep {
 
   Graph& graph_;
   std::map<std::string, std::string> same_;  // value -> the one that it equals
-  std::map<std::string, Point> grids_;
-  std::map<std::string, std::vector<std::pair<Point, std::string>>> points_of_;
+  std::map<std::string, quantize::Point> grids_;
+  std::map<std::string, std::vector<std::pair<quantize::Point, std::string>>> points_of_;
 };
 
 /// One sweep against the data that moves points to the front.
 class Hoist {
  public:
-  Hoist(Graph& graph, const std::map<std::string, Point>& grids)
+  Hoist(Graph& graph, const std::map<std::string, quantize::Point>& grids)
       : graph_(graph),
         grids_(grids),
         nodes_(std::make_move_iterator(graph.nodes.begin()),
@@ -129,14 +129,15 @@ class Hoist {
 
  private:
   /// The one grid that everybody who reads the node's results puts them onto.
-  std::optional<Point> PointBehind(const Node& node) const {
-    std::optional<Point> point;
+  std::optional<quantize::Point> PointBehind(const Node& node) const {
+    std::optional<quantize::Point> point;
     for (const std::string& output : UsedOutputs(node)) {
       const auto found = readers_.find(output);
       if (graph_.IsOutput(output) || found == readers_.end()) return std::nullopt;
       for (const Node* reader : found->second) {
-        if (!IsPoint(*reader) || (point && *point != PointOf(*reader))) return std::nullopt;
-        point = PointOf(*reader);
+        if (!quantize::IsPoint(*reader) || (point && *point != quantize::PointOf(*reader)))
+          return std::nullopt;
+        point = quantize::PointOf(*reader);
       }
     }
     return point;
@@ -151,7 +152,7 @@ class Hoist {
            !graph_.IsOutput(input) && readers_.at(input).size() == 1;
   }
 
-  std::list<Node>::iterator Move(std::list<Node>::iterator at, const Point& point) {
+  std::list<Node>::iterator Move(std::list<Node>::iterator at, const quantize::Point& point) {
     Node& node = *at;
     for (std::string& output : node.outputs) {
       if (output.empty()) continue;
@@ -180,7 +181,7 @@ class Hoist {
       const std::string rounded = graph_.FreshName(input + "_rounded");
       graph_.values[rounded] = graph_.values[input];
       node.inputs[i] = rounded;
-      first = nodes_.insert(first, MakePoint(input, rounded, point));
+      first = nodes_.insert(first, quantize::MakePoint(input, rounded, point));
       auto& readers = readers_[input];
       readers.erase(std::ranges::find(readers, &node));
       readers.push_back(&*first);
@@ -199,22 +200,22 @@ class Hoist {
     if (graph_.IsOutput(from)) nodes_.push_back(MakeIdentity(to, from));
   }
 
-  void RoundPad(Node& pad, const Point& point) {
+  void RoundPad(Node& pad, const quantize::Point& point) {
     if (const Tensor* value = graph_.Constant(pad.Input(2)); value && value->elements() > 0) {
       pad.inputs[2] = Rounded(pad.inputs[2], point);
     }
   }
 
-  std::string Rounded(const std::string& constant, const Point& point) {
+  std::string Rounded(const std::string& constant, const quantize::Point& point) {
     const Tensor& tensor = *graph_.Constant(constant);
     std::vector<float> values = tensor.ToFloats();
-    for (float& value : values) value = RoundTo(point, value);
-    return AddInitializer(graph_, constant + "_rounded",
-                          Tensor::Of(tensor.dims(), std::move(values)));
+    for (float& value : values) value = quantize::RoundTo(point, value);
+    return passes::AddInitializer(graph_, constant + "_rounded",
+                                  Tensor::Of(tensor.dims(), std::move(values)));
   }
 
   Graph& graph_;
-  const std::map<std::string, Point>& grids_;
+  const std::map<std::string, quantize::Point>& grids_;
   std::list<Node> nodes_;
   std::map<std::string, std::vector<Node*>> readers_;
   std::set<const Node*> removed_;
@@ -223,14 +224,15 @@ class Hoist {
 }  // namespace
 
 bool KeepsGrid(const Graph& graph, const Node& node) {
-  return !IsPoint(node) && !node.clamp && IntegerFormOf(graph, node).form == IntegerForm::passive &&
-         !ActivationInputs(graph, node).empty();
+  return !quantize::IsPoint(node) && !node.clamp &&
+         quantize::IntegerFormOf(graph, node).form == quantize::IntegerForm::passive &&
+         !quantize::ActivationInputs(graph, node).empty();
 }
 
-bool PadsOnGrid(const Graph& graph, const Node& node, const Point& point) {
+bool PadsOnGrid(const Graph& graph, const Node& node, const quantize::Point& point) {
   if (node.op != "Pad" || node.Input(2).empty()) return true;
   const Tensor* value = graph.Constant(node.Input(2));
-  return value != nullptr && LiesOn(point, *value);
+  return value != nullptr && quantize::LiesOn(point, *value);
 }
 
 void ArrangePoints(Graph& graph) {
@@ -238,4 +240,4 @@ void ArrangePoints(Graph& graph) {
   GridSweep(graph).Run();
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::qdq

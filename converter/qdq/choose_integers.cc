@@ -13,7 +13,7 @@
 #include "converter/quantize/range.h"
 #include "converter/quantize/weight_matrix.h"
 
-namespace lutra::converter {
+namespace lutra::converter::qdq {
 namespace {
 
 bool IsReal(const Graph& graph, const std::string& value) {
@@ -23,7 +23,7 @@ bool IsReal(const Graph& graph, const std::string& value) {
 
 class Chooser {
  public:
-  Chooser(const ConstantRecords& records, Graph& graph, Quantization& quantization)
+  Chooser(const ConstantRecords& records, Graph& graph, quantize::Quantization& quantization)
       : records_(records), graph_(graph), quantization_(quantization) {
     for (size_t i = 0; i < graph.nodes.size(); ++i) {
       for (const std::string& input : graph.nodes[i].inputs) readers_[input].push_back(i);
@@ -34,12 +34,12 @@ class Chooser {
     for (const std::string& input : graph_.inputs) TakeInput(input);
     for (size_t i = 0; i < graph_.nodes.size(); ++i) {
       const Node& node = graph_.nodes[i];
-      if (IsPoint(node)) {
-        quantization_.activations[node.outputs[0]] = PointOf(node).params;
-        quantization_.schemes[node.Label()] = LayerScheme{};
+      if (quantize::IsPoint(node)) {
+        quantization_.activations[node.outputs[0]] = quantize::PointOf(node).params;
+        quantization_.schemes[node.Label()] = quantize::LayerScheme{};
         continue;
       }
-      scheme_ = LayerScheme{};
+      scheme_ = quantize::LayerScheme{};
       Choose(i);
       const auto taken = rounds_itself_.find(i);
       const Node& named = graph_.nodes[taken == rounds_itself_.end() ? i : taken->second];
@@ -78,7 +78,7 @@ class Chooser {
       return std::nullopt;
     }
     const size_t reader = found->second[0];
-    return IsPoint(graph_.nodes[reader]) ? std::optional(reader) : std::nullopt;
+    return quantize::IsPoint(graph_.nodes[reader]) ? std::optional(reader) : std::nullopt;
   }
 
   void TakeInput(const std::string& input) {
@@ -86,28 +86,29 @@ class Chooser {
     if (!point) return;
     const Node& node = graph_.nodes[*point];
     // An output needs an operator that writes it.
-    if (graph_.IsOutput(node.outputs[0]) || !PointOf(node).UsesAllIntegers()) return;
+    if (graph_.IsOutput(node.outputs[0]) || !quantize::PointOf(node).UsesAllIntegers()) return;
     of_input_.insert(*point);
-    quantization_.activations[input] = PointOf(node).params;
+    quantization_.activations[input] = quantize::PointOf(node).params;
   }
 
   void Choose(size_t i) {
     const Node& node = graph_.nodes[i];
-    const std::vector<std::string> inputs = ActivationInputs(graph_, node);
+    const std::vector<std::string> inputs = quantize::ActivationInputs(graph_, node);
     if (!IsReal(graph_, node.Label()) || inputs.empty()) return;
-    const OperatorForm form = IntegerFormOf(graph_, node);
-    if (form.form == IntegerForm::passive) {
+    const quantize::OperatorForm form = quantize::IntegerFormOf(graph_, node);
+    if (form.form == quantize::IntegerForm::passive) {
       ChoosePassive(node, inputs);
       return;
     }
     std::string reason = form.reason;
     std::optional<size_t> point;
-    if (form.form != IntegerForm::none) reason = WhyFloat(node, inputs, point);
+    if (form.form != quantize::IntegerForm::none) reason = WhyFloat(node, inputs, point);
     AdoptedWeights adopted;
-    const bool matrix = HasWeights(graph_, node) && WhyNoWeightMatrix(graph_, node).empty();
+    const bool matrix =
+        quantize::HasWeights(graph_, node) && quantize::WhyNoWeightMatrix(graph_, node).empty();
     if (matrix && reason.empty()) {
       adopted = AdoptWeights(graph_, node, records_, *quantization_.Params(node.inputs[0]),
-                             PointOf(graph_.nodes[*point]).params);
+                             quantize::PointOf(graph_.nodes[*point]).params);
       reason = adopted.why_not;
     } else if (reason.empty()) {
       reason = AdoptOperands(node);
@@ -126,21 +127,21 @@ class Chooser {
   }
 
   void ChoosePassive(const Node& node, const std::vector<std::string>& inputs) {
-    const QuantParams* params = quantization_.Params(inputs[0]);
+    const quantize::QuantParams* params = quantization_.Params(inputs[0]);
     if (params == nullptr || node.clamp) return;
-    const Point point{*params};
+    const quantize::Point point{*params};
     const bool alike = std::ranges::all_of(inputs, [&](const std::string& input) {
-      const QuantParams* other = quantization_.Params(input);
+      const quantize::QuantParams* other = quantization_.Params(input);
       return other != nullptr && *other == *params;
     });
     const bool constants =
         node.op != "Concat" || std::ranges::all_of(node.inputs, [&](const std::string& input) {
           const Tensor* constant = graph_.Constant(input);
-          return constant == nullptr || LiesOn(point, *constant);
+          return constant == nullptr || quantize::LiesOn(point, *constant);
         });
     if (!alike || !constants || !PadsOnGrid(graph_, node, point)) return;
     quantization_.integer_nodes.insert(node.Label());
-    const QuantParams grid = *params;
+    const quantize::QuantParams grid = *params;
     for (const std::string& output : node.outputs) {
       if (!output.empty()) quantization_.activations[output] = grid;
     }
@@ -160,7 +161,7 @@ class Chooser {
     const auto found = readers_.find(node.outputs[0]);
     const bool some =
         found != readers_.end() && std::ranges::any_of(found->second, [&](size_t reader) {
-          return IsPoint(graph_.nodes[reader]);
+          return quantize::IsPoint(graph_.nodes[reader]);
         });
     if (some) return "its result is not only read in one quantized form";
     return "the imported network gives no scale for '" + node.outputs[0] + "'";
@@ -169,8 +170,8 @@ class Chooser {
   /// Constants in arithmetic between tensors, with a scale for all. "" or why they have no
   /// integers.
   std::string AdoptOperands(const Node& node) {
-    if (IntegerFormOf(graph_, node).form != IntegerForm::compute) return "";
-    const std::vector<std::string> activations = ActivationInputs(graph_, node);
+    if (quantize::IntegerFormOf(graph_, node).form != quantize::IntegerForm::compute) return "";
+    const std::vector<std::string> activations = quantize::ActivationInputs(graph_, node);
     if (node.op != "Add" && node.op != "Sub" && node.op != "Mul" && node.op != "Div" &&
         node.op != "MatMul") {
       return "";
@@ -181,9 +182,10 @@ class Chooser {
       if (constant == nullptr) continue;
       if (node.op == "Div") return "it divides by a constant per channel";
       const bool recorded = record != nullptr && record->scale.size() == 1;
-      const QuantParams params = recorded ? QuantParams{record->scale[0], record->zero_point[0]}
-                                          : ParamsOf(RangeOf(constant->ToFloats()));
-      if (!LiesOn({params}, *constant)) {
+      const quantize::QuantParams params =
+          recorded ? quantize::QuantParams{record->scale[0], record->zero_point[0]}
+                   : quantize::ParamsOf(quantize::RangeOf(constant->ToFloats()));
+      if (!quantize::LiesOn({params}, *constant)) {
         return "the imported network does not quantize its constant operand with one scale";
       }
       quantization_.activations[input] = params;
@@ -193,16 +195,16 @@ class Chooser {
 
   void StayFloat(const Node& node, const std::string& reason) {
     // Scores that end the network are float in every conversion.
-    if (!IsFinalSoftmax(graph_, node)) quantization_.float_reason[node.Label()] = reason;
-    if (!HasWeights(graph_, node)) return;
+    if (!quantize::IsFinalSoftmax(graph_, node)) quantization_.float_reason[node.Label()] = reason;
+    if (!quantize::HasWeights(graph_, node)) return;
     const ConstantRecord* record = OperandRecord(node, records_);
-    if (record != nullptr && WhyNoWeightMatrix(graph_, node).empty()) {
+    if (record != nullptr && quantize::WhyNoWeightMatrix(graph_, node).empty()) {
       if (auto weights = IntegersOf(graph_, node, *record)) {
         quantization_.weights[node.Label()] = std::move(*weights);
         return;
       }
     }
-    scheme_.weights = WeightType::fp32;
+    scheme_.weights = quantize::WeightType::fp32;
   }
 
   /// The node rounds by itself: what it computed gets a new name in the reference, what the point
@@ -210,7 +212,7 @@ class Chooser {
   void TakePoint(size_t i, size_t at) {
     Node& node = graph_.nodes[i];
     Node& point = graph_.nodes[at];
-    const Point grid = PointOf(point);
+    const quantize::Point grid = quantize::PointOf(point);
     const std::string computed = node.outputs[0], rounded = point.outputs[0];
     const std::string value = graph_.IsOutput(rounded) ? rounded : computed;
     const std::string exact = graph_.FreshName(value + "_unrounded");
@@ -240,8 +242,8 @@ class Chooser {
 
   const ConstantRecords& records_;
   Graph& graph_;
-  Quantization& quantization_;
-  LayerScheme scheme_;  // of the node at hand
+  quantize::Quantization& quantization_;
+  quantize::LayerScheme scheme_;  // of the node at hand
   std::map<std::string, std::vector<size_t>> readers_;
   std::map<size_t, size_t> rounds_itself_;  // node -> the point that it took over
   std::set<size_t> taken_, of_input_;       // points that are no operators of their own
@@ -250,11 +252,11 @@ class Chooser {
 }  // namespace
 
 void ChooseIntegers(const ConstantRecords& records, Graph& graph, Graph& reference,
-                    Quantization& quantization) {
+                    quantize::Quantization& quantization) {
   reference = std::move(graph);
   Chooser chooser(records, reference, quantization);
   chooser.Run();
   graph = chooser.WithoutPoints();
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::qdq

@@ -3,7 +3,7 @@
 
 #include "converter/qdq/constants.h"
 
-namespace lutra::converter {
+namespace lutra::converter::qdq {
 
 /// A graph with points, in the layout of the model file -> its formats.
 ///
@@ -16,6 +16,6 @@ namespace lutra::converter {
 /// `graph` becomes the network without the points that nodes took over; `reference` the same with
 /// all of them, whose values have the names that the model file uses.
 void ChooseIntegers(const ConstantRecords& records, Graph& graph, Graph& reference,
-                    Quantization& quantization);
+                    quantize::Quantization& quantization);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::qdq

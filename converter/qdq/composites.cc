@@ -5,7 +5,7 @@
 
 #include "converter/qdq/proto.h"
 
-namespace lutra::converter {
+namespace lutra::converter::qdq {
 namespace {
 
 class Composer {
@@ -78,4 +78,4 @@ void AddComposite(const Node& node, const std::string& x, const std::string& y,
   AddNode(graph, "Mul", {x, gate}, y);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::qdq

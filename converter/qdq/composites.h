@@ -9,7 +9,7 @@
 
 #include "converter/graph/graph.h"
 
-namespace lutra::converter {
+namespace lutra::converter::qdq {
 
 /// Silu, HardSwish, Gelu, Mish.
 bool IsComposite(const Node& node);
@@ -19,4 +19,4 @@ void AddComposite(const Node& node, const std::string& x, const std::string& y,
                   const std::function<std::string(const std::string&)>& fresh,
                   onnx::GraphProto& graph);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::qdq

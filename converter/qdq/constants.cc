@@ -10,7 +10,7 @@
 #include "converter/passes/rewrite.h"
 #include "converter/quantize/weight_matrix.h"
 
-namespace lutra::converter {
+namespace lutra::converter::qdq {
 namespace {
 
 constexpr const char* kOperandMark = "lutra_operand";  // node attribute: name in the records
@@ -23,7 +23,7 @@ ConstantRecord ReadRecord(const Graph& graph, const Node& node, const Tensor& co
   if (constant.type() == DataType::int32) {
     for (const int64_t q : constant.ToInts()) record.bias.push_back(static_cast<int32_t>(q));
     if (std::ranges::any_of(record.zero_point, [](int32_t z) { return z != 0; })) {
-      Fail(node, "int32 values with a zero point");
+      passes::Fail(node, "int32 values with a zero point");
     }
   }
   return record;
@@ -37,8 +37,8 @@ size_t ChannelStride(const Node& node, const Tensor& constant, size_t channels) 
   if (constant.rank() == 1) axis = 0;  // the default axis of opset 13 does not exist there
   if (axis < 0 || axis >= static_cast<int64_t>(constant.rank()) ||
       constant.dims()[static_cast<size_t>(axis)] != static_cast<int64_t>(channels)) {
-    Fail(node,
-         "has " + std::to_string(channels) + " scales for values of " + DimsText(constant.dims()));
+    passes::Fail(node, "has " + std::to_string(channels) + " scales for values of " +
+                           DimsText(constant.dims()));
   }
   size_t stride = 1;
   for (size_t d = static_cast<size_t>(axis) + 1; d < constant.rank(); ++d) {
@@ -73,10 +73,10 @@ bool KeepsRecord(const Node& node) {
 
 std::vector<float> ScalesOf(const Graph& graph, const Node& node) {
   const Tensor* scale = graph.Constant(node.Input(1));
-  if (scale == nullptr || scale->elements() == 0) Fail(node, "its scale is no constant");
+  if (scale == nullptr || scale->elements() == 0) passes::Fail(node, "its scale is no constant");
   const std::vector<float> scales = scale->ToFloats();
   for (const float s : scales) {
-    if (!std::isnormal(s) || s <= 0) Fail(node, "its scale is not a positive number");
+    if (!std::isnormal(s) || s <= 0) passes::Fail(node, "its scale is not a positive number");
   }
   return scales;
 }
@@ -84,20 +84,22 @@ std::vector<float> ScalesOf(const Graph& graph, const Node& node) {
 std::vector<int32_t> ZeroPointsOf(const Graph& graph, const Node& node, size_t count,
                                   DataType type) {
   const Tensor* zero_point = graph.Constant(node.Input(2));
-  if (zero_point == nullptr && !node.Input(2).empty()) Fail(node, "its zero point is no constant");
+  if (zero_point == nullptr && !node.Input(2).empty())
+    passes::Fail(node, "its zero point is no constant");
   if (zero_point != nullptr && node.op == "DequantizeLinear" && zero_point->type() != type) {
-    Fail(node, "its zero point is " + std::string(DataTypeName(zero_point->type())) +
-                   ", its integers are " + std::string(DataTypeName(type)));
+    passes::Fail(node, "its zero point is " + std::string(DataTypeName(zero_point->type())) +
+                           ", its integers are " + std::string(DataTypeName(type)));
   }
   if (type != DataType::uint8 && type != DataType::int8 && type != DataType::int32) {
-    Fail(node, "quantizes to " + std::string(DataTypeName(type)) + "; int8 and uint8 are executed");
+    passes::Fail(
+        node, "quantizes to " + std::string(DataTypeName(type)) + "; int8 and uint8 are executed");
   }
   const int32_t shift = type == DataType::uint8 ? 128 : 0;
   if (zero_point == nullptr) return std::vector<int32_t>(count, -shift);
   std::vector<int32_t> result;
   for (const int64_t z : zero_point->ToInts()) result.push_back(static_cast<int32_t>(z) - shift);
   if (result.size() == 1) result.resize(count, result[0]);
-  if (result.size() != count) Fail(node, "has other numbers of scales and zero points");
+  if (result.size() != count) passes::Fail(node, "has other numbers of scales and zero points");
   return result;
 }
 
@@ -145,17 +147,17 @@ const ConstantRecord* OperandRecord(const Node& node, const ConstantRecords& rec
   return found == records.end() ? nullptr : &found->second;
 }
 
-std::optional<QuantizedWeights> IntegersOf(const Graph& graph, const Node& node,
-                                           const ConstantRecord& record) {
-  const WeightMatrix matrix = ReadWeightMatrix(graph, node);
+std::optional<quantize::QuantizedWeights> IntegersOf(const Graph& graph, const Node& node,
+                                                     const ConstantRecord& record) {
+  const quantize::WeightMatrix matrix = quantize::ReadWeightMatrix(graph, node);
   const float alpha = node.op == "Gemm" ? node.Float("alpha", 1.0F) : 1.0F;
   if (record.type == DataType::int32 || alpha <= 0) return std::nullopt;
-  QuantizedWeights result{.n = matrix.n,
-                          .k = matrix.k,
-                          .bits = 8,
-                          .values = {},
-                          .scale = record.scale,
-                          .zero_point = {}};
+  quantize::QuantizedWeights result{.n = matrix.n,
+                                    .k = matrix.k,
+                                    .bits = 8,
+                                    .values = {},
+                                    .scale = record.scale,
+                                    .zero_point = {}};
   std::vector<int32_t> zero_points = record.zero_point;
   if (result.scale.size() == 1) {
     result.scale.resize(matrix.n, record.scale[0]);
@@ -179,4 +181,4 @@ std::optional<QuantizedWeights> IntegersOf(const Graph& graph, const Node& node,
   return result;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::qdq

@@ -9,7 +9,7 @@
 
 #include "converter/quantize/quantization.h"
 
-namespace lutra::converter {
+namespace lutra::converter::qdq {
 
 struct ConstantRecord {
   std::vector<float> scale;             ///< one, or one per channel
@@ -41,7 +41,7 @@ const ConstantRecord* OperandRecord(const Node& node, const ConstantRecords& rec
 
 /// The integers behind a node's weights, in the order of WeightMatrix; none when the float weights
 /// are no multiples of the recorded scales (any more).
-std::optional<QuantizedWeights> IntegersOf(const Graph& graph, const Node& node,
-                                           const ConstantRecord& record);
+std::optional<quantize::QuantizedWeights> IntegersOf(const Graph& graph, const Node& node,
+                                                     const ConstantRecord& record);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::qdq

@@ -5,7 +5,7 @@
 
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::qdq {
 namespace {
 
 // Where a QOperator keeps its parts, as indices of its inputs.
@@ -138,4 +138,4 @@ bool IsQOperator(const Node& node) { return kSignatures.contains(node.op); }
 
 void ExpandQOperators(Graph& graph) { Expander(graph).Run(); }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::qdq

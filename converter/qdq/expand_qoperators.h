@@ -3,7 +3,7 @@
 
 #include "converter/graph/graph.h"
 
-namespace lutra::converter {
+namespace lutra::converter::qdq {
 
 bool IsQOperator(const Node& node);
 
@@ -11,4 +11,4 @@ bool IsQOperator(const Node& node);
 /// layer keeps its name. The graph's outputs become float.
 void ExpandQOperators(Graph& graph);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::qdq

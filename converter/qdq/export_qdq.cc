@@ -13,7 +13,7 @@
 #include "converter/quantize/range.h"
 #include "converter/quantize/weight_matrix.h"
 
-namespace lutra::converter {
+namespace lutra::converter::qdq {
 namespace {
 
 constexpr int64_t kOpset = 18;     // the canonical form of the graph
@@ -22,7 +22,7 @@ constexpr int32_t kToUnsigned = 128;
 
 class Exporter {
  public:
-  Exporter(const Graph& fused, const Quantization& quantization)
+  Exporter(const Graph& fused, const quantize::Quantization& quantization)
       : graph_(fused),
         quantization_(quantization),
         out_(*model_.mutable_graph()),
@@ -76,17 +76,18 @@ class Exporter {
   // does without) share the parameters of what they are made of.
   void FindParameters() {
     for (const auto& [value, holder] : layout_.value) {
-      if (const QuantParams* params = quantization_.Params(holder)) params_[value] = *params;
+      if (const quantize::QuantParams* params = quantization_.Params(holder))
+        params_[value] = *params;
     }
     for (const Node& node : graph_.nodes) {
-      if (IntegerFormOf(graph_, node).form != IntegerForm::passive) continue;
+      if (quantize::IntegerFormOf(graph_, node).form != quantize::IntegerForm::passive) continue;
       const auto in = params_.find(node.inputs[0]);
       if (in == params_.end()) continue;
       for (const std::string& output : node.outputs) params_.emplace(output, in->second);
     }
   }
 
-  const QuantParams* Params(const std::string& value) const {
+  const quantize::QuantParams* Params(const std::string& value) const {
     const auto found = params_.find(value);
     return found == params_.end() ? nullptr : &found->second;
   }
@@ -101,7 +102,8 @@ class Exporter {
     if (const std::string* label = LabelOf(node)) {
       return quantization_.integer_nodes.contains(*label);
     }
-    return IntegerFormOf(graph_, node).form == IntegerForm::passive && Params(node.inputs[0]);
+    return quantize::IntegerFormOf(graph_, node).form == quantize::IntegerForm::passive &&
+           Params(node.inputs[0]);
   }
 
   // A name that neither the network nor anything written so far has.
@@ -114,7 +116,8 @@ class Exporter {
   }
 
   // Scale and zero point initializers of a value.
-  std::vector<std::string> AddParameters(const std::string& value, const QuantParams& params) {
+  std::vector<std::string> AddParameters(const std::string& value,
+                                         const quantize::QuantParams& params) {
     const auto zero_point = static_cast<uint8_t>(params.zero_point + kToUnsigned);
     return {AddScalar(out_, Fresh(value + "_scale"), params.scale),
             AddIntegers<uint8_t>(out_, Fresh(value + "_zero_point"), DataType::uint8, {},
@@ -126,7 +129,7 @@ class Exporter {
   std::string Read(const std::string& value, bool integer) {
     if (value.empty()) return "";
     if (graph_.Constant(value) != nullptr) return integer ? ReadConstant(value) : Constant(value);
-    const QuantParams* params = Params(value);
+    const quantize::QuantParams* params = Params(value);
     if (params == nullptr || (!integer && !made_by_integer_.contains(value))) {
       return float_name_.at(value);
     }
@@ -155,11 +158,11 @@ class Exporter {
 
   std::string AddConstant(const std::string& stem, const std::vector<int64_t>& dims,
                           const std::vector<float>& reals) {
-    const QuantParams params = ParamsOf(RangeOf(reals));
+    const quantize::QuantParams params = quantize::ParamsOf(quantize::RangeOf(reals));
     std::vector<uint8_t> integers;
     for (const float x : reals) {
-      integers.push_back(
-          static_cast<uint8_t>(QuantizeValue(static_cast<double>(x), params) + kToUnsigned));
+      integers.push_back(static_cast<uint8_t>(
+          quantize::QuantizeValue(static_cast<double>(x), params) + kToUnsigned));
     }
     const std::vector<std::string> names = AddParameters(stem, params);
     const std::string quantized =
@@ -171,10 +174,12 @@ class Exporter {
 
   void Export(const Node& node) {
     const bool integer = IsInteger(node);
-    const bool weights = HasWeights(graph_, node) && WhyNoWeightMatrix(graph_, node).empty() &&
+    const bool weights = quantize::HasWeights(graph_, node) &&
+                         quantize::WhyNoWeightMatrix(graph_, node).empty() &&
                          (integer || WeightsOf(node) != nullptr || HasHalfWeights(node));
-    const std::vector<std::string> activations = ActivationInputs(graph_, node);
-    const bool arithmetic = integer && IntegerFormOf(graph_, node).form == IntegerForm::compute;
+    const std::vector<std::string> activations = quantize::ActivationInputs(graph_, node);
+    const bool arithmetic =
+        integer && quantize::IntegerFormOf(graph_, node).form == quantize::IntegerForm::compute;
     const bool operands = arithmetic && (node.op == "Add" || node.op == "Sub" || node.op == "Mul" ||
                                          node.op == "MatMul");
     const bool divides = arithmetic && node.op == "Div";
@@ -206,7 +211,7 @@ class Exporter {
     Compute(written, std::move(inputs), bias, integer);
   }
 
-  const QuantizedWeights* WeightsOf(const Node& node) const {
+  const quantize::QuantizedWeights* WeightsOf(const Node& node) const {
     const std::string* label = LabelOf(node);
     if (label == nullptr) return nullptr;
     const auto found = quantization_.weights.find(*label);
@@ -215,17 +220,18 @@ class Exporter {
 
   bool HasHalfWeights(const Node& node) const {
     const std::string* label = LabelOf(node);
-    return label != nullptr && quantization_.schemes.at(*label).weights == WeightType::fp16;
+    return label != nullptr &&
+           quantization_.schemes.at(*label).weights == quantize::WeightType::fp16;
   }
 
   // Name of the operand: integers and a Dequantize along the output channels, or fp16's values.
   std::string AddWeights(const Node& node) {
     const std::vector<int64_t>& dims = graph_.Constant(node.inputs[1])->dims();
-    const std::vector<size_t> order = WeightMatrixOrder(graph_, node);
+    const std::vector<size_t> order = quantize::WeightMatrixOrder(graph_, node);
     const std::string stem = node.Label() + "_weight";
-    const QuantizedWeights* quantized = WeightsOf(node);
+    const quantize::QuantizedWeights* quantized = WeightsOf(node);
     if (quantized == nullptr) {
-      const WeightMatrix matrix = ReadWeightMatrix(graph_, node);
+      const quantize::WeightMatrix matrix = quantize::ReadWeightMatrix(graph_, node);
       std::vector<float> halves(order.size());
       for (size_t i = 0; i < order.size(); ++i) {
         halves[order[i]] = ToFloat(ToFloat16(static_cast<double>(matrix.values[i])));
@@ -246,15 +252,15 @@ class Exporter {
     return AddDequantized(stem, DataType::int8, dims, integers, quantized->scale, axis);
   }
 
-  void CheckWeights(const Node& node, const QuantizedWeights& quantized) const {
+  void CheckWeights(const Node& node, const quantize::QuantizedWeights& quantized) const {
     if (std::ranges::any_of(quantized.zero_point, [](int8_t z) { return z != 0; })) {
       throw Error("node '" + node.Label() + "': asymmetric weights are not exported; convert it " +
                   "with symmetric ones");
     }
     const std::string& label = *LabelOf(node);
-    const LayerScheme& scheme = quantization_.schemes.at(label);
+    const quantize::LayerScheme& scheme = quantization_.schemes.at(label);
     if (!quantization_.integer_nodes.contains(label) && node.op != "Conv" &&
-        scheme.activations == ActivationType::dynamic) {
+        scheme.activations == quantize::ActivationType::dynamic) {
       throw Error("node '" + node.Label() + "': dynamic activations (a scale for each row) have " +
                   "no form in QDQ; convert it with --activations int8");
     }
@@ -264,7 +270,7 @@ class Exporter {
   std::string AddBias(const Node& node, bool integer) {
     const std::string stem = node.Label() + "_bias";
     if (!integer) {
-      const WeightMatrix matrix = ReadWeightMatrix(graph_, node);
+      const quantize::WeightMatrix matrix = quantize::ReadWeightMatrix(graph_, node);
       if (!matrix.has_bias) return "";
       const auto n = static_cast<int64_t>(matrix.n);
       return AddTensor(out_, Fresh(stem), Tensor::Of({n}, matrix.bias));
@@ -327,7 +333,7 @@ class Exporter {
 
   void AddAttributes(const Node& node, onnx::NodeProto& proto) {
     // Gemm's factors are in the integers.
-    const bool folded = node.op == "Gemm" && HasWeights(graph_, node) &&
+    const bool folded = node.op == "Gemm" && quantize::HasWeights(graph_, node) &&
                         (WeightsOf(node) != nullptr || HasHalfWeights(node));
     for (const auto& [name, value] : node.attributes) {
       if (folded && (name == "alpha" || name == "beta")) continue;
@@ -355,19 +361,19 @@ class Exporter {
   }
 
   const Graph& graph_;
-  const Quantization& quantization_;
+  const quantize::Quantization& quantization_;
   onnx::ModelProto model_;
   onnx::GraphProto& out_;
   const LayoutMap layout_;
-  std::map<std::string, QuantParams> params_;
+  std::map<std::string, quantize::QuantParams> params_;
   std::map<std::string, std::string> float_name_, dequantized_;
   std::set<std::string> written_constants_, made_by_integer_, taken_;
 };
 
 }  // namespace
 
-std::string ExportQdq(const Graph& fused, const Quantization& quantization) {
+std::string ExportQdq(const Graph& fused, const quantize::Quantization& quantization) {
   return Exporter(fused, quantization).Run();
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::qdq

@@ -8,11 +8,11 @@
 
 #include "converter/quantize/quantization.h"
 
-namespace lutra::converter {
+namespace lutra::converter::qdq {
 
 /// `fused` is the network after FuseGraph, in ONNX's own layout; `quantization` was made for the
 /// same after LayOutGraph. Returns a serialized ModelProto. Throws Error listing the nodes with
 /// asymmetric weights or dynamic activations.
-std::string ExportQdq(const Graph& fused, const Quantization& quantization);
+std::string ExportQdq(const Graph& fused, const quantize::Quantization& quantization);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::qdq

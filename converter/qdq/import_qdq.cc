@@ -12,7 +12,7 @@
 #include "converter/qdq/expand_qoperators.h"
 #include "converter/qdq/make_points.h"
 
-namespace lutra::converter {
+namespace lutra::converter::qdq {
 
 bool IsQuantized(const Graph& graph) {
   return std::ranges::any_of(graph.nodes, [](const Node& node) {
@@ -35,18 +35,18 @@ void RefuseDynamicallyQuantized(const Graph& graph) {
 ImportedNetwork ImportQuantized(Graph graph) {
   ExpandQOperators(graph);
   // Weights may be stored as float32 in front of a QuantizeLinear, or be turned as integers.
-  InferShapes(graph);
-  FoldConstants(graph);
+  passes::InferShapes(graph);
+  passes::FoldConstants(graph);
   const ConstantRecords records = TakeConstants(graph);
   // Points keep the passes from fusing across a rounding.
   MakePoints(graph);
   ArrangePoints(graph);
-  FuseGraph(graph);
+  passes::FuseGraph(graph);
   ArrangePoints(graph);
   MarkOperands(graph, records);
-  LayOutGraph(graph);
+  passes::LayOutGraph(graph);
   ArrangePoints(graph);  // next to the Transposes that came in
-  RemoveDeadCode(graph);
+  passes::RemoveDeadCode(graph);
   ImportedNetwork network;
   network.graph = std::move(graph);
   ChooseIntegers(records, network.graph, network.reference, network.quantization);
@@ -55,4 +55,4 @@ ImportedNetwork ImportQuantized(Graph graph) {
   return network;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::qdq

@@ -6,7 +6,7 @@
 
 #include "converter/quantize/quantization.h"
 
-namespace lutra::converter {
+namespace lutra::converter::qdq {
 
 /// Whether the graph holds quantized operators that ImportQuantized understands.
 bool IsQuantized(const Graph& graph);
@@ -18,7 +18,7 @@ void RefuseDynamicallyQuantized(const Graph& graph);
 struct ImportedNetwork {
   Graph graph;      ///< optimized; what is lowered
   Graph reference;  ///< the same with every quantization point, for the float executor
-  Quantization quantization;
+  quantize::Quantization quantization;
 };
 
 /// Takes a graph as it was imported. uint8 tensors are shifted by 128. Nodes that cannot be
@@ -26,4 +26,4 @@ struct ImportedNetwork {
 /// node for 16-bit or per-channel activations and the like.
 ImportedNetwork ImportQuantized(Graph graph);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::qdq

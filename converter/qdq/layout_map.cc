@@ -8,21 +8,22 @@
 #include "converter/quantize/operators.h"
 #include "converter/quantize/weight_matrix.h"
 
-namespace lutra::converter {
+namespace lutra::converter::qdq {
 namespace {
 
 constexpr const char* kMark = "lutra_label";  // node attribute; passes keep what they do not know
 
 bool IsLinear(const Graph& graph, const Node& node) {
-  return node.op == "Gemm" && HasWeights(graph, node) && WhyNoWeightMatrix(graph, node).empty();
+  return node.op == "Gemm" && quantize::HasWeights(graph, node) &&
+         quantize::WhyNoWeightMatrix(graph, node).empty();
 }
 
 void NumberColumns(Graph& graph) {
   for (const Node& node : graph.nodes) {
     if (!IsLinear(graph, node)) continue;
-    const std::vector<size_t> order = WeightMatrixOrder(graph, node);
+    const std::vector<size_t> order = quantize::WeightMatrixOrder(graph, node);
     Tensor& weights = graph.initializers.at(node.inputs[1]);
-    const size_t columns = ReadWeightMatrix(graph, node).k;
+    const size_t columns = quantize::ReadWeightMatrix(graph, node).k;
     std::vector<int64_t> numbers(order.size());
     for (size_t i = 0; i < order.size(); ++i) numbers[order[i]] = static_cast<int64_t>(i % columns);
     weights = Tensor::Of(weights.dims(), std::move(numbers));
@@ -30,9 +31,9 @@ void NumberColumns(Graph& graph) {
 }
 
 std::vector<size_t> ReadColumns(const Graph& graph, const Node& node) {
-  const size_t columns = ReadWeightMatrix(graph, node).k;
+  const size_t columns = quantize::ReadWeightMatrix(graph, node).k;
   const std::vector<int64_t> numbers = graph.Constant(node.inputs[1])->ToInts();
-  const std::vector<size_t> order = WeightMatrixOrder(graph, node);
+  const std::vector<size_t> order = quantize::WeightMatrixOrder(graph, node);
   std::vector<size_t> from;
   for (size_t k = 0; k < columns; ++k) from.push_back(static_cast<size_t>(numbers[order[k]]));
   return from;
@@ -48,7 +49,7 @@ LayoutMap MapLayout(const Graph& fused) {
     outputs[node.Label()] = node.outputs;
     node.attributes[kMark] = node.Label();
   }
-  LayOutGraph(graph);
+  passes::LayOutGraph(graph);
   LayoutMap map;
   for (const std::string& input : graph.inputs) map.value[input] = input;
   for (const Node& node : graph.nodes) {
@@ -66,4 +67,4 @@ LayoutMap MapLayout(const Graph& fused) {
   return map;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::qdq

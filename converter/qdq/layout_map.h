@@ -7,7 +7,7 @@
 
 #include "converter/graph/graph.h"
 
-namespace lutra::converter {
+namespace lutra::converter::qdq {
 
 struct LayoutMap {
   /// Node label -> its label in the graph as LayOutGraph leaves it. Nodes that vanish, and
@@ -23,4 +23,4 @@ struct LayoutMap {
 /// `fused` is a graph after FuseGraph.
 LayoutMap MapLayout(const Graph& fused);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::qdq

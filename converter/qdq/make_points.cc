@@ -9,7 +9,7 @@
 #include "converter/qdq/constants.h"
 #include "converter/quantize/point.h"
 
-namespace lutra::converter {
+namespace lutra::converter::qdq {
 namespace {
 
 bool IsQuantize(const Node& node) { return node.op == "QuantizeLinear"; }
@@ -47,15 +47,16 @@ class PointMaker {
 
  private:
   struct Grid {
-    QuantParams params;
+    quantize::QuantParams params;
     DataType type;
   };
 
   Grid GridOf(const Node& node, DataType type) const {
     const std::vector<float> scales = ScalesOf(graph_, node);
-    if (scales.size() != 1) Fail(node, "activations with a scale per channel are not executed");
+    if (scales.size() != 1)
+      passes::Fail(node, "activations with a scale per channel are not executed");
     const int32_t zero_point = ZeroPointsOf(graph_, node, 1, type)[0];
-    if (type == DataType::int32) Fail(node, "int32 activations are not executed");
+    if (type == DataType::int32) passes::Fail(node, "int32 activations are not executed");
     return {{scales[0], zero_point}, type};
   }
 
@@ -85,7 +86,7 @@ class PointMaker {
       graph_.values[input].type = DataType::float32;
       SetReal(rounded, grid);
       renamed_[input] = rounded;
-      graph_.nodes.push_back(MakePoint(input, rounded, {grid.params}));
+      graph_.nodes.push_back(quantize::MakePoint(input, rounded, {grid.params}));
     }
   }
 
@@ -93,7 +94,7 @@ class PointMaker {
     if (IsQuantize(node)) {
       const Grid grid = GridOf(node, QuantizedType(graph_, node));
       SetReal(node.outputs[0], grid);
-      graph_.nodes.push_back(MakePoint(node.inputs[0], node.outputs[0], {grid.params}));
+      graph_.nodes.push_back(quantize::MakePoint(node.inputs[0], node.outputs[0], {grid.params}));
     } else if (IsDequantize(node)) {
       Dequantize(node);
     } else {
@@ -103,7 +104,7 @@ class PointMaker {
 
   void Dequantize(const Node& node) {
     const auto found = grids_.find(node.inputs[0]);
-    if (found == grids_.end()) Fail(node, "its integers come from no QuantizeLinear");
+    if (found == grids_.end()) passes::Fail(node, "its integers come from no QuantizeLinear");
     const Grid own = GridOf(node, found->second.type);
     if (own.params == found->second.params) {
       AddNode("Identity", {node.inputs[0]}, node.outputs[0]);
@@ -111,7 +112,7 @@ class PointMaker {
     }
     // The same integers under another scale and zero point: real = scale / scale' * real' + shift,
     // which the point behind it brings back onto the grid from float32's rounding.
-    const QuantParams from = found->second.params, to = own.params;
+    const quantize::QuantParams from = found->second.params, to = own.params;
     const double factor = static_cast<double>(to.scale) / static_cast<double>(from.scale);
     const double shift = static_cast<double>(to.scale) * (from.zero_point - to.zero_point);
     const std::string scaled =
@@ -119,7 +120,7 @@ class PointMaker {
                 Fresh(node, "scaled"));
     const std::string shifted = AddNode("Add", {scaled, AddScalar(node, static_cast<float>(shift))},
                                         Fresh(node, "shifted"));
-    graph_.nodes.push_back(MakePoint(shifted, node.outputs[0], {to}));
+    graph_.nodes.push_back(quantize::MakePoint(shifted, node.outputs[0], {to}));
   }
 
   void TakeOther(Node node) {
@@ -137,9 +138,10 @@ class PointMaker {
     });
     if (node.op == "Pad") MakePadReal(node, grid);
     if (!MovesIntegers(node) || (!alike && node.op != "Pad")) {
-      Fail(node,
-           "computes with the integers of a quantized tensor: put a DequantizeLinear before "
-           "it and a QuantizeLinear behind it");
+      passes::Fail(
+          node,
+          "computes with the integers of a quantized tensor: put a DequantizeLinear before "
+          "it and a QuantizeLinear behind it");
     }
     for (const std::string& output : node.outputs) {
       if (!output.empty()) SetReal(output, grid);
@@ -157,7 +159,7 @@ class PointMaker {
   /// A Pad of a quantized tensor holds its value as an integer, 0 when it holds none.
   void MakePadReal(Node& pad, const Grid& grid) {
     const Tensor* value = graph_.Constant(pad.Input(2));
-    if (value == nullptr && !pad.Input(2).empty()) Fail(pad, "its value is no constant");
+    if (value == nullptr && !pad.Input(2).empty()) passes::Fail(pad, "its value is no constant");
     const bool given = value != nullptr && value->elements() > 0;
     const int64_t shift = grid.type == DataType::uint8 ? 128 : 0;
     const int64_t steps = (given ? value->ToInts()[0] : 0) - shift - grid.params.zero_point;
@@ -166,8 +168,8 @@ class PointMaker {
   }
 
   std::string AddScalar(const Node& node, float value) {
-    return AddInitializer(graph_, node.Label() + "_constant",
-                          Tensor::Of({}, std::vector<float>{value}));
+    return passes::AddInitializer(graph_, node.Label() + "_constant",
+                                  Tensor::Of({}, std::vector<float>{value}));
   }
 
   std::string Fresh(const Node& node, const std::string& what) {
@@ -195,4 +197,4 @@ class PointMaker {
 
 void MakePoints(Graph& graph) { PointMaker(graph).Run(); }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::qdq

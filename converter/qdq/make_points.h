@@ -4,7 +4,7 @@
 
 #include "converter/graph/graph.h"
 
-namespace lutra::converter {
+namespace lutra::converter::qdq {
 
 /// The graph has no QOperators and no DequantizeLinear of a constant any more. A quantized value
 /// keeps its name for the real value that it stands for; inputs and outputs of the graph that were
@@ -13,4 +13,4 @@ namespace lutra::converter {
 /// not executed (16 bits, a scale per channel).
 void MakePoints(Graph& graph);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::qdq

@@ -1,6 +1,6 @@
 #include "converter/qdq/proto.h"
 
-namespace lutra::converter {
+namespace lutra::converter::qdq {
 namespace {
 
 void FillTensor(const Tensor& tensor, onnx::TensorProto& proto) {
@@ -79,4 +79,4 @@ void AddValueInfo(onnx::ValueInfoProto& info, const std::string& name,
   for (const int64_t d : dims) tensor.mutable_shape()->add_dim()->set_dim_value(d);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::qdq

@@ -9,7 +9,7 @@
 
 #include "converter/graph/graph.h"
 
-namespace lutra::converter {
+namespace lutra::converter::qdq {
 
 onnx::NodeProto& AddNode(onnx::GraphProto& graph, const std::string& op,
                          const std::vector<std::string>& inputs, const std::string& output);
@@ -29,4 +29,4 @@ std::string AddIntegers(onnx::GraphProto& graph, const std::string& name, DataTy
 void AddValueInfo(onnx::ValueInfoProto& info, const std::string& name,
                   const std::vector<int64_t>& dims);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::qdq

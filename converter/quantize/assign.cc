@@ -8,7 +8,7 @@
 #include "converter/quantize/operators.h"
 #include "converter/quantize/range.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 namespace {
 
 // An input of Concat that others read too keeps its own, finer scale when the joint one would be
@@ -119,4 +119,4 @@ void AssignActivations(const Graph& graph, const std::set<std::string>& values,
   }
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

@@ -6,7 +6,7 @@
 #include "converter/quantize/data_check.h"
 #include "converter/quantize/layer_name.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 namespace {
 
 constexpr size_t kNamedLayers = 3;
@@ -30,7 +30,7 @@ void WarnOfZeros(const Graph& graph, const std::map<std::string, Histogram>& his
 }  // namespace
 
 std::map<std::string, Histogram> Calibrate(const Graph& graph, const std::set<std::string>& values,
-                                           const Dataset& data, const Progress& progress,
+                                           const data::Dataset& data, const Progress& progress,
                                            Warnings& warnings) {
   if (graph.inputs.size() != 1) {
     throw Error("calibration needs a network with one input, this one has " +
@@ -42,9 +42,9 @@ std::map<std::string, Histogram> Calibrate(const Graph& graph, const std::set<st
   if (info == nullptr || !info->dims) throw Error("input '" + input + "' has no known shape");
   std::map<std::string, Histogram> histograms;
   DataCheck check;
-  FloatExecutor executor(graph);
+  executor::FloatExecutor executor(graph);
   for (size_t i = 0; i < data.size(); ++i) {
-    const Sample sample = data.Get(i);
+    const data::Sample sample = data.Get(i);
     const auto observe = [&](const std::string& value, const Tensor& tensor) {
       RefuseNan(value, tensor, sample.source);
       if (!values.contains(value) || !IsFloating(tensor.type())) return;
@@ -59,7 +59,7 @@ std::map<std::string, Histogram> Calibrate(const Graph& graph, const std::set<st
                     ": numbers overflow, or a mask adds -Inf (a large negative number does, too)");
       }
     };
-    const Tensor tensor = AsInput(sample, *info->dims);
+    const Tensor tensor = data::AsInput(sample, *info->dims);
     check.AddSample(tensor.as<float>());
     executor.Run({{input, tensor}}, observe);
     if (progress) progress("calibrate", i + 1, data.size());
@@ -72,4 +72,4 @@ std::map<std::string, Histogram> Calibrate(const Graph& graph, const std::set<st
   return histograms;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

@@ -12,7 +12,7 @@
 #include "converter/quantize/histogram.h"
 #include "converter/warnings.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 
 using Progress = std::function<void(const std::string& stage, size_t done, size_t total)>;
 
@@ -20,7 +20,7 @@ using Progress = std::function<void(const std::string& stage, size_t done, size_
 /// (data_check.h), and of layers that are 0 throughout. Throws Error naming the sample when a value
 /// is not finite, or when the network does not have exactly one input.
 std::map<std::string, Histogram> Calibrate(const Graph& graph, const std::set<std::string>& values,
-                                           const Dataset& data, const Progress& progress,
+                                           const data::Dataset& data, const Progress& progress,
                                            Warnings& warnings);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

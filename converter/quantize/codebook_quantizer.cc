@@ -8,7 +8,7 @@
 #include "converter/quantize/sum_limits.h"
 #include "converter/quantize/weight_quantizer.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 namespace {
 
 constexpr int kTurns = 12;
@@ -45,13 +45,13 @@ class Group {
 
   /// From these scales on. None falls below its least one.
   Result Search(std::vector<float> scale, std::span<const float> least_scale, int turns,
-                ZeroEntry zero) const {
+                cluster::ZeroEntry zero) const {
     Result best;
     for (int turn = 0; turn < turns; ++turn) {
-      HalfSteps steps(highest_);
+      cluster::HalfSteps steps(highest_);
       ForEach(scale, [&](size_t, double w, double s, double h) { steps.Add(w / s, h * s * s); });
-      Result next{BestIntegerCodebook(steps, entries_, zero), scale, 0};
-      const NearestEntry nearest(next.codebook);
+      Result next{cluster::BestIntegerCodebook(steps, entries_, zero), scale, 0};
+      const cluster::NearestEntry nearest(next.codebook);
       std::vector<double> cross(scale.size()), square(scale.size());
       ForEach(scale, [&](size_t channel, double w, double s, double h) {
         const double q = nearest(w / s);
@@ -183,7 +183,7 @@ QuantizedWeights QuantizeToCodebook(const WeightMatrix& matrix, const LayerSchem
   for (size_t first = 0; first < matrix.n; first += sharing) {
     const size_t last = std::min(matrix.n, first + sharing);
     const Group group(matrix, importance, first, last, scheme.bits, highest, one_scale);
-    const auto search_from = [&](double reach, ZeroEntry zero) {
+    const auto search_from = [&](double reach, cluster::ZeroEntry zero) {
       const std::vector<float> start =
           StartAt(reach, full_scale, highest, least_scale, deviation, one_scale);
       const auto at = start.begin() + static_cast<ptrdiff_t>(first);
@@ -193,14 +193,14 @@ QuantizedWeights QuantizeToCodebook(const WeightMatrix& matrix, const LayerSchem
     };
     Group::Result best;
     for (const double reach : std::span(kReaches).first(all_integers ? 1 : std::size(kReaches))) {
-      Group::Result found = search_from(reach, ZeroEntry::kept);
+      Group::Result found = search_from(reach, cluster::ZeroEntry::kept);
       if (found.error < best.error) best = std::move(found);
     }
     if (scheme.bits <= kMostBitsWithoutZero) {
-      Group::Result found = search_from(kReaches[0], ZeroEntry::free);
+      Group::Result found = search_from(kReaches[0], cluster::ZeroEntry::free);
       if (found.error < kWithoutZero * best.error) best = std::move(found);
     }
-    const NearestEntry nearest(best.codebook);
+    const cluster::NearestEntry nearest(best.codebook);
     for (size_t i = first * matrix.k; i < last * matrix.k; ++i) {
       const double s = static_cast<double>(best.scale[i / matrix.k - first]);
       result.values[i] = nearest(static_cast<double>(matrix.values[i]) / s);
@@ -212,4 +212,4 @@ QuantizedWeights QuantizeToCodebook(const WeightMatrix& matrix, const LayerSchem
   return result;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

@@ -14,7 +14,7 @@
 #include "converter/quantize/quantization.h"
 #include "converter/quantize/weight_matrix.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 
 /// Entries go to this and its negative: so that the products of several entries with bytes fit 16
 /// bits together, as AVX2's vpmaddubsw wants, two at 64 (2 * 64 * 255 < 2^15) and four at 32. 4
@@ -27,4 +27,4 @@ int LargestEntry(int bits);
 QuantizedWeights QuantizeToCodebook(const WeightMatrix& matrix, const LayerScheme& scheme,
                                     std::span<const float> importance, double input_scale);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <string>
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 namespace {
 
 // Fewer samples rarely show the range of real data. (A hundred and more are usual.)
@@ -43,7 +43,7 @@ void DataCheck::AddSample(std::span<const float> input) {
   samples_.push_back(extent);
 }
 
-void DataCheck::Report(const Dataset& data, Warnings& warnings) const {
+void DataCheck::Report(const data::Dataset& data, Warnings& warnings) const {
   if (samples_.empty()) return;
   const float value = samples_[0].low;
   const auto is_constant = [](const Extent& e) { return e.low == e.high; };
@@ -76,7 +76,7 @@ void DataCheck::Report(const Dataset& data, Warnings& warnings) const {
   }
 }
 
-void DataCheck::ReportOutliers(const Dataset& data, Warnings& warnings) const {
+void DataCheck::ReportOutliers(const data::Dataset& data, Warnings& warnings) const {
   std::vector<size_t> order(samples_.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
   const auto reach = [&](size_t i) { return samples_[order[i]].Magnitude(); };
@@ -99,4 +99,4 @@ void DataCheck::ReportOutliers(const Dataset& data, Warnings& warnings) const {
   }
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

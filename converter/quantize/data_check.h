@@ -9,7 +9,7 @@
 #include "converter/data/dataset.h"
 #include "converter/warnings.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 
 class DataCheck {
  public:
@@ -18,14 +18,14 @@ class DataCheck {
 
   /// Data that is constant or shows one thing only; samples that own the range (by name); pixels
   /// that nobody said to scale or not to; very few samples.
-  void Report(const Dataset& data, Warnings& warnings) const;
+  void Report(const data::Dataset& data, Warnings& warnings) const;
 
  private:
   struct Extent {
     float low, high;
     float Magnitude() const;
   };
-  void ReportOutliers(const Dataset& data, Warnings& warnings) const;
+  void ReportOutliers(const data::Dataset& data, Warnings& warnings) const;
 
   std::vector<Extent> samples_;
   std::vector<float> first_;  // the first sample
@@ -33,4 +33,4 @@ class DataCheck {
   bool bytes_ = true;  // every value is an integer from 0 to 255
 };
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

@@ -4,7 +4,7 @@
 
 #include "converter/quantize/operators.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 namespace {
 
 bool IsFloatingValue(const Graph& graph, const std::string& value) {
@@ -63,4 +63,4 @@ std::set<std::string> ChooseFormats(const Graph& graph, Quantization& quantizati
   return values;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

@@ -4,7 +4,7 @@
 
 #include "converter/quantize/quantization.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 
 /// Reads schemes (one for every node), fills integer_nodes and float_reason, and returns the values
 /// that need int8 parameters. A node that only moves elements follows its input. A final Softmax
@@ -18,4 +18,4 @@ void AssignActivations(const Graph& graph, const std::set<std::string>& values,
                        const std::map<std::string, struct Range>& ranges,
                        Quantization& quantization);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

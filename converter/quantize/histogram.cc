@@ -5,7 +5,7 @@
 
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 
 void Histogram::Grow(double magnitude) {
   if (bins_.empty()) {
@@ -49,4 +49,4 @@ void Histogram::Add(std::span<const float> values) {
   }
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

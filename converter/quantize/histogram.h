@@ -12,7 +12,7 @@
 #include <span>
 #include <vector>
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 
 class Histogram {
  public:
@@ -42,4 +42,4 @@ class Histogram {
   float min_ = 0, max_ = 0;
 };
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

@@ -5,7 +5,7 @@
 #include "converter/executor/float_executor.h"
 #include "converter/quantize/weight_matrix.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 namespace {
 
 // Several times as many patches as unknowns settle the moments; below the second number, more than
@@ -129,7 +129,8 @@ void AddSample(const Watched& layer, const Tensor& tensor, size_t sample, size_t
 
 std::map<std::string, InputMoments> CollectMoments(const Graph& graph,
                                                    const std::set<std::string>& labels,
-                                                   const Dataset& data, const Progress& progress) {
+                                                   const data::Dataset& data,
+                                                   const Progress& progress) {
   std::map<std::string, InputMoments> result;
   std::multimap<std::string, Watched> readers;  // by input value
   for (const Node& node : graph.nodes) {
@@ -147,7 +148,7 @@ std::map<std::string, InputMoments> CollectMoments(const Graph& graph,
     readers.emplace(node.inputs[0], Watched{node.Label(), patches});
   }
   if (result.empty()) return result;
-  FloatExecutor executor(graph);
+  executor::FloatExecutor executor(graph);
   const std::string& input = graph.inputs[0];
   for (size_t i = 0; i < data.size(); ++i) {
     const auto observe = [&](const std::string& value, const Tensor& tensor) {
@@ -156,10 +157,10 @@ std::map<std::string, InputMoments> CollectMoments(const Graph& graph,
         AddSample(reader->second, tensor, i, data.size(), result.at(reader->second.label));
       }
     };
-    executor.Run({{input, AsInput(data.Get(i), *graph.Info(input)->dims)}}, observe);
+    executor.Run({{input, data::AsInput(data.Get(i), *graph.Info(input)->dims)}}, observe);
     if (progress) progress("rounding", i + 1, data.size());
   }
   return result;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

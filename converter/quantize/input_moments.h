@@ -12,7 +12,7 @@
 #include "converter/graph/graph.h"
 #include "converter/quantize/calibrate.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 
 /// One symmetric matrix for each group of a convolution. Entry k is the constant 1, which stands
 /// for the bias; for a MatMul, which has none, 0. Of rows longer than kLongestOptimizedRow only the
@@ -44,6 +44,7 @@ constexpr size_t kLongestOptimizedRow = 1024;
 /// spaced.
 std::map<std::string, InputMoments> CollectMoments(const Graph& graph,
                                                    const std::set<std::string>& labels,
-                                                   const Dataset& data, const Progress& progress);
+                                                   const data::Dataset& data,
+                                                   const Progress& progress);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

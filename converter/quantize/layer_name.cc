@@ -1,6 +1,6 @@
 #include "converter/quantize/layer_name.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 
 std::string LayerName(const Graph& graph, const Node& node) {
   const std::string& label = node.Label();
@@ -16,4 +16,4 @@ std::string LayerName(const Graph& graph, const Node& node) {
   return label;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

@@ -5,10 +5,10 @@
 
 #include "converter/graph/graph.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 
 /// Node::Label(), but for a node whose result only goes through a Transpose into an output of the
 /// graph: then the output's name, for its own value exists in another layout only.
 std::string LayerName(const Graph& graph, const Node& node);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

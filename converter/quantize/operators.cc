@@ -7,7 +7,7 @@
 
 #include "converter/quantize/weight_matrix.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 namespace {
 
 // Of a power of two: finer steps of a Softmax's output help nobody.
@@ -137,4 +137,4 @@ bool IsFinalSoftmax(const Graph& graph, const Node& node) {
   return true;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

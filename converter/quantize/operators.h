@@ -7,7 +7,7 @@
 
 #include "converter/quantize/quantization.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 
 enum class IntegerForm : uint8_t {
   none,     ///< float only
@@ -41,4 +41,4 @@ bool HasWeights(const Graph& graph, const Node& node);
 /// float, so that no class loses its rank to rounding, and counts as no fallback.
 bool IsFinalSoftmax(const Graph& graph, const Node& node);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 
 bool IsPoint(const Node& node) { return node.op == kPointOp && node.domain.empty(); }
 
@@ -44,4 +44,4 @@ bool LiesOn(const Point& point, const Tensor& constant) {
   });
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

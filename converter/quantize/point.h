@@ -14,7 +14,7 @@
 
 #include "converter/quantize/quantization.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 
 inline constexpr const char* kPointOp = "FakeQuantize";
 
@@ -37,4 +37,4 @@ float RoundTo(const Point& point, float x);
 /// Whether every element of the constant lies on the grid already, up to float32's own rounding.
 bool LiesOn(const Point& point, const Tensor& constant);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

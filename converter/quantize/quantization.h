@@ -11,7 +11,7 @@
 
 #include "converter/graph/graph.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 
 /// real = scale * (q - zero_point), q in -128..127.
 struct QuantParams {
@@ -76,4 +76,4 @@ struct Quantization {
   }
 };
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

@@ -9,7 +9,7 @@
 #include "converter/quantize/rounding.h"
 #include "converter/quantize/weight_quantizer.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 namespace {
 
 // Each value by the calibrator of the node that makes it; inputs by that of their first reader. Of
@@ -107,7 +107,8 @@ void QuantizeAllWeights(const Graph& graph, const std::map<std::string, InputMom
 }
 
 Quantization QuantizeGraph(const Graph& graph, std::map<std::string, LayerScheme> schemes,
-                           const Dataset* data, const Progress& progress, Warnings& warnings) {
+                           const data::Dataset* data, const Progress& progress,
+                           Warnings& warnings) {
   Quantization quantization;
   quantization.schemes = std::move(schemes);
   const std::set<std::string> values = ChooseFormats(graph, quantization);
@@ -126,4 +127,4 @@ Quantization QuantizeGraph(const Graph& graph, std::map<std::string, LayerScheme
   return quantization;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

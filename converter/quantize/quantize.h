@@ -8,12 +8,12 @@
 #include "converter/quantize/input_moments.h"
 #include "converter/quantize/quantization.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 
 /// Schemes (ReadRecipe) -> everything else. Runs calibration over `data` when a node computes in
 /// integers; throws Error when it is null then. The graph must be optimized.
 Quantization QuantizeGraph(const Graph& graph, std::map<std::string, LayerScheme> schemes,
-                           const Dataset* data, const Progress& progress, Warnings& warnings);
+                           const data::Dataset* data, const Progress& progress, Warnings& warnings);
 
 /// Fills weights and bias of every node with linear weights from its scheme and the activation
 /// parameters already chosen; rounding is optimized for the layers in `moments`. Entries that exist
@@ -21,4 +21,4 @@ Quantization QuantizeGraph(const Graph& graph, std::map<std::string, LayerScheme
 void QuantizeAllWeights(const Graph& graph, const std::map<std::string, InputMoments>& moments,
                         Quantization& quantization);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

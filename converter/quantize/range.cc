@@ -6,7 +6,7 @@
 #include <limits>
 #include <vector>
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 namespace {
 
 constexpr double kLevels = 255;  // steps between the lowest and the highest int8
@@ -207,4 +207,4 @@ std::string_view CalibratorName(CalibratorKind kind) {
   return kNames[static_cast<size_t>(kind)];
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

@@ -14,7 +14,7 @@
 #include "converter/quantize/histogram.h"
 #include "converter/quantize/quantization.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 
 /// Real values lo <= 0 <= hi.
 struct Range {
@@ -38,4 +38,4 @@ int32_t QuantizeValue(double x, QuantParams params);
 
 std::string_view CalibratorName(CalibratorKind kind);  ///< "minmax"
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

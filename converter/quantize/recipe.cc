@@ -7,7 +7,7 @@
 #include "converter/quantize/layer_name.h"
 #include "converter/quantize/range.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -249,4 +249,4 @@ bool MatchesPattern(std::string_view text, std::string_view pattern) {
   return p == pattern.size();
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

@@ -15,7 +15,7 @@
 
 #include "converter/quantize/quantization.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 
 /// Values as the command line and recipes write them; each throws Error listing what is allowed.
 ///   weights: int8, linear2 .. linear8, codebook1 .. codebook8, fp16, fp32
@@ -44,4 +44,4 @@ std::string WriteRecipe(const Graph& graph, const LayerScheme& defaults,
 /// Whether the whole text matches: * stands for any characters, ? for one.
 bool MatchesPattern(std::string_view text, std::string_view pattern);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

@@ -8,7 +8,7 @@
 
 #include "converter/cluster/integer_codebook.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 namespace {
 
 // Part of the inputs' mean energy that is added to each one's: the moments are those of a sample,
@@ -93,7 +93,7 @@ Square InvertUpper(const Square& r, size_t size) {
 struct Grid {
   double scale;
   int zero_point, lowest, highest;
-  const NearestEntry* codebook;  // or null: all integers from lowest to highest
+  const cluster::NearestEntry* codebook;  // or null: all integers from lowest to highest
   int Round(double w) const {
     if (codebook != nullptr) return (*codebook)(w / scale);
     const double q = std::nearbyint(w / scale) + zero_point;
@@ -201,7 +201,7 @@ void OptimizeRounding(const InputMoments& moments, WeightMatrix& matrix, Quantiz
     const Square central = descend ? Central(ordered, size) : Square();
     FactorFromBelow(ordered, size);
     const Square factor = InvertUpper(ordered.square, size);
-    std::optional<NearestEntry> codebook;
+    std::optional<cluster::NearestEntry> codebook;
     for (size_t n = g * per_group; n < (g + 1) * per_group; ++n) {
       if (!weights.tables.empty() && (n == g * per_group || n % weights.table_channels == 0)) {
         codebook.emplace(weights.Table(n));
@@ -262,4 +262,4 @@ std::vector<float> ImportanceOf(const InputMoments& moments) {
   return importance;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

@@ -15,7 +15,7 @@
 #include "converter/quantize/quantization.h"
 #include "converter/quantize/weight_matrix.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 
 /// Rounds matrix.values anew to the scales and zero points (or codebooks) of `weights`, whose
 /// values are replaced, and corrects matrix.bias. Codebooks below 8 bits descend as well, and with
@@ -33,4 +33,4 @@ void CorrectBias(const InputMoments& moments, WeightMatrix& matrix,
 /// (damped, as inputs that the samples lack may still come).
 std::vector<float> ImportanceOf(const InputMoments& moments);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

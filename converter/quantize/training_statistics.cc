@@ -7,7 +7,7 @@
 #include "converter/executor/float_executor.h"
 #include "converter/passes/passes.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 namespace {
 
 constexpr size_t kMostLayers = 4;
@@ -134,21 +134,22 @@ TrainingStatistics ReadTrainingStatistics(const Graph& graph) {
   return result;
 }
 
-void CompareWithTraining(TrainingStatistics training, const Dataset& data, Warnings& warnings) {
+void CompareWithTraining(TrainingStatistics training, const data::Dataset& data,
+                         Warnings& warnings) {
   if (training.layers.empty() || data.size() == 0) return;
-  FuseGraph(training.graph);
+  passes::FuseGraph(training.graph);
   std::vector<Sums> sums;
   for (const auto& layer : training.layers) {
     const std::vector<double> zeros(layer.mean.size(), 0.0);
     sums.push_back({zeros, zeros});
   }
-  FloatExecutor executor(training.graph);
+  executor::FloatExecutor executor(training.graph);
   const std::string& input = training.graph.inputs[0];
   const size_t samples = std::min(data.size(), kMostSamples);
   for (size_t i = 0; i < samples; ++i) {
     const Tensor sample =
-        AsInput(data.Get(i * data.size() / samples), *training.graph.Info(input)->dims);
-    const TensorMap outputs = executor.Run({{input, sample}});
+        data::AsInput(data.Get(i * data.size() / samples), *training.graph.Info(input)->dims);
+    const executor::TensorMap outputs = executor.Run({{input, sample}});
     for (size_t l = 0; l < sums.size(); ++l) {
       AddTo(sums[l], outputs.at(training.layers[l].value));
     }
@@ -167,4 +168,4 @@ void CompareWithTraining(TrainingStatistics training, const Dataset& data, Warni
   }
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

@@ -12,7 +12,7 @@
 #include "converter/graph/graph.h"
 #include "converter/warnings.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 
 struct TrainingStatistics {
   struct Layer {
@@ -28,6 +28,7 @@ struct TrainingStatistics {
 TrainingStatistics ReadTrainingStatistics(const Graph& graph);
 
 /// Runs some of the samples and warns where they are unlike training. Nothing to do without layers.
-void CompareWithTraining(TrainingStatistics training, const Dataset& data, Warnings& warnings);
+void CompareWithTraining(TrainingStatistics training, const data::Dataset& data,
+                         Warnings& warnings);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

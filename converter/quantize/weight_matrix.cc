@@ -1,6 +1,6 @@
 #include "converter/quantize/weight_matrix.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 namespace {
 
 // Gemm stores [n][k] (transB) or [k][n]; MatMul is Gemm without transB.
@@ -77,4 +77,4 @@ WeightMatrix ReadWeightMatrix(const Graph& graph, const Node& node) {
   return matrix;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

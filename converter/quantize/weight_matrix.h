@@ -8,7 +8,7 @@
 
 #include "converter/graph/graph.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 
 struct WeightMatrix {
   size_t n = 0, k = 0;
@@ -27,4 +27,4 @@ WeightMatrix ReadWeightMatrix(const Graph& graph, const Node& node);
 /// Where element (n, k) of the matrix lies in the graph's initializer: used to write values back.
 std::vector<size_t> WeightMatrixOrder(const Graph& graph, const Node& node);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

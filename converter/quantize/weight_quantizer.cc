@@ -7,7 +7,7 @@
 
 #include "converter/quantize/sum_limits.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 namespace {
 
 // Keeps every multiplier made from a weight scale a normal float.
@@ -138,4 +138,4 @@ std::vector<int32_t> QuantizeBias(const std::vector<float>& bias, double input_s
   return result;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

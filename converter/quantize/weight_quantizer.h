@@ -5,7 +5,7 @@
 #include "converter/quantize/quantization.h"
 #include "converter/quantize/weight_matrix.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 
 /// Integers of `scheme.bits` bits. Symmetric: -(2^(bits-1) - 1) .. 2^(bits-1) - 1, the largest
 /// magnitude of the channel (tensor) on the last step. Asymmetric: the channel's range, widened to
@@ -24,4 +24,4 @@ std::vector<float> Dequantize(const QuantizedWeights& weights);
 std::vector<int32_t> QuantizeBias(const std::vector<float>& bias, double input_scale,
                                   const std::vector<float>& scale);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

@@ -6,7 +6,7 @@
 
 #include "converter/report/format.h"
 
-namespace lutra::converter {
+namespace lutra::converter::report {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -16,15 +16,17 @@ struct Totals {
   double index = 0;  // bytes
 };
 
-uint64_t CompressedBytes(const ArchiveRow& row) { return row.weight_bytes + row.parameter_bytes; }
+uint64_t CompressedBytes(const archive::ArchiveRow& row) {
+  return row.weight_bytes + row.parameter_bytes;
+}
 
-double IndexBytes(const ArchiveRow& row) {
+double IndexBytes(const archive::ArchiveRow& row) {
   return row.index_share * static_cast<double>(row.weight_bytes);
 }
 
-Totals Sum(const ArchiveListing& listing) {
+Totals Sum(const archive::ArchiveListing& listing) {
   Totals totals;
-  for (const ArchiveRow& row : listing.rows) {
+  for (const archive::ArchiveRow& row : listing.rows) {
     totals.elements += row.elements;
     totals.original += row.original_bytes;
     totals.weights += row.weight_bytes;
@@ -53,13 +55,13 @@ std::string PercentText(uint64_t original, uint64_t compressed) {
 
 std::string SqnrText(double db) { return std::isinf(db) ? "exact" : Format("%.1f", db); }
 
-std::string SchemeAndCodec(const ArchiveRow& row) {
+std::string SchemeAndCodec(const archive::ArchiveRow& row) {
   return row.codec.empty() ? row.scheme : row.scheme + "/" + row.codec;
 }
 
-size_t NameWidth(const ArchiveListing& listing) {
+size_t NameWidth(const archive::ArchiveListing& listing) {
   size_t width = 10;
-  for (const ArchiveRow& row : listing.rows) width = std::max(width, row.name.size());
+  for (const archive::ArchiveRow& row : listing.rows) width = std::max(width, row.name.size());
   return std::min<size_t>(width, 60);
 }
 
@@ -88,7 +90,7 @@ Json BitsJson(double index, double value, double overhead, uint64_t elements) {
 
 Json Number(bool exists, double value) { return exists ? Json(value) : Json(nullptr); }
 
-Json RowJson(const ArchiveRow& row, bool measured) {
+Json RowJson(const archive::ArchiveRow& row, bool measured) {
   const double index = IndexBytes(row);
   const uint64_t bytes = CompressedBytes(row);
   Json json;
@@ -108,9 +110,9 @@ Json RowJson(const ArchiveRow& row, bool measured) {
   return json;
 }
 
-Json SkippedJson(const std::vector<SkippedEntry>& skipped) {
+Json SkippedJson(const std::vector<checkpoint::SkippedEntry>& skipped) {
   Json json = Json::array();
-  for (const SkippedEntry& entry : skipped) {
+  for (const checkpoint::SkippedEntry& entry : skipped) {
     json.push_back({{"path", entry.path}, {"what", entry.what}});
   }
   return json;
@@ -118,14 +120,14 @@ Json SkippedJson(const std::vector<SkippedEntry>& skipped) {
 
 }  // namespace
 
-std::string ArchiveText(const ArchiveListing& listing, bool measured) {
+std::string ArchiveText(const archive::ArchiveListing& listing, bool measured) {
   const size_t width = NameWidth(listing);
   std::string head = "layer";
   head.resize(width, ' ');
   std::string text = head + Format("  %-18s %12s %12s %9s %8s  %-22s %s\n", "scheme/codec",
                                    "original", "compressed", "ratio", "percent",
                                    "index + value + other", measured ? "SQNR" : "");
-  for (const ArchiveRow& row : listing.rows) {
+  for (const archive::ArchiveRow& row : listing.rows) {
     const double index = IndexBytes(row);
     text += Line(width, row.name, SchemeAndCodec(row), row.original_bytes, CompressedBytes(row),
                  BitsText(index, static_cast<double>(row.weight_bytes) - index,
@@ -145,8 +147,9 @@ std::string ArchiveText(const ArchiveListing& listing, bool measured) {
   return text;
 }
 
-std::string ArchiveJson(const ArchiveListing& listing, bool measured,
-                        const std::vector<SkippedEntry>& skipped, const Warnings& warnings) {
+std::string ArchiveJson(const archive::ArchiveListing& listing, bool measured,
+                        const std::vector<checkpoint::SkippedEntry>& skipped,
+                        const Warnings& warnings) {
   const Totals totals = Sum(listing);
   Json json;
   json["output_bytes"] = listing.file_bytes;
@@ -158,20 +161,22 @@ std::string ArchiveJson(const ArchiveListing& listing, bool measured,
                static_cast<double>(totals.overhead), totals.elements);
   json["contents_bytes"] = listing.contents_bytes + listing.frame_bytes;
   json["tensors"] = Json::array();
-  for (const ArchiveRow& row : listing.rows) json["tensors"].push_back(RowJson(row, measured));
+  for (const archive::ArchiveRow& row : listing.rows)
+    json["tensors"].push_back(RowJson(row, measured));
   json["skipped"] = SkippedJson(skipped);
   json["warnings"] = warnings.lines();
   return json.dump() + "\n";
 }
 
-std::string CheckpointText(const Checkpoint& checkpoint) {
+std::string CheckpointText(const checkpoint::Checkpoint& checkpoint) {
   size_t width = 10;
-  for (const NamedTensor& tensor : checkpoint.tensors) width = std::max(width, tensor.name.size());
+  for (const checkpoint::NamedTensor& tensor : checkpoint.tensors)
+    width = std::max(width, tensor.name.size());
   width = std::min<size_t>(width, 60);
   std::string text =
       checkpoint.format + ", " + std::to_string(checkpoint.tensors.size()) + " tensors\n";
   uint64_t bytes = 0;
-  for (const NamedTensor& tensor : checkpoint.tensors) {
+  for (const checkpoint::NamedTensor& tensor : checkpoint.tensors) {
     std::string name = tensor.name;
     name.resize(std::max(width, name.size()), ' ');
     bytes += tensor.tensor.bytes().size();
@@ -180,17 +185,17 @@ std::string CheckpointText(const Checkpoint& checkpoint) {
                           DimsText(tensor.tensor.dims()).c_str(), tensor.tensor.bytes().size());
   }
   text += "total " + std::to_string(bytes) + " bytes\n";
-  for (const SkippedEntry& entry : checkpoint.skipped) {
+  for (const checkpoint::SkippedEntry& entry : checkpoint.skipped) {
     text += "skipped " + entry.path + ": " + entry.what + "\n";
   }
   return text;
 }
 
-std::string CheckpointJson(const Checkpoint& checkpoint) {
+std::string CheckpointJson(const checkpoint::Checkpoint& checkpoint) {
   Json json;
   json["format"] = checkpoint.format;
   json["tensors"] = Json::array();
-  for (const NamedTensor& tensor : checkpoint.tensors) {
+  for (const checkpoint::NamedTensor& tensor : checkpoint.tensors) {
     json["tensors"].push_back({{"name", tensor.name},
                                {"dtype", std::string(DataTypeName(tensor.tensor.type()))},
                                {"shape", tensor.tensor.dims()},
@@ -200,4 +205,4 @@ std::string CheckpointJson(const Checkpoint& checkpoint) {
   return json.dump() + "\n";
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::report

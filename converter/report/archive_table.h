@@ -7,16 +7,17 @@
 
 #include "converter/archive/archive.h"
 
-namespace lutra::converter {
+namespace lutra::converter::report {
 
 /// `measured`: the rows have their SQNR (after Compress); an archive alone cannot tell it.
-std::string ArchiveText(const ArchiveListing& listing, bool measured);
+std::string ArchiveText(const archive::ArchiveListing& listing, bool measured);
 /// One JSON object.
-std::string ArchiveJson(const ArchiveListing& listing, bool measured,
-                        const std::vector<SkippedEntry>& skipped, const Warnings& warnings);
+std::string ArchiveJson(const archive::ArchiveListing& listing, bool measured,
+                        const std::vector<checkpoint::SkippedEntry>& skipped,
+                        const Warnings& warnings);
 
 /// The tensors of a checkpoint, which has no other table.
-std::string CheckpointText(const Checkpoint& checkpoint);
-std::string CheckpointJson(const Checkpoint& checkpoint);
+std::string CheckpointText(const checkpoint::Checkpoint& checkpoint);
+std::string CheckpointJson(const checkpoint::Checkpoint& checkpoint);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::report

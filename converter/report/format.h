@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <string>
 
-namespace lutra::converter {
+namespace lutra::converter::report {
 
 /// At most 1023 bytes.
 [[gnu::format(printf, 1, 2)]] inline std::string Format(const char* format, ...) {
@@ -17,4 +17,4 @@ namespace lutra::converter {
   return text;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::report

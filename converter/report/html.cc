@@ -6,7 +6,7 @@
 #include "converter/report/report.h"
 #include "runtime/tools/text.h"
 
-namespace lutra::converter {
+namespace lutra::converter::report {
 namespace {
 
 constexpr char kHead[] =
@@ -215,4 +215,4 @@ std::string ConvertHtml(const ConvertReport& report, const std::string& title) {
   return html + "</body></html>\n";
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::report

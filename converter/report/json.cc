@@ -3,7 +3,7 @@
 
 #include "converter/report/report.h"
 
-namespace lutra::converter {
+namespace lutra::converter::report {
 namespace {
 
 using nlohmann::json;
@@ -59,4 +59,4 @@ json CompareJson(const CompareReport& report) {
           {"layers", std::move(layers)}};
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::report

@@ -7,7 +7,7 @@
 
 #include "converter/convert.h"
 
-namespace lutra::converter {
+namespace lutra::converter::report {
 
 /// Layers with the largest isolated error first; identical and unmeasured ones last, in order.
 std::vector<LayerReport> RankedByError(std::vector<LayerReport> layers);
@@ -29,4 +29,4 @@ nlohmann::json CompareJson(const CompareReport& report);
 /// `title` names the conversion ("net.onnx -> net.lutra").
 std::string ConvertHtml(const ConvertReport& report, const std::string& title);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::report

@@ -4,7 +4,7 @@
 #include "converter/report/format.h"
 #include "converter/report/report.h"
 
-namespace lutra::converter {
+namespace lutra::converter::report {
 namespace {
 
 constexpr size_t kWidestName = 44;
@@ -132,4 +132,4 @@ std::string CompareText(const CompareReport& report) {
   return text;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::report

@@ -22,7 +22,7 @@ constexpr Content kContents[] = {Content::noise, Content::bell, Content::sparse,
 void CheckRoundTrip(const SymbolLayout& layout, const std::vector<uint16_t>& symbols) {
   for (const Codec codec : kCodecs) {
     CAPTURE(static_cast<int>(codec));
-    const std::vector<uint8_t> stream = converter::Encode(codec, layout, symbols);
+    const std::vector<uint8_t> stream = converter::encoding::Encode(codec, layout, symbols);
     std::vector<uint16_t> decoded;
     const Status status = DecodeAll(codec, layout, stream, &decoded);
     CHECK_MESSAGE(status.ok(), status.message());
@@ -78,7 +78,8 @@ TEST_CASE("packed streams are what their definition says") {
   const SymbolLayout layout{.kind = SymbolKind::integer, .bits = 3, .rows = 1, .columns = 3};
   // 1, -1, -4 = 001, 111, 100 from the least significant bit: 100'111'001 = 0x139.
   const std::vector<uint16_t> symbols = {1, 0xFFFF, 0xFFFC};
-  CHECK(converter::Encode(Codec::none, layout, symbols) == std::vector<uint8_t>{0x39, 0x01});
+  CHECK(converter::encoding::Encode(Codec::none, layout, symbols) ==
+        std::vector<uint8_t>{0x39, 0x01});
 }
 
 TEST_CASE("neighbours and scales are used") {
@@ -91,29 +92,29 @@ TEST_CASE("neighbours and scales are used") {
       symbol = static_cast<uint16_t>(static_cast<int16_t>(symbol) / 16);
     }
   }
-  const size_t huffman = converter::Encode(Codec::huffman, layout, symbols).size();
-  const size_t best = converter::Encode(Codec::best, layout, symbols).size();
+  const size_t huffman = converter::encoding::Encode(Codec::huffman, layout, symbols).size();
+  const size_t best = converter::encoding::Encode(Codec::best, layout, symbols).size();
   CHECK(best < huffman * 92 / 100);
 }
 
 TEST_CASE("the smallest codec is chosen") {
   SymbolLayout layout{.kind = SymbolKind::integer, .bits = 4, .rows = 64, .columns = 64};
   const auto noise = MakeSymbols(layout, Content::noise, 4);
-  CHECK(converter::EncodeSmallest(layout, noise).codec == Codec::none);
+  CHECK(converter::encoding::EncodeSmallest(layout, noise).codec == Codec::none);
   const auto bell = MakeSymbols(layout, Content::bell, 4);
-  const auto chosen = converter::EncodeSmallest(layout, bell);
+  const auto chosen = converter::encoding::EncodeSmallest(layout, bell);
   for (const Codec codec : kCodecs) {
-    CHECK(chosen.bytes.size() <= converter::Encode(codec, layout, bell).size());
+    CHECK(chosen.bytes.size() <= converter::encoding::Encode(codec, layout, bell).size());
   }
 }
 
 TEST_CASE("what does not fit the layout is not encoded") {
   const SymbolLayout layout{.kind = SymbolKind::integer, .bits = 4, .rows = 1, .columns = 1};
-  CHECK_THROWS_AS(converter::Encode(Codec::none, layout, std::vector<uint16_t>{8}),
+  CHECK_THROWS_AS(converter::encoding::Encode(Codec::none, layout, std::vector<uint16_t>{8}),
                   converter::Error);
-  CHECK_THROWS_AS(converter::Encode(Codec::none, layout, std::vector<uint16_t>{1, 1}),
+  CHECK_THROWS_AS(converter::encoding::Encode(Codec::none, layout, std::vector<uint16_t>{1, 1}),
                   converter::Error);
-  CHECK_THROWS_AS(converter::Encode(Codec::none, {.bits = 1}, {}), converter::Error);
+  CHECK_THROWS_AS(converter::encoding::Encode(Codec::none, {.bits = 1}, {}), converter::Error);
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ using coding::Codec;
 
 std::vector<uint8_t> Coded(const std::vector<uint8_t>& file, Codec codec) {
   ModelWriter writer = WriterOf(file);
-  converter::EncodeModel(&writer, codec);
+  converter::encoding::EncodeModel(&writer, codec);
   return writer.Finish();
 }
 

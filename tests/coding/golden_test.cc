@@ -151,7 +151,7 @@ TEST_CASE("golden streams") {
     CAPTURE(static_cast<int>(golden.content));
     CAPTURE(static_cast<int>(golden.codec));
     const auto symbols = MakeSymbols(golden.layout, golden.content, 2024);
-    const auto stream = converter::Encode(golden.codec, golden.layout, symbols);
+    const auto stream = converter::encoding::Encode(golden.codec, golden.layout, symbols);
     CHECK(stream.size() == golden.bytes);
     CHECK(Hash(stream) == golden.hash);
     std::vector<uint16_t> decoded;

@@ -88,7 +88,7 @@ TEST_CASE("lengths are optimal where the limit does not bind, and complete where
     const size_t letters = 2 + random() % 30;
     std::vector<uint64_t> weights;
     for (size_t i = 0; i < letters; ++i) weights.push_back(1 + random() % 100);
-    const CodeLengths code = converter::LimitedLengths(weights);
+    const CodeLengths code = converter::encoding::LimitedLengths(weights);
     CHECK(coding::CheckLengths(code, static_cast<unsigned>(letters)).ok());
     uint64_t bits = 0;
     for (size_t i = 0; i < letters; ++i) bits += weights[i] * code.lengths[i];
@@ -99,13 +99,13 @@ TEST_CASE("lengths are optimal where the limit does not bind, and complete where
   while (fibonacci.size() < 40) {
     fibonacci.push_back(fibonacci.back() + fibonacci[fibonacci.size() - 2]);
   }
-  const CodeLengths code = converter::LimitedLengths(fibonacci);
+  const CodeLengths code = converter::encoding::LimitedLengths(fibonacci);
   CHECK(coding::CheckLengths(code, 40).ok());
   CHECK(std::is_sorted(code.lengths, code.lengths + 40, std::greater<>()));
   // All letters of an alphabet, with one of them far more frequent than the others.
   std::vector<uint64_t> many(coding::kMaxLetters, 1);
   many[5] = 1000000;
-  CHECK(coding::CheckLengths(converter::LimitedLengths(many), coding::kMaxLetters).ok());
+  CHECK(coding::CheckLengths(converter::encoding::LimitedLengths(many), coding::kMaxLetters).ok());
 }
 
 TEST_CASE("tables that are refused") {

@@ -25,7 +25,8 @@ TEST_CASE("every truncated and every longer stream is refused") {
   for (const SymbolLayout& layout : Layouts()) {
     for (const Content content : {Content::bell, Content::sparse}) {
       for (const Codec codec : kAllCodecs) {
-        const auto stream = converter::Encode(codec, layout, MakeSymbols(layout, content, 1));
+        const auto stream =
+            converter::encoding::Encode(codec, layout, MakeSymbols(layout, content, 1));
         CAPTURE(static_cast<int>(codec));
         CAPTURE(static_cast<int>(layout.kind));
         std::vector<uint16_t> decoded;
@@ -50,7 +51,8 @@ TEST_CASE("damage is refused or gives symbols of the layout") {
   size_t refused = 0;
   for (const SymbolLayout& layout : Layouts()) {
     for (const Codec codec : kAllCodecs) {
-      const auto stream = converter::Encode(codec, layout, MakeSymbols(layout, Content::sparse, 2));
+      const auto stream =
+          converter::encoding::Encode(codec, layout, MakeSymbols(layout, Content::sparse, 2));
       for (int i = 0; i < 400; ++i) {
         auto damaged = stream;
         damaged[random() % damaged.size()] ^= static_cast<uint8_t>(1U << random() % 8);
@@ -77,7 +79,7 @@ TEST_CASE("a short stream cannot ask for many symbols") {
   SymbolLayout layout{.kind = SymbolKind::integer, .bits = 4, .rows = 1, .columns = 1U << 20};
   const std::vector<uint16_t> zeros(layout.columns);
   for (const Codec codec : {Codec::huffman, Codec::best}) {
-    auto stream = converter::Encode(codec, layout, zeros);
+    auto stream = converter::encoding::Encode(codec, layout, zeros);
     // (2^20 - 65536) / 256
     CHECK(stream.size() == 3840);
     std::vector<uint16_t> decoded;

@@ -26,7 +26,7 @@ std::string ReadBytes(const fs::path& path) {
 
 bool IsReadable(int32_t onnx_type) {
   try {
-    ReadDataType(onnx_type);
+    importing::ReadDataType(onnx_type);
     return true;
   } catch (const Error&) {
     return false;
@@ -75,7 +75,7 @@ std::vector<Tensor> ReadTensors(const fs::path& folder, const char* stem) {
     if (!fs::exists(path)) return tensors;
     onnx::TensorProto proto;
     if (!proto.ParseFromString(ReadBytes(path))) throw Error(path.string() + " is no tensor");
-    tensors.push_back(ReadTensor(proto, ExternalData(path.string())));
+    tensors.push_back(importing::ReadTensor(proto, importing::ExternalData(path.string())));
   }
 }
 
@@ -123,17 +123,17 @@ std::string RunDataSet(const Graph& graph, const onnx::GraphProto& file, const f
   }
   for (size_t i = 0; i < outputs.size(); ++i) {
     const auto& type = file.output(static_cast<int>(i)).type().tensor_type();
-    RestoreBFloat16(ReadDataType(type.elem_type()), outputs[i]);
+    RestoreBFloat16(importing::ReadDataType(type.elem_type()), outputs[i]);
   }
   if (outputs.empty()) return "no expected outputs in " + folder.string();
-  TensorMap given;
+  executor::TensorMap given;
   for (size_t i = 0; i < inputs.size() && i < graph.inputs.size(); ++i) {
     given[graph.inputs[i]] = inputs[i];
   }
-  FloatExecutor executor(graph);
+  executor::FloatExecutor executor(graph);
   // Twice: the second run uses what the first one kept.
   executor.Run(given);
-  const TensorMap results = executor.Run(given);
+  const executor::TensorMap results = executor.Run(given);
   for (size_t i = 0; i < outputs.size(); ++i) {
     const std::string difference = Difference(results.at(graph.outputs.at(i)), outputs[i]);
     if (!difference.empty()) return "output '" + graph.outputs[i] + "': " + difference;
@@ -163,9 +163,9 @@ CaseResult RunCase(const fs::path& folder) {
   result.reason = WhyNotModel(model.graph());
   if (!result.reason.empty()) return result;
   try {
-    const Graph graph = ImportOnnxBytes(bytes, path.string(), {});
+    const Graph graph = importing::ImportOnnxBytes(bytes, path.string(), {});
     for (const Node& node : graph.nodes) {
-      result.reason = WhyUnsupported(node);
+      result.reason = executor::WhyUnsupported(node);
       if (!result.reason.empty()) return result;
     }
     for (const auto& entry : fs::directory_iterator(folder)) {

@@ -43,12 +43,12 @@ void Want(lutra_status status, const lutra_error& error) {
   if (status != LUTRA_OK) throw Failure{error.message};
 }
 
-class FewSamples : public converter::Dataset {
+class FewSamples : public converter::data::Dataset {
  public:
   explicit FewSamples(std::vector<Tensor> samples) : samples_(std::move(samples)) {}
   size_t size() const override { return samples_.size(); }
   bool labelled() const override { return false; }
-  converter::Sample Get(size_t i) const override { return {samples_[i], -1, "sample"}; }
+  converter::data::Sample Get(size_t i) const override { return {samples_[i], -1, "sample"}; }
   uint64_t Hash() const override { return 0; }
 
  private:
@@ -107,18 +107,18 @@ Network MakeNetwork(RandomNumbers& random) {
   Network network;
   network.source = RandomGraph(random);
   Graph graph = network.source;
-  converter::OptimizeGraph(graph);
+  converter::passes::OptimizeGraph(graph);
   const FewSamples data({RandomInput(graph, random), RandomInput(graph, random)});
   auto schemes = RandomSchemes(graph, random);
   network.is_float32 = std::all_of(schemes.begin(), schemes.end(), [](const auto& entry) {
-    return entry.second.activations == converter::ActivationType::float_ &&
-           entry.second.weights == converter::WeightType::fp32;
+    return entry.second.activations == converter::quantize::ActivationType::float_ &&
+           entry.second.weights == converter::quantize::WeightType::fp32;
   });
   converter::Warnings warnings;
-  const converter::Quantization quantization =
-      converter::QuantizeGraph(graph, std::move(schemes), &data, {}, warnings);
-  converter::LoweredModel lowered = converter::Lower(graph, quantization, {});
-  converter::EncodeModel(&lowered.writer, static_cast<coding::Codec>(random.Below(3)));
+  const converter::quantize::Quantization quantization =
+      converter::quantize::QuantizeGraph(graph, std::move(schemes), &data, {}, warnings);
+  converter::lowering::LoweredModel lowered = converter::lowering::Lower(graph, quantization, {});
+  converter::encoding::EncodeModel(&lowered.writer, static_cast<coding::Codec>(random.Below(3)));
   Look(lowered.writer.model, network);
   network.file = lowered.writer.Finish();
   return network;
@@ -281,8 +281,8 @@ double CompareWithExecutor(const Network& network, RandomNumbers& random) {
     if (kSteps.contains(node.op)) return -1;
   }
   const Tensor input = RandomInput(network.source, random);
-  converter::FloatExecutor executor(network.source);
-  const converter::TensorMap wanted = executor.Run({{network.source.inputs[0], input}});
+  converter::executor::FloatExecutor executor(network.source);
+  const converter::executor::TensorMap wanted = executor.Run({{network.source.inputs[0], input}});
   const auto got = Model(network.file, "reference").RunFloats(input.ToFloats());
   double worst = 0;
   std::string where;

@@ -10,7 +10,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::vector<uint8_t> file(data, data + size);
   lutra::RepairChecksum(file);
   try {
-    lutra::converter::Decompress(file);
+    lutra::converter::archive::Decompress(file);
   } catch (const lutra::converter::Error&) {
   }
   return 0;

@@ -14,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     file = lutra::test::TorchZipOf({file.begin(), file.end()}, {{"0", std::string(64, 'x')}});
   }
   try {
-    lutra::converter::ReadCheckpointBytes(file, "fuzz.pt");
+    lutra::converter::checkpoint::ReadCheckpointBytes(file, "fuzz.pt");
   } catch (const lutra::converter::Error&) {
   }
   return 0;

@@ -7,15 +7,15 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace lutra::converter;
-  Checkpoint checkpoint;
+  checkpoint::Checkpoint checkpoint;
   try {
-    checkpoint = ReadSafetensors({data, size});
+    checkpoint = checkpoint::ReadSafetensors({data, size});
   } catch (const Error&) {
     return 0;
   }
-  const std::vector<uint8_t> file = WriteSafetensors(checkpoint.tensors);
+  const std::vector<uint8_t> file = checkpoint::WriteSafetensors(checkpoint.tensors);
   if (checkpoint.tensors.empty()) return 0;
-  const Checkpoint again = ReadSafetensors(file);
+  const checkpoint::Checkpoint again = checkpoint::ReadSafetensors(file);
   for (size_t i = 0; i < again.tensors.size(); ++i) {
     if (again.tensors[i].name != checkpoint.tensors[i].name ||
         again.tensors[i].tensor != checkpoint.tensors[i].tensor) {

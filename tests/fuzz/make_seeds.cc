@@ -22,8 +22,8 @@ namespace {
 
 using namespace lutra;
 using converter::DataType;
-using converter::NamedTensor;
 using converter::Tensor;
+using converter::checkpoint::NamedTensor;
 
 std::filesystem::path root;
 
@@ -56,27 +56,28 @@ std::vector<NamedTensor> Tensors() {
 }
 
 void WriteArchives() {
-  converter::Checkpoint checkpoint;
+  converter::checkpoint::Checkpoint checkpoint;
   checkpoint.tensors = Tensors();
   for (const char* weights : {"fp16", "linear2", "linear7", "linear16", "codebook1", "codebook5"}) {
     for (const auto codec : {coding::Codec::none, coding::Codec::huffman, coding::Codec::best}) {
       for (const bool asymmetric : {false, true}) {
-        converter::CompressOptions options;
-        converter::SetArchiveWeights(options.format, weights);
+        converter::archive::CompressOptions options;
+        converter::archive::SetArchiveWeights(options.format, weights);
         options.format.asymmetric = asymmetric;
         options.codec = codec;
         Write("fuzz_archive",
               std::string(weights) + "_" + std::to_string(static_cast<int>(codec)) +
                   (asymmetric ? "_asymmetric" : ""),
-              converter::Compress(checkpoint, options).file);
+              converter::archive::Compress(checkpoint, options).file);
       }
     }
   }
 }
 
 void WriteCheckpoints() {
-  Write("fuzz_safetensors", "plain", converter::WriteSafetensors(Tensors()));
-  Write("fuzz_safetensors", "metadata", converter::WriteSafetensors(Tensors(), {{"format", "pt"}}));
+  Write("fuzz_safetensors", "plain", converter::checkpoint::WriteSafetensors(Tensors()));
+  Write("fuzz_safetensors", "metadata",
+        converter::checkpoint::WriteSafetensors(Tensors(), {{"format", "pt"}}));
   // A nested state_dict, its tensors dense, transposed and tied; 64 bytes of storage "0".
   for (const bool legacy : {false, true}) {
     test::Pickle pickle;
@@ -105,7 +106,7 @@ void WriteStreams() {
       layout.columns = 40;
       const std::vector<uint16_t> symbols = test::MakeSymbols(layout, content, 1);
       for (const auto codec : {coding::Codec::none, coding::Codec::huffman, coding::Codec::best}) {
-        const std::vector<uint8_t> stream = converter::Encode(codec, layout, symbols);
+        const std::vector<uint8_t> stream = converter::encoding::Encode(codec, layout, symbols);
         const auto code = static_cast<uint8_t>(codec);
         Write("fuzz_coding",
               std::to_string(kind) + "_" + std::to_string(code) +

@@ -74,7 +74,7 @@ std::vector<uint8_t> RawModel(const std::vector<uint32_t>& output_crc) {
 
 std::vector<uint8_t> CodedModel(const std::vector<uint32_t>& output_crc, coding::Codec codec) {
   ModelWriter writer = WriterOf(RawModel(output_crc));
-  converter::EncodeModel(&writer, codec);
+  converter::encoding::EncodeModel(&writer, codec);
   return writer.Finish();
 }
 

@@ -26,7 +26,7 @@ using Json = nlohmann::json;
 
 constexpr size_t kOperatorSamples = 8;
 
-class RandomSamples : public Dataset {
+class RandomSamples : public data::Dataset {
  public:
   RandomSamples(const std::vector<int64_t>& dims, uint32_t seed) {
     std::mt19937 random(seed);
@@ -39,7 +39,7 @@ class RandomSamples : public Dataset {
   }
   size_t size() const override { return samples_.size(); }
   bool labelled() const override { return false; }
-  Sample Get(size_t index) const override { return {samples_[index], -1, "random"}; }
+  data::Sample Get(size_t index) const override { return {samples_[index], -1, "random"}; }
   uint64_t Hash() const override { return 0; }
 
  private:
@@ -69,7 +69,7 @@ Json Describe(const lutra_port& port, const fs::path& file) {
 
 /// Converts the network and runs the first samples.
 Json MakeCase(const fs::path& folder, const std::string& name, const std::string& model,
-              const Dataset& calibration, const Dataset& samples, size_t limit) {
+              const data::Dataset& calibration, const data::Dataset& samples, size_t limit) {
   const std::string stem = (folder / fs::path(model).stem()).string();
   ConvertOptions options;
   options.model_path = model;
@@ -100,7 +100,7 @@ Json MakeCase(const fs::path& folder, const std::string& name, const std::string
 
   const std::vector<int64_t> dims(input.shape, input.shape + input.rank);
   for (size_t i = 0; i < json["samples"]; ++i) {
-    const Tensor sample = AsInput(samples.Get(i), dims);
+    const Tensor sample = data::AsInput(samples.Get(i), dims);
     Append(json["inputs"][0]["file"].get<std::string>(), sample.ToFloats());
     session.Run({sample});
     session_again.Run({sample});
@@ -146,8 +146,8 @@ int Main(const std::vector<std::string>& arguments) {
     if (operators) {
       cases = MakeOperatorCases(folder);
     } else {
-      const auto calibration = OpenDataset(arguments[3]);
-      const auto samples = OpenDataset(arguments[4]);
+      const auto calibration = data::OpenDataset(arguments[3]);
+      const auto samples = data::OpenDataset(arguments[4]);
       cases = {MakeCase(folder, fs::path(arguments[2]).stem(), arguments[2], *calibration, *samples,
                         std::stoul(arguments[5]))};
     }

@@ -20,7 +20,7 @@ NetworkBuilder::NetworkBuilder(const std::string& name, std::vector<int64_t> dim
   import.set_domain("");
   import.set_version(kOpset);
   model_.mutable_graph()->set_name(name);
-  AddValueInfo(*model_.mutable_graph()->add_input(), "x", dims_);
+  qdq::AddValueInfo(*model_.mutable_graph()->add_input(), "x", dims_);
 }
 
 std::string NetworkBuilder::Next(const std::string& stem) {
@@ -30,8 +30,8 @@ std::string NetworkBuilder::Next(const std::string& stem) {
 std::string NetworkBuilder::Add(const std::string& op, const std::vector<std::string>& inputs,
                                 const Attributes& attributes) {
   std::string output = Next(op);
-  onnx::NodeProto& node = AddNode(*model_.mutable_graph(), op, inputs, output);
-  for (const auto& [attribute, value] : attributes) AddAttribute(node, attribute, value);
+  onnx::NodeProto& node = qdq::AddNode(*model_.mutable_graph(), op, inputs, output);
+  for (const auto& [attribute, value] : attributes) qdq::AddAttribute(node, attribute, value);
   return output;
 }
 
@@ -43,14 +43,14 @@ std::string NetworkBuilder::Random(std::vector<int64_t> dims, double deviation) 
 }
 
 std::string NetworkBuilder::Floats(std::vector<int64_t> dims, std::vector<float> values) {
-  return AddTensor(*model_.mutable_graph(), Next("constant"),
-                   Tensor::Of(std::move(dims), std::move(values)));
+  return qdq::AddTensor(*model_.mutable_graph(), Next("constant"),
+                        Tensor::Of(std::move(dims), std::move(values)));
 }
 
 std::string NetworkBuilder::Ints(std::vector<int64_t> values) {
   const auto count = static_cast<int64_t>(values.size());
-  return AddTensor(*model_.mutable_graph(), Next("constant"),
-                   Tensor::Of({count}, std::move(values)));
+  return qdq::AddTensor(*model_.mutable_graph(), Next("constant"),
+                        Tensor::Of({count}, std::move(values)));
 }
 
 std::string NetworkBuilder::Half(int64_t which) {

@@ -479,7 +479,7 @@ Graph Builder::Build() {
     (this->*kFamilies[random_.Below(std::size(kFamilies))])();
     bool fits = graph_.nodes.size() > before;
     try {
-      converter::InferShapes(graph_);
+      converter::passes::InferShapes(graph_);
     } catch (const converter::Error&) {
       fits = false;
     }
@@ -506,7 +506,7 @@ Graph Builder::Build() {
       if (graph_.Consumers(output).empty()) graph_.outputs.push_back(output);
     }
   }
-  converter::InferShapes(graph_);
+  converter::passes::InferShapes(graph_);
   return graph_;
 }
 

@@ -3,11 +3,11 @@
 namespace lutra::test {
 namespace {
 
-using converter::ActivationType;
 using converter::Graph;
-using converter::LayerScheme;
 using converter::Node;
-using converter::WeightType;
+using converter::quantize::ActivationType;
+using converter::quantize::LayerScheme;
+using converter::quantize::WeightType;
 
 LayerScheme RandomScheme(RandomNumbers& random, ActivationType activations) {
   LayerScheme scheme;
@@ -35,7 +35,7 @@ LayerScheme RandomScheme(RandomNumbers& random, ActivationType activations) {
     scheme.weights = random.OneIn(2) ? WeightType::fp16 : WeightType::fp32;
   }
   if (scheme.weights == WeightType::linear && random.OneIn(4)) {
-    scheme.granularity = converter::Granularity::tensor;
+    scheme.granularity = converter::quantize::Granularity::tensor;
   }
   return scheme;
 }

@@ -11,7 +11,7 @@ namespace lutra::test {
 
 /// A number format for every node of an optimized graph: integer, dynamic and float activations,
 /// and each kind and width of weights.
-std::map<std::string, converter::LayerScheme> RandomSchemes(const converter::Graph& graph,
-                                                            RandomNumbers& random);
+std::map<std::string, converter::quantize::LayerScheme> RandomSchemes(const converter::Graph& graph,
+                                                                      RandomNumbers& random);
 
 }  // namespace lutra::test

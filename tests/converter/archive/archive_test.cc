@@ -18,7 +18,7 @@
 #include "schema/writer.h"
 #include "support/skip.h"
 
-namespace lutra::converter {
+namespace lutra::converter::archive {
 namespace {
 
 Tensor RandomTensor(std::vector<int64_t> dims, unsigned seed, float spread = 0.1F) {
@@ -29,8 +29,8 @@ Tensor RandomTensor(std::vector<int64_t> dims, unsigned seed, float spread = 0.1
   return tensor;
 }
 
-Checkpoint Holding(std::vector<NamedTensor> tensors) {
-  Checkpoint checkpoint;
+checkpoint::Checkpoint Holding(std::vector<checkpoint::NamedTensor> tensors) {
+  checkpoint::Checkpoint checkpoint;
   checkpoint.tensors = std::move(tensors);
   return checkpoint;
 }
@@ -44,7 +44,7 @@ ArchiveFormat FormatOf(std::string_view weights, std::string_view granularity = 
   return format;
 }
 
-CompressedArchive Pack(const Checkpoint& checkpoint, const ArchiveFormat& format,
+CompressedArchive Pack(const checkpoint::Checkpoint& checkpoint, const ArchiveFormat& format,
                        coding::Codec codec = coding::Codec::huffman) {
   CompressOptions options;
   options.format = format;
@@ -124,7 +124,7 @@ TEST_CASE("Values close together and far from zero: minimums become float32") {
 TEST_CASE("What is kept exactly: constants, integers, NaN, infinities, values beyond FP16") {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   const float kNan = std::nanf("7");
-  std::vector<NamedTensor> tensors;
+  std::vector<checkpoint::NamedTensor> tensors;
   tensors.push_back({"zeros", Tensor(DataType::float32, {8, 8})});
   tensors.push_back({"constant", Tensor::Of({2, 3}, std::vector<float>(6, 0.1F))});
   tensors.push_back({"nan", Tensor::Of({2, 2}, std::vector<float>{1, kNan, -0.0F, 2})});
@@ -139,12 +139,12 @@ TEST_CASE("What is kept exactly: constants, integers, NaN, infinities, values be
   tensors.push_back({"bfloat16", RandomTensor({9}, 5).Cast(DataType::bfloat16)});
   tensors.push_back({"half", RandomTensor({9}, 5).Cast(DataType::float16)});
   tensors.push_back({"below", Tensor::Of({3}, std::vector<float>{1e-30F, -2e-30F, 0})});
-  const Checkpoint checkpoint = Holding(tensors);
+  const checkpoint::Checkpoint checkpoint = Holding(tensors);
   for (const char* weights : {"fp16", "linear4", "linear16", "codebook2"}) {
     for (const coding::Codec codec :
          {coding::Codec::none, coding::Codec::huffman, coding::Codec::best}) {
       const CompressedArchive archive = Pack(checkpoint, FormatOf(weights), codec);
-      const Checkpoint after = Decompress(archive.file);
+      const checkpoint::Checkpoint after = Decompress(archive.file);
       REQUIRE(after.tensors.size() == tensors.size());
       for (size_t i = 0; i < tensors.size(); ++i) {
         CHECK_MESSAGE(after.tensors[i].tensor == tensors[i].tensor, tensors[i].name);
@@ -219,7 +219,7 @@ TEST_CASE("Tied tensors are stored once; bytes of the table add up to the file")
   const CompressedArchive one = Pack(Holding({{"a", tensor}}), FormatOf("linear8"));
   const CompressedArchive two = Pack(Holding({{"a", tensor}, {"b", tensor}}), FormatOf("linear8"));
   CHECK(two.file.size() <= one.file.size() + 64);
-  const Checkpoint after = Decompress(two.file);
+  const checkpoint::Checkpoint after = Decompress(two.file);
   CHECK(after.tensors[0].tensor == after.tensors[1].tensor);
   uint64_t bytes = two.listing.contents_bytes + two.listing.frame_bytes;
   for (const ArchiveRow& row : two.listing.rows) bytes += row.weight_bytes + row.parameter_bytes;
@@ -245,7 +245,7 @@ bool Opens(std::span<const uint8_t> file) {
 }
 
 TEST_CASE("Every truncation and every flipped bit: refused, or harmless behind a new checksum") {
-  std::vector<NamedTensor> tensors;
+  std::vector<checkpoint::NamedTensor> tensors;
   tensors.push_back({"l", RandomTensor({3, 8}, 1)});
   tensors.push_back({"c", Tensor::Of({2, 4}, std::vector<float>{1, 2, 0, 1, 1, 0, 2, 1})});
   tensors.push_back({"v", RandomTensor({5}, 2)});
@@ -321,14 +321,14 @@ TEST_CASE("StudentNet: sizes of whole files" * doctest::test_suite("shared")) {
   if (!std::filesystem::exists(path)) {
     return ::lutra::test::Skip("there is no " + path);
   }
-  const Checkpoint before = ReadCheckpoint(path);
+  const checkpoint::Checkpoint before = checkpoint::ReadCheckpoint(path);
   const std::pair<const char*, size_t> targets[] = {
       {"fp16", 522000}, {"linear8", 254000}, {"linear7", 224000}, {"linear4", 121000}};
   for (const auto& [weights, most] : targets) {
     const CompressedArchive archive = Pack(before, FormatOf(weights), coding::Codec::best);
     MESSAGE(weights << ": " << archive.file.size() << " bytes, at most " << most);
     CHECK(archive.file.size() <= most);
-    const Checkpoint after = Decompress(archive.file);
+    const checkpoint::Checkpoint after = Decompress(archive.file);
     REQUIRE(after.tensors.size() == before.tensors.size());
     for (size_t t = 0; t < after.tensors.size(); ++t) {
       const Tensor &a = before.tensors[t].tensor, &b = after.tensors[t].tensor;
@@ -361,4 +361,4 @@ TEST_CASE("StudentNet: sizes of whole files" * doctest::test_suite("shared")) {
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::archive

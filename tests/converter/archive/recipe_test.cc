@@ -4,7 +4,7 @@
 
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::archive {
 namespace {
 
 Tensor Ramp(float step) {
@@ -14,14 +14,14 @@ Tensor Ramp(float step) {
   return tensor;
 }
 
-Checkpoint Holding(std::vector<NamedTensor> tensors) {
-  Checkpoint checkpoint;
+checkpoint::Checkpoint Holding(std::vector<checkpoint::NamedTensor> tensors) {
+  checkpoint::Checkpoint checkpoint;
   checkpoint.tensors = std::move(tensors);
   return checkpoint;
 }
 
 TEST_CASE("Recipes by name and pattern, with or without the module. prefix") {
-  const Checkpoint checkpoint =
+  const checkpoint::Checkpoint checkpoint =
       Holding({{"module.a.weight", Ramp(1)}, {"module.b.weight", Ramp(2)}});
   CompressOptions options;
   ReadArchiveRecipe(checkpoint,
@@ -49,4 +49,4 @@ TEST_CASE("Recipes by name and pattern, with or without the module. prefix") {
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::archive

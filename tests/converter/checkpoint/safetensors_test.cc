@@ -7,7 +7,7 @@
 #include "converter/checkpoint/pickle_writer.h"
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::checkpoint {
 namespace {
 
 std::vector<uint8_t> FileOf(const std::string& header, const std::string& data) {
@@ -105,4 +105,4 @@ TEST_CASE("Malformed headers are refused") {
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::checkpoint

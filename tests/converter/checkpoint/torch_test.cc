@@ -10,7 +10,7 @@
 #include "converter/error.h"
 #include "support/skip.h"
 
-namespace lutra::converter {
+namespace lutra::converter::checkpoint {
 namespace {
 
 using test::BytesOf;
@@ -307,4 +307,4 @@ TEST_CASE("The shared checkpoints" * doctest::test_suite("shared")) {
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::checkpoint

@@ -7,14 +7,14 @@
 
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::cli {
 namespace {
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-Sample Labelled(int64_t label) {
-  Sample sample;
+data::Sample Labelled(int64_t label) {
+  data::Sample sample;
   sample.label = label;
   sample.source = "x.npy, sample 3";
   return sample;
@@ -99,4 +99,4 @@ TEST_CASE("scores that are no numbers are no accuracy") {
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cli

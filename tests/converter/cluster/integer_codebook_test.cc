@@ -8,7 +8,7 @@
 
 #include "doctest/doctest.h"
 
-namespace lutra::converter {
+namespace lutra::converter::cluster {
 namespace {
 
 struct Weighted {
@@ -112,4 +112,4 @@ TEST_CASE("rounding to the nearest entry, by comparing with each") {
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cluster

@@ -12,7 +12,7 @@
 #include "converter/cluster/interval_program.h"
 #include "doctest/doctest.h"
 
-namespace lutra::converter {
+namespace lutra::converter::cluster {
 namespace {
 
 std::vector<float> Gaussian(size_t count, uint32_t seed, float scale = 1, float shift = 0) {
@@ -217,4 +217,4 @@ TEST_CASE("16.7 million values in 16 clusters") {
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::cluster

@@ -10,7 +10,7 @@
 #include "runtime/tools/npy.h"
 #include "support/temp_folder.h"
 
-namespace lutra::converter {
+namespace lutra::converter::data {
 namespace {
 
 using test::TempFolder;
@@ -301,4 +301,4 @@ TEST_CASE("samples are shaped for the network's input, or refused with both shap
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::data

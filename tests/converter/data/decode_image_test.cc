@@ -7,7 +7,7 @@
 #include "converter/data/test_images.h"
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::data {
 namespace {
 
 using test::Bytes;
@@ -165,4 +165,4 @@ TEST_CASE("other formats are named") {
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::data

@@ -6,7 +6,7 @@
 #include "converter/error.h"
 #include "support/temp_folder.h"
 
-namespace lutra::converter {
+namespace lutra::converter::data {
 namespace {
 
 using test::TempFolder;
@@ -106,4 +106,4 @@ TEST_CASE("a list: byte order mark, carriage returns, and files that must be the
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::data

@@ -7,7 +7,7 @@
 
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::data {
 namespace {
 
 Image Pattern(int height, int width) {
@@ -87,4 +87,4 @@ TEST_CASE("no size takes more memory than the limits allow") {
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::data

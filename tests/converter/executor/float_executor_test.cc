@@ -7,7 +7,7 @@
 #include "converter/executor/operator.h"
 #include "tests/converter/executor/support.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 namespace {
 
 /// y = Relu6(x * w + b) as a Gemm with a clamp; z = y + y.
@@ -158,4 +158,4 @@ TEST_CASE("Errors name the node and the cause") {
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

@@ -8,7 +8,7 @@
 #include "converter/executor/strides.h"
 #include "tests/converter/executor/support.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 namespace {
 
 using Attributes = std::map<std::string, Attribute>;
@@ -138,4 +138,4 @@ TEST_CASE("integers wrap, and floating values saturate on the way to them") {
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

@@ -5,7 +5,7 @@
 #include "converter/executor/strides.h"
 #include "tests/converter/executor/support.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 namespace {
 
 /// |difference| of two sums of `terms` products of numbers in [-1, 1], each sum rounded at every
@@ -114,4 +114,4 @@ TEST_CASE("Normalization and depth") {
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

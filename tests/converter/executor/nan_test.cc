@@ -7,7 +7,7 @@
 
 #include "converter/executor/float_executor.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 namespace {
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
@@ -94,4 +94,4 @@ TEST_CASE("no integer stands for NaN") {
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

@@ -5,7 +5,7 @@
 
 #include "tests/converter/executor/support.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 namespace {
 
 using Text = std::string;
@@ -155,4 +155,4 @@ TEST_CASE("Narrow and wide floating types keep their type") {
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

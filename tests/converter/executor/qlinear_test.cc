@@ -3,7 +3,7 @@
 
 #include "tests/converter/executor/support.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 namespace {
 
 Tensor Bytes(Int64s values) {
@@ -102,4 +102,4 @@ TEST_CASE("QLinearGlobalAveragePool in both layouts, and QLinearSigmoid") {
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

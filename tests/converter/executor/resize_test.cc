@@ -6,7 +6,7 @@
 
 #include "tests/converter/executor/support.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 namespace {
 
 using Text = std::string;
@@ -63,4 +63,4 @@ TEST_CASE("Resize-10 shrinks by the pixel behind and grows by the one before") {
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

@@ -12,7 +12,7 @@
 
 #include "converter/executor/float_executor.h"
 
-namespace lutra::converter {
+namespace lutra::converter::executor {
 
 inline Node MakeNode(std::string op, std::vector<std::string> inputs,
                      std::vector<std::string> outputs,
@@ -56,4 +56,4 @@ inline Tensor As(DataType type, Int64s dims, Int64s values) {
   return Tensor::Of(std::move(dims), std::move(values)).Cast(type);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::executor

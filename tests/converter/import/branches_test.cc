@@ -4,12 +4,12 @@
 #include "converter/passes/passes.h"
 #include "model_proto.h"
 
-namespace lutra::converter {
+namespace lutra::converter::importing {
 namespace {
 
 ImportOptions Knowing() {
   ImportOptions options;
-  options.known_value = KnownValue;
+  options.known_value = passes::KnownValue;
   return options;
 }
 
@@ -87,7 +87,7 @@ TEST_CASE("a shape decides, a branch gives an outer value") {
   AddTo(AddBranch(branch, "else_branch", "n"), "Neg", {"x"}, "n");
   AddNode(model, "Relu", {"z"}, {"y"});
   Graph graph = Import(model, Knowing());
-  OptimizeGraph(graph);
+  passes::OptimizeGraph(graph);
   CHECK(Ops(graph) == List{"Relu"});
   CHECK(graph.nodes[0].inputs[0] == "x");
   CHECK(ImportError(model).find("node 'z' (If): its condition is not known") != std::string::npos);
@@ -120,7 +120,7 @@ TEST_CASE("branches in branches, and in functions") {
   AddNode(model, "Chosen", {"z", "condition"}, {"y"}).set_domain("local");
 
   Graph graph = Import(model, Knowing());
-  OptimizeGraph(graph);
+  passes::OptimizeGraph(graph);
   CHECK(Ops(graph) == List{"Add", "Tanh"});
 }
 
@@ -141,4 +141,4 @@ TEST_CASE("conditions of data, and branches that do not fit, are refused by name
   CHECK(ImportError(missing) == "model.onnx: node 'y' (If) has no then_branch with its outputs");
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::importing

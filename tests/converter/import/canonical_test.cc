@@ -4,7 +4,7 @@
 
 #include "converter/import/model_proto.h"
 
-namespace lutra::converter {
+namespace lutra::converter::importing {
 namespace {
 
 using Ints = std::vector<int64_t>;
@@ -225,4 +225,4 @@ TEST_CASE("the forms of opset 18 and 19 stay as they are") {
   CHECK_FALSE(graph.nodes[4].Has("saturate"));
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::importing

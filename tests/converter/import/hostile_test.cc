@@ -7,7 +7,7 @@
 #include "converter/executor/float_executor.h"
 #include "converter/import/model_proto.h"
 
-namespace lutra::converter {
+namespace lutra::converter::importing {
 namespace {
 
 using Model = onnx::ModelProto;
@@ -71,7 +71,7 @@ TEST_CASE("more outputs than a network has") {
 
 TEST_CASE("inputs that an operator cannot do without") {
   ImportOptions options;
-  options.why_unsupported = WhyUnsupported;
+  options.why_unsupported = executor::WhyUnsupported;
   Model model = EmptyModel(13);
   AddFloats(model, "w", {2}, {1, 2});
   AddNode(model, "MatMul", {"x", ""}, {"h"});
@@ -82,7 +82,7 @@ TEST_CASE("inputs that an operator cannot do without") {
 
 TEST_CASE("faults by the thousand make one short line") {
   ImportOptions options;
-  options.why_unsupported = WhyUnsupported;
+  options.why_unsupported = executor::WhyUnsupported;
   Model model = EmptyModel(13);
   for (int i = 0; i < 1000; ++i) AddNode(model, "Nothing", {"x"}, {"n" + std::to_string(i)});
   AddNode(model, "Relu", {"x"}, {"y"});
@@ -120,4 +120,4 @@ TEST_CASE("NaN is found in every kind of constant") {
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::importing

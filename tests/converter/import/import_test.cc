@@ -11,7 +11,7 @@
 #include "converter/import/model_proto.h"
 #include "schema/utf8.h"
 
-namespace lutra::converter {
+namespace lutra::converter::importing {
 namespace {
 
 namespace fs = std::filesystem;
@@ -315,4 +315,4 @@ TEST_CASE("names that nobody could read are made printable, and stay different")
   CHECK(names.contains(longest));
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::importing

@@ -7,7 +7,7 @@
 #include "converter/error.h"
 #include "converter/import/model_proto.h"
 
-namespace lutra::converter {
+namespace lutra::converter::importing {
 namespace {
 
 using Model = onnx::ModelProto;
@@ -212,4 +212,4 @@ TEST_CASE("every truncation and every bit flip of a model ends in a graph or in 
   CHECK(refused < cases);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::importing

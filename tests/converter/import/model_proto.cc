@@ -2,7 +2,7 @@
 
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::importing {
 namespace {
 
 onnx::AttributeProto& AddAttribute(onnx::NodeProto& node, const std::string& name,
@@ -102,4 +102,4 @@ std::string ImportErrorOf(const std::string& bytes) {
   return "";
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::importing

@@ -8,7 +8,7 @@
 
 #include "converter/import/onnx_import.h"
 
-namespace lutra::converter {
+namespace lutra::converter::importing {
 
 /// x: float32 1x2x4x4 -> y; no nodes yet.
 onnx::ModelProto EmptyModel(int64_t opset);
@@ -33,4 +33,4 @@ Graph Import(const onnx::ModelProto& model, const ImportOptions& options = {});
 std::string ImportError(const onnx::ModelProto& model, const ImportOptions& options = {});
 std::string ImportErrorOf(const std::string& bytes);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::importing

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <random>
 
-namespace lutra::converter {
+namespace lutra::converter::lowering {
 namespace {
 
 bool Overlap(const ArenaItem& a, const ArenaItem& b) {
@@ -64,4 +64,4 @@ TEST_CASE("random lifetimes never overlap, and the arena stays near its lower bo
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::lowering

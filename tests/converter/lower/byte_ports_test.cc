@@ -10,38 +10,40 @@ namespace lutra::converter::test {
 namespace {
 
 // y = -x on int8 with these parameters.
-LoweredModel Negated(QuantParams in, std::map<std::string, PortBytes> byte_ports) {
+lowering::LoweredModel Negated(quantize::QuantParams in,
+                               std::map<std::string, lowering::PortBytes> byte_ports) {
   GraphBuilder b;
   b.Input("x", {1, 4});
   b.Add("Neg", {"x"}, {"y"});
   b.graph.outputs = {"y"};
   b.graph.values["y"] = {DataType::float32, std::vector<int64_t>{1, 4}};
-  Quantization quantization;
-  quantization.schemes["y"] = LayerScheme{};
+  quantize::Quantization quantization;
+  quantization.schemes["y"] = quantize::LayerScheme{};
   quantization.integer_nodes.insert("y");
   quantization.activations["x"] = in;
   quantization.activations["y"] = in;
-  LowerOptions options;
+  lowering::LowerOptions options;
   options.byte_ports = std::move(byte_ports);
-  return Lower(b.graph, quantization, options);
+  return lowering::Lower(b.graph, quantization, options);
 }
 
 TEST_CASE("bytes are numbers, or the integers of a quantized network") {
-  const auto table = [](const LoweredModel& model) {
+  const auto table = [](const lowering::LoweredModel& model) {
     const schema::PortT& port = *model.writer.model.inputs[0];
     CHECK(port.preferred == schema::PortType::uint8);
     return port.pixel_table;
   };
   // Numbers 0 to 255 on a grid of scale 2 from 0: q = round(byte / 2) - 128.
-  const LoweredModel numbers = Negated({2.0F, -128}, {{"x", PortBytes::uint8_numbers}});
+  const lowering::LoweredModel numbers =
+      Negated({2.0F, -128}, {{"x", lowering::PortBytes::uint8_numbers}});
   CHECK(table(numbers) != 65535);
   CHECK(numbers.writer.model.outputs[0]->preferred == schema::PortType::float32);
-  const LoweredModel grid =
-      Negated({0.02F, 3}, {{"x", PortBytes::uint8_grid}, {"y", PortBytes::uint8_grid}});
+  const lowering::LoweredModel grid = Negated(
+      {0.02F, 3}, {{"x", lowering::PortBytes::uint8_grid}, {"y", lowering::PortBytes::uint8_grid}});
   CHECK(table(grid) != 65535);
   CHECK(grid.writer.model.outputs[0]->preferred == schema::PortType::uint8);
-  const LoweredModel own =
-      Negated({0.02F, 3}, {{"x", PortBytes::int8_grid}, {"y", PortBytes::int8_grid}});
+  const lowering::LoweredModel own = Negated(
+      {0.02F, 3}, {{"x", lowering::PortBytes::int8_grid}, {"y", lowering::PortBytes::int8_grid}});
   CHECK(own.writer.model.inputs[0]->preferred == schema::PortType::int8);
   CHECK(own.writer.model.inputs[0]->pixel_table == 65535);
   CHECK(own.writer.model.outputs[0]->preferred == schema::PortType::int8);
@@ -53,11 +55,11 @@ TEST_CASE("the ports of a graph, by its types") {
   b.graph.values["x"].type = DataType::uint8;
   b.graph.outputs = {"y"};
   b.graph.values["y"] = {DataType::int8, std::nullopt};
-  CHECK(BytePortsOf(b.graph, false) ==
-        std::map<std::string, PortBytes>{{"x", PortBytes::uint8_numbers}});
-  CHECK(
-      BytePortsOf(b.graph, true) ==
-      std::map<std::string, PortBytes>{{"x", PortBytes::uint8_grid}, {"y", PortBytes::int8_grid}});
+  CHECK(lowering::BytePortsOf(b.graph, false) ==
+        std::map<std::string, lowering::PortBytes>{{"x", lowering::PortBytes::uint8_numbers}});
+  CHECK(lowering::BytePortsOf(b.graph, true) ==
+        std::map<std::string, lowering::PortBytes>{{"x", lowering::PortBytes::uint8_grid},
+                                                   {"y", lowering::PortBytes::int8_grid}});
 }
 
 TEST_CASE("an input that is computed with as integers is refused with its reader") {
@@ -66,7 +68,7 @@ TEST_CASE("an input that is computed with as integers is refused with its reader
   b.graph.values["ids"].type = DataType::int64;
   b.Floats("table", {2, 2}, {1, 2, 3, 4});
   b.Add("Gather", {"table", "ids"}, {"y"});
-  CHECK_THROWS_WITH_AS(RefuseIntegerInputs(b.graph),
+  CHECK_THROWS_WITH_AS(lowering::RefuseIntegerInputs(b.graph),
                        "input 'ids' is int64, and node 'y' (Gather) reads it as integers, but the "
                        "runtime's inputs hold real numbers: cut the network behind that node and "
                        "feed what it gives",

@@ -13,7 +13,7 @@
 #include "converter/runtime_session.h"
 #include "schema/container.h"
 
-namespace lutra::converter {
+namespace lutra::converter::lowering {
 namespace {
 
 namespace fs = std::filesystem;
@@ -47,7 +47,7 @@ std::vector<uint8_t> Bytes(const std::string& path) {
   return {std::istreambuf_iterator<char>(stream), {}};
 }
 
-std::string MessageOf(const ConvertOptions& options, const Dataset* data) {
+std::string MessageOf(const ConvertOptions& options, const data::Dataset* data) {
   try {
     Convert(options, data);
   } catch (const Error& error) {
@@ -58,7 +58,7 @@ std::string MessageOf(const ConvertOptions& options, const Dataset* data) {
 
 TEST_CASE("converting twice gives the same bytes, which verify and keep to the size limit") {
   const Folder folder;
-  const auto data = OpenDataset(kExample + "calib.json");
+  const auto data = data::OpenDataset(kExample + "calib.json");
   const ConvertReport first = Convert(OptionsFor(folder / "a.lutra"), data.get());
   Convert(OptionsFor(folder / "b.lutra"), data.get());
   const std::vector<uint8_t> bytes = Bytes(folder / "a.lutra");
@@ -83,17 +83,17 @@ TEST_CASE("converting twice gives the same bytes, which verify and keep to the s
   CHECK(view.model->certificate()->data_hash() == data->Hash());
 
   const CompareReport compared =
-      Compare(kExample + "shapes.onnx", folder / "a.lutra", ImportOptions{}, *data);
+      Compare(kExample + "shapes.onnx", folder / "a.lutra", importing::ImportOptions{}, *data);
   CHECK(compared.output_sqnr_db == first.output_sqnr_db);
   CHECK(compared.top1_agreement == first.top1_agreement);
 }
 
 TEST_CASE("the recipe that was used gives the same file again") {
   const Folder folder;
-  const auto data = OpenDataset(kExample + "calib.json");
+  const auto data = data::OpenDataset(kExample + "calib.json");
   ConvertOptions options = OptionsFor(folder / "a.lutra");
   options.scheme.bits = 5;
-  options.scheme.calibrator = CalibratorKind::mse;
+  options.scheme.calibrator = quantize::CalibratorKind::mse;
   const ConvertReport report = Convert(options, data.get());
   std::ofstream(folder / "recipe.json") << report.recipe_json;
   ConvertOptions again = OptionsFor(folder / "b.lutra");
@@ -104,7 +104,7 @@ TEST_CASE("the recipe that was used gives the same file again") {
 
 TEST_CASE("failures are one line and leave no file") {
   const Folder folder;
-  const auto data = OpenDataset(kExample + "calib.json");
+  const auto data = data::OpenDataset(kExample + "calib.json");
   CHECK(MessageOf(OptionsFor(folder / "missing/a.lutra"), data.get()) != "");
   CHECK(MessageOf(OptionsFor("/dev/full"), data.get()) != "");
   CHECK(MessageOf(OptionsFor(folder / "a.lutra"), nullptr).starts_with("static int8 needs"));
@@ -120,7 +120,7 @@ TEST_CASE("failures are one line and leave no file") {
 TEST_CASE("float and dynamic models need no data") {
   const Folder folder;
   ConvertOptions options = OptionsFor(folder / "a.lutra");
-  options.scheme.activations = ActivationType::dynamic;
+  options.scheme.activations = quantize::ActivationType::dynamic;
   const ConvertReport report = Convert(options, nullptr);
   CHECK(report.samples == 0);
   CHECK(report.float_fallbacks == 0);
@@ -129,7 +129,7 @@ TEST_CASE("float and dynamic models need no data") {
 
 TEST_CASE("uint8 pixels go through tables that fold the normalization") {
   const Folder folder;
-  const auto data = OpenDataset(kExample + "calib.json");
+  const auto data = data::OpenDataset(kExample + "calib.json");
   ConvertOptions options = OptionsFor(folder / "a.lutra");
   options.input_type = "uint8";
   Convert(options, data.get());
@@ -139,7 +139,7 @@ TEST_CASE("uint8 pixels go through tables that fold the normalization") {
   const schema::Port& port = *view.model->inputs()->Get(0);
   CHECK(port.preferred() == schema::PortType::uint8);
   const schema::Tensor& tensor = *view.model->tensors()->Get(port.tensor());
-  const Normalization normalization = data->normalization();
+  const data::Normalization normalization = data->normalization();
   for (const int pixel : {0, 1, 100, 255}) {
     const double real = static_cast<double>(normalization.Apply(static_cast<float>(pixel), 0));
     const auto q = static_cast<int8_t>(view.Blob(port.pixel_table())[pixel]);
@@ -149,4 +149,4 @@ TEST_CASE("uint8 pixels go through tables that fold the normalization") {
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::lowering

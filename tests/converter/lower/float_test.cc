@@ -30,9 +30,9 @@ std::vector<schema::Compute> Computes(const Outcome& outcome) {
 }
 
 Outcome RunWith(const char* weights, const char* activations) {
-  LayerScheme scheme;
-  SetWeights(scheme, weights);
-  SetActivations(scheme, activations);
+  quantize::LayerScheme scheme;
+  quantize::SetWeights(scheme, weights);
+  quantize::SetActivations(scheme, activations);
   return Run(ConvAndGemm().graph, OnGrid(108, {0.05F, 13}, 3), scheme);
 }
 
@@ -51,7 +51,7 @@ TEST_CASE("weight-only: integers in the file, float everywhere else") {
   CHECK(outcome.scale == 0);
   CHECK(Computes(outcome) ==
         std::vector<schema::Compute>{schema::Compute::float_, schema::Compute::float_});
-  for (const LoweredOperator& op : outcome.model.operators) {
+  for (const lowering::LoweredOperator& op : outcome.model.operators) {
     if (op.op == "Conv" || op.op == "Gemm") CHECK(op.scheme == "linear4 float");
     CHECK(op.float_reason.empty());
   }
@@ -76,7 +76,8 @@ TEST_CASE("a node without integer form stands between Dequantize and Quantize, w
   CHECK(outcome.OperatorTypes() == std::vector<std::string>{"Lookup", "Dequantize", "Dequantize",
                                                             "Binary", "Quantize", "Lookup"});
   size_t reasons = 0;
-  for (const LoweredOperator& op : outcome.model.operators) reasons += !op.float_reason.empty();
+  for (const lowering::LoweredOperator& op : outcome.model.operators)
+    reasons += !op.float_reason.empty();
   CHECK(reasons == 1);
 }
 

@@ -12,13 +12,13 @@
 namespace lutra::converter::test {
 namespace {
 
-class OneSample : public Dataset {
+class OneSample : public data::Dataset {
  public:
   OneSample(std::vector<int64_t> dims, std::vector<float> values)
       : tensor_(Tensor::Of(std::move(dims), std::move(values))) {}
   size_t size() const override { return 1; }
   bool labelled() const override { return false; }
-  Sample Get(size_t) const override { return {tensor_, -1, "sample"}; }
+  data::Sample Get(size_t) const override { return {tensor_, -1, "sample"}; }
   uint64_t Hash() const override { return 0; }
 
  private:
@@ -53,7 +53,7 @@ Node& GraphBuilder::Add(const std::string& op, std::vector<std::string> inputs,
   return graph.nodes.back();
 }
 
-std::vector<float> OnGrid(size_t count, QuantParams params, uint32_t seed) {
+std::vector<float> OnGrid(size_t count, quantize::QuantParams params, uint32_t seed) {
   std::mt19937 random(seed);
   std::vector<float> values(count);
   for (size_t i = 0; i < count; ++i) {
@@ -81,23 +81,24 @@ std::vector<std::string> Outcome::OperatorTypes() const {
   return types;
 }
 
-Outcome Run(Graph graph, const std::vector<float>& input, const LayerScheme& scheme) {
+Outcome Run(Graph graph, const std::vector<float>& input, const quantize::LayerScheme& scheme) {
   if (graph.outputs.empty()) graph.outputs = {graph.nodes.back().outputs[0]};
-  InferShapes(graph);
+  passes::InferShapes(graph);
   const std::string& name = graph.inputs[0];
   const std::vector<int64_t> dims = *graph.Info(name)->dims;
   const OneSample data(dims, input);
-  std::map<std::string, LayerScheme> schemes;
+  std::map<std::string, quantize::LayerScheme> schemes;
   for (const Node& node : graph.nodes) schemes[node.Label()] = scheme;
   Warnings warnings;
-  const Quantization quantization = QuantizeGraph(graph, schemes, &data, {}, warnings);
-  Outcome outcome{Lower(graph, quantization, {}), {}, {}};
+  const quantize::Quantization quantization =
+      quantize::QuantizeGraph(graph, schemes, &data, {}, warnings);
+  Outcome outcome{lowering::Lower(graph, quantization, {}), {}, {}};
   const std::vector<uint8_t> file = outcome.model.writer.Finish();
   RuntimeSession session(file, "test");
   const Tensor sample = Tensor::Of(dims, input);
   session.Run({sample});
   const Tensor got = session.Output(0);
-  FloatExecutor executor(graph);
+  executor::FloatExecutor executor(graph);
   outcome.wanted = executor.Run({{name, sample}}).at(graph.outputs[0]).ToFloats();
   outcome.got = got.ToFloats();
   const lutra_port port = session.Outputs()[0];

@@ -22,10 +22,10 @@ class GraphBuilder {
 };
 
 /// Values that int8 with these parameters represents exactly, both ends among them.
-std::vector<float> OnGrid(size_t count, QuantParams params, uint32_t seed);
+std::vector<float> OnGrid(size_t count, quantize::QuantParams params, uint32_t seed);
 
 struct Outcome {
-  LoweredModel model;
+  lowering::LoweredModel model;
   std::vector<float> wanted, got;  ///< of the first output, in ONNX's order
   float scale = 0;                 ///< of its tensor; 0: float32
   /// Largest |wanted - got| in steps of the output.
@@ -35,6 +35,6 @@ struct Outcome {
 };
 
 /// Calibrates on the one input tensor, lowers, runs both.
-Outcome Run(Graph graph, const std::vector<float>& input, const LayerScheme& scheme = {});
+Outcome Run(Graph graph, const std::vector<float>& input, const quantize::LayerScheme& scheme = {});
 
 }  // namespace lutra::converter::test

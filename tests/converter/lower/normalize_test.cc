@@ -17,10 +17,10 @@ std::vector<float> Random(size_t count, float scale, float shift, uint32_t seed)
   return values;
 }
 
-LayerScheme FloatScheme() {
-  LayerScheme scheme;
-  scheme.weights = WeightType::fp32;
-  scheme.activations = ActivationType::float_;
+quantize::LayerScheme FloatScheme() {
+  quantize::LayerScheme scheme;
+  scheme.weights = quantize::WeightType::fp32;
+  scheme.activations = quantize::ActivationType::float_;
   return scheme;
 }
 
@@ -55,7 +55,7 @@ TEST_CASE("normalizations are those of the float executor") {
 }
 
 TEST_CASE("uneven indices, whatever the axis, pick exactly") {
-  constexpr QuantParams kIn{0.05F, 13};
+  constexpr quantize::QuantParams kIn{0.05F, 13};
   const std::vector<std::vector<int64_t>> indices = {{0, 2, 1, 1}, {-1, 0, 0, 2, 1}, {0, 0, 0}};
   for (const int64_t axis : {int64_t{0}, int64_t{1}, int64_t{2}, int64_t{-1}}) {
     for (const auto& picked : indices) {

@@ -10,7 +10,7 @@
 namespace lutra::converter::test {
 namespace {
 
-constexpr QuantParams kIn{0.05F, 13};
+constexpr quantize::QuantParams kIn{0.05F, 13};
 constexpr double kHalf = 0.505;  // half a step and float32's own rounding
 constexpr double kNothing = 1e-3;
 
@@ -251,11 +251,12 @@ TEST_CASE("every node that cannot be expressed is named at once") {
   for (const char* value : {"n", "first", "second"}) {
     b.graph.values[value] = {DataType::float32, std::vector<int64_t>{1, 6}};
   }
-  Quantization quantization;
-  for (const Node& node : b.graph.nodes) quantization.schemes[node.Label()] = LayerScheme{};
+  quantize::Quantization quantization;
+  for (const Node& node : b.graph.nodes)
+    quantization.schemes[node.Label()] = quantize::LayerScheme{};
   std::string message;
   try {
-    Lower(b.graph, quantization, {});
+    lowering::Lower(b.graph, quantization, {});
   } catch (const converter::Error& error) {
     message = error.what();
   }

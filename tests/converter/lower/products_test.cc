@@ -9,7 +9,7 @@
 namespace lutra::converter::test {
 namespace {
 
-constexpr QuantParams kInput{0.05F, 13};
+constexpr quantize::QuantParams kInput{0.05F, 13};
 
 // Integers -127..127 in units of one scale, 127 among them in every channel (of k values).
 std::vector<float> GridWeights(size_t n, size_t k, float scale, uint32_t seed) {
@@ -132,10 +132,11 @@ TEST_CASE("low bits, asymmetric and per-tensor weights run; grids of fewer steps
   const std::vector<float> input = OnGrid(144, kInput, 22);
   for (int bits = 2; bits <= 8; ++bits) {
     for (const bool asymmetric : {false, true}) {
-      LayerScheme scheme;
+      quantize::LayerScheme scheme;
       scheme.bits = bits;
       scheme.asymmetric = asymmetric;
-      scheme.granularity = bits % 2 == 0 ? Granularity::channel : Granularity::tensor;
+      scheme.granularity =
+          bits % 2 == 0 ? quantize::Granularity::channel : quantize::Granularity::tensor;
       const Outcome outcome = Run(b.graph, input, scheme);
       CAPTURE(bits);
       CAPTURE(asymmetric);

@@ -3,7 +3,7 @@
 #include "converter/passes/graph_builder.h"
 #include "converter/passes/passes.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 namespace {
 
 using Ints = std::vector<int64_t>;
@@ -130,4 +130,4 @@ TEST_CASE("MatMul by a constant, with its bias, becomes Gemm") {
   CHECK(LargestDifference(before, after) < 1e-6);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

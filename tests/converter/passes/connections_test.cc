@@ -10,7 +10,7 @@
 #include "converter/passes/graph_builder.h"
 #include "converter/passes/passes.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 namespace {
 
 /// x -> a -> b -> y, and c reads a twice.
@@ -139,4 +139,4 @@ TEST_CASE("time grows with the nodes, not with their square") {
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

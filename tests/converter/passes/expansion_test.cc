@@ -5,7 +5,7 @@
 #include "converter/passes/graph_builder.h"
 #include "converter/passes/passes.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 namespace {
 
 using Ints = std::vector<int64_t>;
@@ -221,4 +221,4 @@ TEST_CASE("the rounding of Resize-10 gets its name, or is written out where axes
   CHECK(Count(fused({1, 1, 0.6F, 2}), "Gather") == 2);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

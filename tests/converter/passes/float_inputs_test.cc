@@ -4,7 +4,7 @@
 #include "converter/passes/graph_builder.h"
 #include "converter/passes/passes.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 namespace {
 
 constexpr int64_t kFloat = 1, kInt64 = 7;
@@ -51,4 +51,4 @@ TEST_CASE("integers that are computed with, or given out, stay integers") {
   CHECK(InputType(out) == DataType::uint8);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

@@ -3,7 +3,7 @@
 #include "converter/passes/graph_builder.h"
 #include "converter/passes/passes.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 namespace {
 
 using Ints = std::vector<int64_t>;
@@ -91,4 +91,4 @@ TEST_CASE("a BatchNormalization of its own becomes a depthwise convolution") {
   }
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

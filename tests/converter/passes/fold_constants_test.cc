@@ -3,7 +3,7 @@
 #include "converter/passes/graph_builder.h"
 #include "converter/passes/passes.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 namespace {
 
 using Ints = std::vector<int64_t>;
@@ -120,4 +120,4 @@ TEST_CASE("values that shapes and constants decide are known") {
   CHECK_FALSE(KnownValue(graph, "nothing"));
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

@@ -7,7 +7,7 @@
 #include "converter/passes/graph_builder.h"
 #include "converter/passes/passes.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 namespace {
 
 using Ints = std::vector<int64_t>;
@@ -236,4 +236,4 @@ TEST_CASE("pads that cannot decide a maximum go into MaxPool") {
   CHECK(Count(after, "Pad") == 5);
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

@@ -8,7 +8,7 @@
 
 #include "converter/executor/float_executor.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 namespace {
 
 template <typename Distribution>
@@ -90,15 +90,15 @@ double LargestDifference(const Graph& before, const Graph& after, uint32_t seed)
   REQUIRE(before.inputs == after.inputs);
   REQUIRE(before.outputs == after.outputs);
   std::mt19937 random(seed);
-  TensorMap original, widened;
+  executor::TensorMap original, widened;
   for (const std::string& input : before.inputs) {
     const Tensor tensor =
         Draw(*before.Info(input)->dims, random, std::normal_distribution<float>());
     original[input] = tensor.Cast(before.Info(input)->type);
     widened[input] = tensor.Cast(after.Info(input)->type);
   }
-  const TensorMap expected = FloatExecutor(before).Run(original);
-  const TensorMap actual = FloatExecutor(after).Run(widened);
+  const executor::TensorMap expected = executor::FloatExecutor(before).Run(original);
+  const executor::TensorMap actual = executor::FloatExecutor(after).Run(widened);
   double largest = 0;
   for (const auto& [name, tensor] : expected) {
     REQUIRE(tensor.dims() == actual.at(name).dims());
@@ -114,4 +114,4 @@ double LargestDifference(const Graph& before, const Graph& after, uint32_t seed)
   return largest;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

@@ -8,7 +8,7 @@
 
 #include "converter/graph/graph.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 
 class GraphBuilder {
  public:
@@ -43,4 +43,4 @@ const Node& NodeOf(const Graph& graph, const std::string& output);
 /// relative to the largest magnitude of that output. Names and shapes of outputs must agree.
 double LargestDifference(const Graph& before, const Graph& after, uint32_t seed = 7);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

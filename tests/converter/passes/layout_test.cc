@@ -4,7 +4,7 @@
 #include "converter/passes/graph_builder.h"
 #include "converter/passes/passes.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 namespace {
 
 using Ints = std::vector<int64_t>;
@@ -233,4 +233,4 @@ TEST_CASE("random graphs") {
   }
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

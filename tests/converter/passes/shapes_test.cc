@@ -6,7 +6,7 @@
 #include "converter/passes/infer_shapes.h"
 #include "converter/passes/passes.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 namespace {
 
 using Ints = std::vector<int64_t>;
@@ -109,4 +109,4 @@ TEST_CASE("what a small file can ask for is bounded") {
   CHECK_NOTHROW(InferShapes(again, 128));
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

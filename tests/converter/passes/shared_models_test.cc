@@ -10,7 +10,7 @@
 #include "converter/passes/passes.h"
 #include "support/skip.h"
 
-namespace lutra::converter {
+namespace lutra::converter::passes {
 namespace {
 
 namespace fs = std::filesystem;
@@ -38,9 +38,9 @@ std::string Histogram(const Graph& graph) {
 }
 
 Graph Optimized(const fs::path& path) {
-  ImportOptions options;
-  options.why_unsupported = WhyUnsupported;
-  const Graph imported = ImportOnnx(path.string(), options);
+  importing::ImportOptions options;
+  options.why_unsupported = executor::WhyUnsupported;
+  const Graph imported = importing::ImportOnnx(path.string(), options);
   Graph optimized = imported;
   OptimizeGraph(optimized);
   MESSAGE(path.filename().string() << ":" << Histogram(optimized));
@@ -65,4 +65,4 @@ TEST_CASE("no Transpose is left but at the inputs and outputs") {
   }
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::passes

@@ -13,7 +13,7 @@
 #include "support/skip.h"
 #include "support/temp_folder.h"
 
-namespace lutra::converter {
+namespace lutra::converter::prune {
 namespace {
 
 PruneOptions Keep(const std::vector<std::string>& texts) {
@@ -22,19 +22,19 @@ PruneOptions Keep(const std::vector<std::string>& texts) {
   return options;
 }
 
-NamedTensor TensorOf(const std::string& name, std::vector<int64_t> dims, std::vector<float> values,
-                     DataType type) {
+checkpoint::NamedTensor TensorOf(const std::string& name, std::vector<int64_t> dims,
+                                 std::vector<float> values, DataType type) {
   return {name, Tensor::Of(std::move(dims), std::move(values)).Cast(type)};
 }
 
 // A wrapped network: weights of three floating types, a bias, a counter.
-std::vector<NamedTensor> Tensors() {
-  std::vector<NamedTensor> tensors;
+std::vector<checkpoint::NamedTensor> Tensors() {
+  std::vector<checkpoint::NamedTensor> tensors;
   tensors.push_back(
       TensorOf("module.conv.weight", {2, 1, 1, 2}, {.5F, -.25F, 0, 1}, DataType::float16));
   tensors.push_back(TensorOf("module.conv.bias", {2}, {.125F, .25F}, DataType::float32));
   tensors.push_back({"module.bn.num_batches_tracked", Tensor::Of({}, std::vector<int64_t>{9})});
-  NamedTensor fc{"module.fc.weight", Tensor(DataType::float64, {2, 2})};
+  checkpoint::NamedTensor fc{"module.fc.weight", Tensor(DataType::float64, {2, 2})};
   const double values[] = {0.1, -1e-3, 1.0 / 3, 2};
   std::ranges::copy(values, fc.tensor.as<double>().begin());
   tensors.push_back(std::move(fc));
@@ -42,14 +42,15 @@ std::vector<NamedTensor> Tensors() {
   return tensors;
 }
 
-std::string Save(const test::TempFolder& folder, const std::vector<NamedTensor>& tensors,
+std::string Save(const test::TempFolder& folder,
+                 const std::vector<checkpoint::NamedTensor>& tensors,
                  const std::map<std::string, std::string>& metadata) {
-  return folder.Write("in.safetensors", WriteSafetensors(tensors, metadata));
+  return folder.Write("in.safetensors", checkpoint::WriteSafetensors(tensors, metadata));
 }
 
 TEST_CASE("pruned elements become 0; everything else keeps its bytes, name, type and order") {
   const test::TempFolder folder;
-  const std::vector<NamedTensor> tensors = Tensors();
+  const std::vector<checkpoint::NamedTensor> tensors = Tensors();
   const std::string in = Save(folder, tensors, {{"format", "pt"}});
   const std::string out = folder / "out.safetensors";
   const std::unique_ptr<WeightsFile> file = OpenWeights(in);
@@ -63,7 +64,7 @@ TEST_CASE("pruned elements become 0; everything else keeps its bytes, name, type
   Prune(file->weights(), Keep({"conv=75", "fc.weight=50"}));
   file->Write(out);
 
-  const Checkpoint after = ReadCheckpoint(out);
+  const checkpoint::Checkpoint after = checkpoint::ReadCheckpoint(out);
   CHECK(after.metadata.size() == 3);
   CHECK(after.metadata.at("format") == "pt");
   CHECK(after.metadata.at("lutra.mask:module.conv.weight") == "Cw==");  // 1101, lowest bit first
@@ -99,7 +100,7 @@ TEST_CASE("a pruned checkpoint knows its mask, a later pruning and sharing keep 
   CHECK(file->weights()[0].Kept() == 3);
 
   // Another program trained on, and the pruned weight came back.
-  Checkpoint changed = ReadCheckpoint(out);
+  checkpoint::Checkpoint changed = checkpoint::ReadCheckpoint(out);
   changed.tensors[0] =
       TensorOf("module.conv.weight", {2, 1, 1, 2}, {0, 1, 2, 3}, DataType::float16);
   file = OpenWeights(Save(folder, changed.tensors, changed.metadata));
@@ -131,7 +132,7 @@ TEST_CASE("PyTorch files are pruned into safetensors, without what is no tensor"
   options.sparsity = 50;  // 50th percentile of 1, 2, 3, 4: 2.5
   Prune(file->weights(), options);
   file->Write(folder / "out.safetensors");
-  const Checkpoint after = ReadCheckpoint(folder / "out.safetensors");
+  const checkpoint::Checkpoint after = checkpoint::ReadCheckpoint(folder / "out.safetensors");
   CHECK(after.format == "safetensors");
   REQUIRE(after.tensors.size() == 2);
   CHECK(after.tensors[0].tensor == Tensor::Of({2, 2}, std::vector<float>{0, 3, 0, -4}));
@@ -167,7 +168,8 @@ TEST_CASE("a shared checkpoint: StudentNet at a tenth of its weights" *
   options.sparsity = 90;
   Prune(file->weights(), options);
   file->Write(folder / "out.safetensors");
-  const Checkpoint before = ReadCheckpoint(in), after = ReadCheckpoint(folder / "out.safetensors");
+  const checkpoint::Checkpoint before = checkpoint::ReadCheckpoint(in),
+                               after = checkpoint::ReadCheckpoint(folder / "out.safetensors");
   REQUIRE(after.tensors.size() == before.tensors.size());
   size_t all = 0, zero = 0;
   for (size_t i = 0; i < before.tensors.size(); ++i) {
@@ -187,4 +189,4 @@ TEST_CASE("a shared checkpoint: StudentNet at a tenth of its weights" *
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::prune

@@ -14,7 +14,7 @@
 #include "converter/prune/share.h"
 #include "support/temp_folder.h"
 
-namespace lutra::converter {
+namespace lutra::converter::prune {
 namespace {
 
 constexpr PerLayer::Range kPercent{0, 100};
@@ -282,4 +282,4 @@ TEST_CASE("Base64 as RFC 4648 shows it") {
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::prune

@@ -24,7 +24,7 @@ const std::string kExample = LUTRA_SOURCE_DIR "/examples/shapes/";
 struct Exported {
   ::lutra::test::TempFolder folder;
   ConvertOptions options;
-  std::unique_ptr<Dataset> data = OpenDataset(kExample + "calib.json");
+  std::unique_ptr<data::Dataset> data = data::OpenDataset(kExample + "calib.json");
 
   Exported() {
     options.model_path = kExample + "shapes.onnx";
@@ -38,14 +38,14 @@ TEST_CASE("the exported network in the float executor gives the integers of the 
   Convert(exported.options, exported.data.get());
   const std::vector<uint8_t> file = ReadBytes(exported.options.output_path);
   RuntimeSession session(file, "shapes");
-  const Graph graph = ImportOnnx(*exported.options.emit_qdq_path, {});
-  FloatExecutor executor(graph);
+  const Graph graph = importing::ImportOnnx(*exported.options.emit_qdq_path, {});
+  executor::FloatExecutor executor(graph);
   const lutra_port port = session.Outputs()[0];
   REQUIRE(port.native_type == LUTRA_INT8);
   size_t count = 0, within_two = 0, same_class = 0;
   const size_t samples = exported.data->size();
   for (size_t i = 0; i < samples; ++i) {
-    const Tensor x = AsInput(exported.data->Get(i), *graph.Info(graph.inputs[0])->dims);
+    const Tensor x = data::AsInput(exported.data->Get(i), *graph.Info(graph.inputs[0])->dims);
     session.Run({x});
     const std::vector<float> got = session.Output(0).ToFloats();
     const std::vector<float> wanted =
@@ -68,13 +68,13 @@ TEST_CASE("the exported network imported again gives the very bytes") {
   Exported exported;
   SUBCASE("int8") {}
   SUBCASE("codebooks: the integers that they stand for") {
-    exported.options.scheme.weights = WeightType::codebook;
+    exported.options.scheme.weights = quantize::WeightType::codebook;
     exported.options.scheme.bits = 3;
     exported.options.scheme.codebook_channels = 16;
   }
   SUBCASE("4-bit weights, per tensor") {
     exported.options.scheme.bits = 4;
-    exported.options.scheme.granularity = Granularity::tensor;
+    exported.options.scheme.granularity = quantize::Granularity::tensor;
   }
   Convert(exported.options, exported.data.get());
   ConvertOptions again;
@@ -86,8 +86,8 @@ TEST_CASE("the exported network imported again gives the very bytes") {
   RuntimeSession session(file, "shapes"), session_again(file_again, "again");
   for (const size_t i : {0, 1, 17, 40}) {
     const lutra_port port = session.Inputs()[0];
-    const Tensor x = AsInput(exported.data->Get(i),
-                             {port.shape, port.shape + static_cast<ptrdiff_t>(port.rank)});
+    const Tensor x = data::AsInput(exported.data->Get(i),
+                                   {port.shape, port.shape + static_cast<ptrdiff_t>(port.rank)});
     session.Run({x});
     session_again.Run({x});
     CHECK(session.Output(0) == session_again.Output(0));
@@ -118,7 +118,7 @@ TEST_CASE("what QDQ cannot say is refused by name, and no file is written") {
     wanted = "asymmetric weights are not exported";
   }
   SUBCASE("dynamic activations") {
-    exported.options.scheme.activations = ActivationType::dynamic;
+    exported.options.scheme.activations = quantize::ActivationType::dynamic;
     wanted = "dynamic activations";
   }
   const std::string message = MessageOf(exported);

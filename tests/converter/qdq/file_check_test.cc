@@ -32,9 +32,9 @@ struct Converted {
     options.output_path = folder / "network.lutra";
     Convert(options, nullptr);
     file = ::lutra::test::ReadBytes(options.output_path);
-    ImportOptions import;
+    importing::ImportOptions import;
     import.declared = &declared;
-    imported = ImportOnnx(path, import);
+    imported = importing::ImportOnnx(path, import);
   }
 };
 

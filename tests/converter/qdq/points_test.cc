@@ -195,9 +195,9 @@ TEST_CASE("the comparison with the file is in the report") {
 }
 
 TEST_CASE("a point rounds half to even and clamps to its own ends") {
-  const Point point{{0.5F, 3}, -4, 10};
+  const quantize::Point point{{0.5F, 3}, -4, 10};
   const Tensor x = Tensor::Of({8}, Floats{0.0F, 0.25F, 0.75F, -0.25F, -0.3F, 9.0F, -9.0F, 3.5F});
-  const Tensor y = ExecuteNode(MakePoint("x", "y", point), {x}).at(0);
+  const Tensor y = executor::ExecuteNode(quantize::MakePoint("x", "y", point), {x}).at(0);
   // In steps of 0.5 from -4 - 3 to 10 - 3.
   CHECK(y.ToFloats() == Floats{0.0F, 0.0F, 1.0F, 0.0F, -0.5F, 3.5F, -3.5F, 3.5F});
   for (size_t i = 0; i < 8; ++i) CHECK(RoundTo(point, x.ToFloats()[i]) == y.ToFloats()[i]);
@@ -231,37 +231,40 @@ std::vector<std::string> OpsOf(const Graph& graph) {
 
 TEST_CASE("points that do nothing vanish, others move to where values are made") {
   using Ops = std::vector<std::string>;
-  const Point a{{0.1F, 0}}, b{{0.2F, 5}};
+  const quantize::Point a{{0.1F, 0}}, b{{0.2F, 5}};
   Ops wanted;
   Graph graph;
   SUBCASE("the grid is kept by a move") {
-    graph = Chain({MakePoint("x", "p", a), Move("MaxPool", "p", "m"), MakePoint("m", "q", a),
-                   Move("Sigmoid", "q", "y")},
+    graph = Chain({quantize::MakePoint("x", "p", a), Move("MaxPool", "p", "m"),
+                   quantize::MakePoint("m", "q", a), Move("Sigmoid", "q", "y")},
                   {"y"});
-    wanted = {kPointOp, "MaxPool", "Sigmoid"};
+    wanted = {quantize::kPointOp, "MaxPool", "Sigmoid"};
   }
   SUBCASE("two readers with one format") {
-    graph = Chain({MakePoint("x", "p", a), MakePoint("x", "q", a), Move("Sigmoid", "p", "s"),
-                   Move("Sigmoid", "q", "y")},
+    graph = Chain({quantize::MakePoint("x", "p", a), quantize::MakePoint("x", "q", a),
+                   Move("Sigmoid", "p", "s"), Move("Sigmoid", "q", "y")},
                   {"s", "y"});
-    wanted = {kPointOp, "Sigmoid", "Sigmoid"};
+    wanted = {quantize::kPointOp, "Sigmoid", "Sigmoid"};
   }
   SUBCASE("another format stays behind the move") {
-    graph =
-        Chain({MakePoint("x", "p", a), Move("MaxPool", "p", "m"), MakePoint("m", "y", b)}, {"y"});
-    wanted = {kPointOp, "MaxPool", kPointOp};
+    graph = Chain({quantize::MakePoint("x", "p", a), Move("MaxPool", "p", "m"),
+                   quantize::MakePoint("m", "y", b)},
+                  {"y"});
+    wanted = {quantize::kPointOp, "MaxPool", quantize::kPointOp};
   }
   SUBCASE("a point moves before a move of an unrounded value") {
-    graph = Chain({Move("Sigmoid", "x", "s"), Move("MaxPool", "s", "m"), MakePoint("m", "y", b)},
-                  {"y"});
-    wanted = {"Sigmoid", kPointOp, "MaxPool"};
+    graph = Chain(
+        {Move("Sigmoid", "x", "s"), Move("MaxPool", "s", "m"), quantize::MakePoint("m", "y", b)},
+        {"y"});
+    wanted = {"Sigmoid", quantize::kPointOp, "MaxPool"};
   }
   SUBCASE("but not where that value is read") {
-    graph = Chain({Move("Sigmoid", "x", "s"), Move("MaxPool", "s", "m"), MakePoint("m", "y", b)},
-                  {"s", "y"});
-    wanted = {"Sigmoid", "MaxPool", kPointOp};
+    graph = Chain(
+        {Move("Sigmoid", "x", "s"), Move("MaxPool", "s", "m"), quantize::MakePoint("m", "y", b)},
+        {"s", "y"});
+    wanted = {"Sigmoid", "MaxPool", quantize::kPointOp};
   }
-  ArrangePoints(graph);
+  qdq::ArrangePoints(graph);
   CHECK(OpsOf(graph) == wanted);
   graph.Check();
 }

@@ -53,7 +53,7 @@ QuantizedNetwork::QuantizedNetwork(std::vector<int64_t> input_dims) : dims_(std:
     opset.set_version(*domain == 0 ? kOpset : 1);
   }
   model_.mutable_graph()->set_name("quantized");
-  AddValueInfo(*model_.mutable_graph()->add_input(), "x", dims_);
+  qdq::AddValueInfo(*model_.mutable_graph()->add_input(), "x", dims_);
 }
 
 std::string QuantizedNetwork::Next(const std::string& stem) {
@@ -63,9 +63,9 @@ std::string QuantizedNetwork::Next(const std::string& stem) {
 std::string QuantizedNetwork::Add(const std::string& op, const std::vector<std::string>& inputs,
                                   const Attributes& attributes, const std::string& domain) {
   std::string output = Next(op);
-  onnx::NodeProto& node = AddNode(*model_.mutable_graph(), op, inputs, output);
+  onnx::NodeProto& node = qdq::AddNode(*model_.mutable_graph(), op, inputs, output);
   node.set_domain(domain);
-  for (const auto& [name, value] : attributes) AddAttribute(node, name, value);
+  for (const auto& [name, value] : attributes) qdq::AddAttribute(node, name, value);
   return output;
 }
 
@@ -77,8 +77,8 @@ std::vector<std::string> QuantizedNetwork::Parameters(Format format) {
   } else {
     zero_point = Tensor::Of({}, std::vector<int64_t>{format.zero_point}).Cast(format.type);
   }
-  return {AddScalar(graph, Next("scale"), format.scale),
-          AddTensor(graph, Next("zero_point"), zero_point)};
+  return {qdq::AddScalar(graph, Next("scale"), format.scale),
+          qdq::AddTensor(graph, Next("zero_point"), zero_point)};
 }
 
 std::string QuantizedNetwork::Quantize(const std::string& value, Format format) {
@@ -96,17 +96,18 @@ std::string QuantizedNetwork::Pair(const std::string& value, Format format) {
 }
 
 std::string QuantizedNetwork::Floats(std::vector<int64_t> dims, std::vector<float> values) {
-  return AddTensor(*model_.mutable_graph(), Next("floats"),
-                   Tensor::Of(std::move(dims), std::move(values)));
+  return qdq::AddTensor(*model_.mutable_graph(), Next("floats"),
+                        Tensor::Of(std::move(dims), std::move(values)));
 }
 
 std::string QuantizedNetwork::Ints(std::vector<int64_t> values) {
   const auto count = static_cast<int64_t>(values.size());
-  return AddTensor(*model_.mutable_graph(), Next("ints"), Tensor::Of({count}, std::move(values)));
+  return qdq::AddTensor(*model_.mutable_graph(), Next("ints"),
+                        Tensor::Of({count}, std::move(values)));
 }
 
 std::string QuantizedNetwork::Integer(const Tensor& value) {
-  return AddTensor(*model_.mutable_graph(), Next("integer"), value);
+  return qdq::AddTensor(*model_.mutable_graph(), Next("integer"), value);
 }
 
 std::string QuantizedNetwork::RandomFloats(std::vector<int64_t> dims, double deviation) {
@@ -130,12 +131,12 @@ QuantizedNetwork::Weights QuantizedNetwork::RandomWeights(std::vector<int64_t> d
   const std::vector<int64_t> shape =
       axis < 0 ? std::vector<int64_t>{} : std::vector<int64_t>{static_cast<int64_t>(channels)};
   Weights weights;
-  weights.integers =
-      AddTensor(graph, Next("weight"), Tensor::Of(std::move(dims), std::move(integers)).Cast(type));
-  weights.scale = AddTensor(graph, Next("weight_scale"), Tensor::Of(shape, scales));
+  weights.integers = qdq::AddTensor(graph, Next("weight"),
+                                    Tensor::Of(std::move(dims), std::move(integers)).Cast(type));
+  weights.scale = qdq::AddTensor(graph, Next("weight_scale"), Tensor::Of(shape, scales));
   weights.zero_point =
-      AddTensor(graph, Next("weight_zero_point"),
-                Tensor::Of(shape, std::vector<int64_t>(channels, zero_point)).Cast(type));
+      qdq::AddTensor(graph, Next("weight_zero_point"),
+                     Tensor::Of(shape, std::vector<int64_t>(channels, zero_point)).Cast(type));
   scales_[weights.scale] = std::move(scales);
   return weights;
 }
@@ -148,8 +149,8 @@ std::string QuantizedNetwork::Dequantize(const Weights& weights, int64_t axis) {
 std::string QuantizedNetwork::RandomBias(int64_t n) {
   std::vector<int64_t> integers(static_cast<size_t>(n));
   for (int64_t& q : integers) q = static_cast<int64_t>(random_() % 20001) - 10000;
-  return AddTensor(*model_.mutable_graph(), Next("bias"),
-                   Tensor::Of({n}, std::move(integers)).Cast(DataType::int32));
+  return qdq::AddTensor(*model_.mutable_graph(), Next("bias"),
+                        Tensor::Of({n}, std::move(integers)).Cast(DataType::int32));
 }
 
 std::string QuantizedNetwork::DequantizedBias(const Weights& weights, float input_scale,
@@ -190,8 +191,8 @@ ImportedRun ImportAndRun(const QuantizedNetwork& network) {
 
   RuntimeSession session(file, "imported");
   // No pass has touched this one.
-  const Graph graph = ImportOnnxBytes(bytes, path, {});
-  FloatExecutor executor(graph);
+  const Graph graph = importing::ImportOnnxBytes(bytes, path, {});
+  executor::FloatExecutor executor(graph);
   const lutra_port port = session.Outputs()[0];
   const double step = port.native_type == LUTRA_INT8 ? static_cast<double>(port.scale) : 1;
   std::mt19937 random(11);

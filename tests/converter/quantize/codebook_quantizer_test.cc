@@ -11,7 +11,7 @@
 #include "converter/quantize/rounding.h"
 #include "converter/quantize/weight_quantizer.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 namespace {
 
 // Channels of different sizes, as trained layers have them.
@@ -49,12 +49,12 @@ double ErrorOf(const WeightMatrix& matrix, const QuantizedWeights& weights,
 }
 
 void CheckForm(const QuantizedWeights& q, int bits, size_t tables,
-               ZeroEntry zero = ZeroEntry::kept) {
+               cluster::ZeroEntry zero = cluster::ZeroEntry::kept) {
   REQUIRE(q.tables.size() == tables << bits);
   for (size_t n = 0; n < q.n; ++n) {
     const auto table = q.Table(n);
     CHECK(std::ranges::is_sorted(table));
-    if (zero == ZeroEntry::kept) CHECK(std::ranges::count(table, 0) >= 1);
+    if (zero == cluster::ZeroEntry::kept) CHECK(std::ranges::count(table, 0) >= 1);
     CHECK(std::max(-table.front(), int{table.back()}) <= LargestEntry(bits));
     const std::set<int8_t> entries(table.begin(), table.end());
     for (size_t k = 0; k < q.k; ++k) REQUIRE(entries.contains(q.values[n * q.k + k]));
@@ -68,7 +68,7 @@ TEST_CASE("values are entries of their channel's table, whatever the width") {
   for (int bits = 1; bits <= 8; ++bits) {
     CAPTURE(bits);
     // 1 bit is better off without 0.
-    const ZeroEntry zero = bits == 1 ? ZeroEntry::free : ZeroEntry::kept;
+    const cluster::ZeroEntry zero = bits == 1 ? cluster::ZeroEntry::free : cluster::ZeroEntry::kept;
     CheckForm(QuantizeToCodebook(matrix, CodebookScheme(bits), {}, 0), bits, 1, zero);
     CheckForm(QuantizeToCodebook(matrix, CodebookScheme(bits, 16), {}, 0.01), bits, 3, zero);
   }
@@ -204,7 +204,7 @@ TEST_CASE("after rounding no single weight can move and lower the error of the o
     QuantizedWeights q = QuantizeToCodebook(matrix, CodebookScheme(bits), {}, 0);
     const QuantizedWeights nearest = q;
     OptimizeRounding(moments, matrix, q, false);
-    CheckForm(q, bits, 1, bits == 1 ? ZeroEntry::free : ZeroEntry::kept);
+    CheckForm(q, bits, 1, bits == 1 ? cluster::ZeroEntry::free : cluster::ZeroEntry::kept);
     double before = 0, after = 0;
     for (size_t n = 0; n < real.n; ++n) {
       const auto errors = [&](const QuantizedWeights& weights) {
@@ -333,4 +333,4 @@ TEST_CASE("channels of zeros, large biases and very long rows stay representable
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

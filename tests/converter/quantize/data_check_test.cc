@@ -5,23 +5,23 @@
 
 #include <random>
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 namespace {
 
 using SampleList = std::vector<std::vector<float>>;
 
-class GivenRows : public Dataset {
+class GivenRows : public data::Dataset {
  public:
   GivenRows(SampleList samples, bool stated) : samples_(std::move(samples)), stated_(stated) {}
   size_t size() const override { return samples_.size(); }
   bool labelled() const override { return false; }
-  Sample Get(size_t index) const override {
+  data::Sample Get(size_t index) const override {
     return {Tensor::Of({static_cast<int64_t>(samples_[index].size())}, samples_[index]), -1,
             "x.npy: sample " + std::to_string(index)};
   }
   uint64_t Hash() const override { return 0; }
-  Normalization normalization() const override {
-    Normalization normalization;
+  data::Normalization normalization() const override {
+    data::Normalization normalization;
     normalization.stated = stated_;
     return normalization;
   }
@@ -119,4 +119,4 @@ TEST_CASE("pixels of 0 to 255, unless it is said that they are meant") {
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

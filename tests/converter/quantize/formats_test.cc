@@ -5,7 +5,7 @@
 #include "converter/quantize/operators.h"
 #include "converter/quantize/range.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 namespace {
 
 Node MakeNode(const std::string& op, std::vector<std::string> inputs,
@@ -113,4 +113,4 @@ TEST_CASE("what has no integer form stays float with a reason; a final Softmax w
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

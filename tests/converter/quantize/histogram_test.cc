@@ -9,7 +9,7 @@
 
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 namespace {
 
 TEST_CASE("a histogram counts every element once, zeros apart") {
@@ -61,4 +61,4 @@ TEST_CASE("values that are not finite are refused") {
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

@@ -7,10 +7,10 @@
 #include <cmath>
 #include <random>
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 namespace {
 
-class Samples : public Dataset {
+class Samples : public data::Dataset {
  public:
   Samples(std::vector<int64_t> dims, size_t count) {
     std::mt19937 random(11);
@@ -23,7 +23,7 @@ class Samples : public Dataset {
   }
   size_t size() const override { return tensors_.size(); }
   bool labelled() const override { return false; }
-  Sample Get(size_t i) const override { return {tensors_[i], -1, "sample"}; }
+  data::Sample Get(size_t i) const override { return {tensors_[i], -1, "sample"}; }
   uint64_t Hash() const override { return 0; }
 
  private:
@@ -48,7 +48,7 @@ Graph OneNode(const std::string& op, std::vector<int64_t> in, std::vector<int64_
   return graph;
 }
 
-InputMoments Collect(const Graph& graph, const Dataset& data) {
+InputMoments Collect(const Graph& graph, const data::Dataset& data) {
   return CollectMoments(graph, {"y"}, data, {}).at("y");
 }
 
@@ -196,4 +196,4 @@ TEST_CASE("layers that were not asked for are left out, of long rows only square
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

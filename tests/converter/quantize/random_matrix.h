@@ -7,14 +7,14 @@
 
 namespace lutra::test {
 
-inline converter::WeightMatrix RandomMatrix(size_t n, size_t k, uint32_t seed) {
+inline converter::quantize::WeightMatrix RandomMatrix(size_t n, size_t k, uint32_t seed) {
   std::mt19937 random(seed);
   std::normal_distribution<float> normal(0.02F, 0.1F);
-  converter::WeightMatrix matrix{.n = n,
-                                 .k = k,
-                                 .values = std::vector<float>(n * k),
-                                 .bias = std::vector<float>(n, 0.25F),
-                                 .has_bias = true};
+  converter::quantize::WeightMatrix matrix{.n = n,
+                                           .k = k,
+                                           .values = std::vector<float>(n * k),
+                                           .bias = std::vector<float>(n, 0.25F),
+                                           .has_bias = true};
   for (float& w : matrix.values) w = normal(random);
   return matrix;
 }

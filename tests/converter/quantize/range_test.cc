@@ -6,7 +6,7 @@
 #include <random>
 #include <vector>
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 namespace {
 
 Histogram Of(const std::vector<float>& values) {
@@ -170,4 +170,4 @@ TEST_CASE("quantizing rounds half to even and clamps") {
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

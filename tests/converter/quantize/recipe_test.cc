@@ -4,7 +4,7 @@
 
 #include "converter/error.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 namespace {
 
 Graph ThreeLayers() {
@@ -103,4 +103,4 @@ TEST_CASE("patterns") {
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

@@ -12,7 +12,7 @@
 #include "converter/quantize/random_matrix.h"
 #include "converter/quantize/weight_quantizer.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 namespace {
 
 using test::RandomMatrix;
@@ -233,4 +233,4 @@ TEST_CASE("every group by its own moments, the same each time") {
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

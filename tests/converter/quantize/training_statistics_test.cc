@@ -10,16 +10,16 @@
 #include "converter/executor/float_executor.h"
 #include "converter/passes/passes.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 namespace {
 
 // Images of smooth patches: (x * scale - mean) / std of pixels.
-class Images : public Dataset {
+class Images : public data::Dataset {
  public:
-  Images(size_t count, Normalization rule) : count_(count), rule_(std::move(rule)) {}
+  Images(size_t count, data::Normalization rule) : count_(count), rule_(std::move(rule)) {}
   size_t size() const override { return count_; }
   bool labelled() const override { return false; }
-  Sample Get(size_t index) const override {
+  data::Sample Get(size_t index) const override {
     std::mt19937 random(static_cast<uint32_t>(index + 1));
     std::vector<float> pixels;
     for (size_t c = 0; c < 3; ++c) {
@@ -34,10 +34,10 @@ class Images : public Dataset {
 
  private:
   size_t count_;
-  Normalization rule_;
+  data::Normalization rule_;
 };
 
-const Normalization kTraining{1.0F / 255, {0.485F, 0.456F, 0.406F}, {0.229F, 0.224F, 0.225F}};
+const data::Normalization kTraining{1.0F / 255, {0.485F, 0.456F, 0.406F}, {0.229F, 0.224F, 0.225F}};
 
 Node NamedNode(const std::string& op, std::vector<std::string> inputs, const std::string& output) {
   Node node;
@@ -68,11 +68,12 @@ Graph Trained() {
     std::vector<double> sum(4), square(4);
     double count = 0;
     Graph shaped = graph;
-    InferShapes(shaped);
-    FloatExecutor executor(shaped);
+    passes::InferShapes(shaped);
+    executor::FloatExecutor executor(shaped);
     const Images images(200, kTraining);
     for (size_t i = 0; i < images.size(); ++i) {
-      const TensorMap out = executor.Run({{"x", AsInput(images.Get(i), {1, 3, 8, 8})}});
+      const executor::TensorMap out =
+          executor.Run({{"x", data::AsInput(images.Get(i), {1, 3, 8, 8})}});
       const std::span<const float> values = out.at(stem).as<float>();
       count += static_cast<double>(values.size()) / 4;
       for (size_t j = 0; j < values.size(); ++j) {
@@ -98,11 +99,12 @@ Graph Trained() {
   graph.nodes.push_back(NamedNode("Relu", {"first_bn"}, "r"));
   add_pair("r", 4, "second");
   graph.outputs = {"second_bn"};
-  InferShapes(graph);
+  passes::InferShapes(graph);
   return graph;
 }
 
-std::vector<std::string> SaidOf(const TrainingStatistics& training, const Normalization& rule) {
+std::vector<std::string> SaidOf(const TrainingStatistics& training,
+                                const data::Normalization& rule) {
   Warnings warnings;
   CompareWithTraining(training, Images(20, rule), warnings);
   return warnings.lines();
@@ -117,7 +119,8 @@ TEST_CASE("data of training passes; forgotten scale, mean and std do not") {
   CHECK(SaidOf(training, kTraining).empty());
   // Round numbers in place of the exact ones.
   CHECK(SaidOf(training, {1.0F / 255, {0.45F}, {0.25F}}).empty());
-  for (const Normalization& rule : {Normalization{1, {}, {}}, Normalization{1.0F / 255, {}, {}}}) {
+  for (const data::Normalization& rule :
+       {data::Normalization{1, {}, {}}, data::Normalization{1.0F / 255, {}, {}}}) {
     const std::vector<std::string> said = SaidOf(training, rule);
     REQUIRE(said.size() == 1);
     CHECK(said[0].starts_with("the calibration data is unlike that of training: at 'first_bn'"));
@@ -134,4 +137,4 @@ TEST_CASE("a network without batch normalization has nothing to compare with") {
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

@@ -7,7 +7,7 @@
 
 #include "converter/quantize/random_matrix.h"
 
-namespace lutra::converter {
+namespace lutra::converter::quantize {
 namespace {
 
 using test::RandomMatrix;
@@ -97,4 +97,4 @@ TEST_CASE("long rows keep the accumulator inside int32") {
 }
 
 }  // namespace
-}  // namespace lutra::converter
+}  // namespace lutra::converter::quantize

@@ -6,7 +6,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-namespace lutra::converter {
+namespace lutra::converter::report {
 namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
@@ -143,4 +143,4 @@ TEST_CASE("the page escapes names, and its bars are as long as its numbers") {
   }
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::report
