@@ -18,7 +18,8 @@ struct Plan {
   Shape reduced, reduced_strides;
 };
 
-Plan MakePlan(const Call& call, const Tensor& x) {
+Plan MakePlan(const Call& call) {
+  const Tensor& x = call.Input(0);
   std::vector<bool> reduce(x.rank(), false);
   const Tensor* given = call.Optional(1);
   if (given != nullptr && given->elements() > 0) {
@@ -49,9 +50,10 @@ using Wide = std::conditional_t<std::is_floating_point_v<T>, double, int64_t>;
 
 /// Reducer: Start<T>(), Step(accumulator, element), Finish(accumulator, count).
 template <typename Reducer>
-Tensor ReduceTensor(const Call& call, const Tensor& x) {
-  const Plan plan = MakePlan(call, x);
-  return VisitNumeric(x.type(), [&]<typename T>() {
+Results Reduce(const Call& call) {
+  const Plan plan = MakePlan(call);
+  const Tensor& x = call.Input(0);
+  return {VisitNumeric(x.type(), [&]<typename T>() {
     Tensor y(x.type(), plan.result);
     const T* from = x.as<T>().data();
     const Shape starts = Offsets(plan.kept, plan.kept_strides);
@@ -64,20 +66,7 @@ Tensor ReduceTensor(const Call& call, const Tensor& x) {
       to[i] = Converted<T>(Reducer::Finish(sum, static_cast<double>(steps.size())));
     }
     return y;
-  });
-}
-
-template <typename Reducer>
-Results Reduce(const Call& call) {
-  return {ReduceTensor<Reducer>(call, call.Input(0))};
-}
-
-/// Of bool too (opset 20), where false is less than true.
-template <typename Reducer>
-Results ReduceOrdered(const Call& call) {
-  const Tensor& x = call.Input(0);
-  if (x.type() != DataType::boolean) return Reduce<Reducer>(call);
-  return {ReduceTensor<Reducer>(call, x.Cast(DataType::uint8)).Cast(DataType::boolean)};
+  })};
 }
 
 struct Zero {
@@ -200,8 +189,8 @@ constexpr Operator kReduceOperators[] = {
     {"ReduceLogSum", Reduce<LogSum>},
     {"ReduceLogSumExp", Reduce<LogSumExp>},
     {"ReduceProd", Reduce<Product>},
-    {"ReduceMax", ReduceOrdered<Largest>},
-    {"ReduceMin", ReduceOrdered<Smallest>},
+    {"ReduceMax", Reduce<Largest>},
+    {"ReduceMin", Reduce<Smallest>},
 };
 
 }  // namespace

@@ -16,7 +16,10 @@
 #include "converter/checkpoint/pickle_writer.h"
 #include "converter/checkpoint/safetensors.h"
 #include "converter/coding/encode.h"
+#include "converter/data/test_images.h"
+#include "fuzz/onnx_networks.h"
 #include "golden/golden_files.h"
+#include "runtime/tools/npy.h"
 
 namespace {
 
@@ -24,20 +27,24 @@ using namespace lutra;
 using converter::DataType;
 using converter::Tensor;
 using converter::checkpoint::NamedTensor;
+using test::Bytes;
 
 std::filesystem::path root;
 
-void Write(const std::string& target, const std::string& name, const std::vector<uint8_t>& bytes) {
+void Write(const std::string& target, const std::string& name, const Bytes& bytes) {
   std::filesystem::create_directories(root / target);
   std::ofstream(root / target / name, std::ios::binary)
       .write(reinterpret_cast<const char*>(bytes.data()),
              static_cast<std::streamsize>(bytes.size()));
 }
 
-std::vector<uint8_t> Behind(uint8_t first, std::vector<uint8_t> bytes) {
-  bytes.insert(bytes.begin(), first);
+Bytes Joined(const Bytes& first, const Bytes& second) {
+  Bytes bytes = first;
+  bytes.insert(bytes.end(), second.begin(), second.end());
   return bytes;
 }
+
+Bytes Behind(uint8_t first, const Bytes& bytes) { return Joined({first}, bytes); }
 
 // Two layers, one mostly of zeros, a bias, a counter, a tied and a constant tensor.
 std::vector<NamedTensor> Tensors() {
@@ -106,7 +113,7 @@ void WriteStreams() {
       layout.columns = 40;
       const std::vector<uint16_t> symbols = test::MakeSymbols(layout, content, 1);
       for (const auto codec : {coding::Codec::none, coding::Codec::huffman, coding::Codec::best}) {
-        const std::vector<uint8_t> stream = converter::encoding::Encode(codec, layout, symbols);
+        const Bytes stream = converter::encoding::Encode(codec, layout, symbols);
         const auto code = static_cast<uint8_t>(codec);
         Write("fuzz_coding",
               std::to_string(kind) + "_" + std::to_string(code) +
@@ -115,6 +122,90 @@ void WriteStreams() {
       }
     }
   }
+}
+
+// Each network as the command line converts it by default, and in one other way.
+void WriteNetworks() {
+  uint64_t choice = 1;
+  for (test::OnnxNetwork& network : test::OnnxNetworks()) {
+    for (const char* way : {"", "_otherwise"}) {
+      Write("fuzz_onnx", network.name + way, test::ToBytes(network.model.SerializeAsString()));
+      network.model.set_model_version(static_cast<int64_t>(choice++));
+    }
+  }
+}
+
+Bytes Gzip(const Bytes& bytes) {
+  z_stream stream{};
+  constexpr int kGzip = 15 + 16;
+  ::deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, kGzip, 8, Z_DEFAULT_STRATEGY);
+  Bytes packed(::deflateBound(&stream, bytes.size()));
+  stream.next_in = const_cast<Bytef*>(bytes.data());
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  stream.next_out = packed.data();
+  stream.avail_out = static_cast<uInt>(packed.size());
+  ::deflate(&stream, Z_FINISH);
+  packed.resize(stream.total_out);
+  ::deflateEnd(&stream);
+  return packed;
+}
+
+// For fuzz_images: format, choice, and how much of the rest holds labels, in parts of 256.
+void WriteData() {
+  enum : uint8_t { kIdx, kCifar10, kNpy, kImage };
+  const auto write = [](const std::string& name, uint8_t format, uint8_t choice,
+                        const Bytes& samples, const Bytes& labels) {
+    const size_t all = samples.size() + labels.size();
+    const auto share = static_cast<uint8_t>((256 * labels.size() + all - 1) / all);
+    Write("fuzz_images", name, Joined({format, choice, share}, Joined(samples, labels)));
+  };
+  Bytes pixels(48);
+  for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<uint8_t>(37 * i);
+  const Bytes images = Joined({0, 0, 8, 3, 0, 0, 0, 4, 0, 0, 0, 3, 0, 0, 0, 4}, pixels);
+  write("idx", kIdx, 0, images, {0, 0, 8, 1, 0, 0, 0, 4, 3, 1, 4, 1});
+  write("idx_gzip", kIdx, 1, Gzip(images), {});
+  write("cifar10", kCifar10, 3, Bytes(size_t{2} * 3073, 7), {});
+  tools::NpyHeader floats{'f', 4, {2, 3, 2}, 0}, labels{'i', 8, {2}, 0};
+  // Halves of the rest are halves of these: both are 128 bytes of header and 48 and 16 of data.
+  write("npy", kNpy, 0, tools::EncodeNpy(floats, Bytes(48, 1)),
+        tools::EncodeNpy(labels, Bytes(16, 0)));
+  floats.shape = {3, 2, 2, 1};
+  write("npy_channels_last", kNpy, 2, tools::EncodeNpy(floats, pixels), {});
+  const test::PngLayout grey{.width = 5, .height = 4, .colour_type = 0};
+  write("png", kImage, 0, test::PngFile(grey, Bytes(size_t{4} * 6, 0)), {});
+  const test::PngLayout colours{.width = 3,
+                                .height = 3,
+                                .bit_depth = 2,
+                                .colour_type = 3,
+                                .interlaced = true,
+                                .palette = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12},
+                                .alphas = {0, 255}};
+  write("png_palette", kImage, 3, test::PngFile(colours, Bytes(16, 0)), {});
+  write("jpeg", kImage, 1, test::RgbJpeg(), {});
+  write("jpeg_cmyk", kImage, 2, test::CmykJpeg(), {});
+}
+
+// For fuzz_recipe: what the text is, and the text.
+void WriteTexts() {
+  const auto write = [](const std::string& name, uint8_t kind, const std::string& text) {
+    Write("fuzz_recipe", name, Behind(kind, test::ToBytes(text)));
+  };
+  write("network", 0, R"({"default": {"weights": "int8", "activations": "int8",
+    "granularity": "channel", "asymmetric": false, "calibrator": "mse"},
+    "layers": [{"name": "conv1", "weights": "codebook4", "codebook_channels": 16},
+               {"pattern": "c?nv*", "activations": "float", "weights": "fp16"}]})");
+  write("archive", 1, R"({"default": {"weights": "linear8", "granularity": "group:64"},
+    "layers": [{"name": "conv.weight", "weights": "codebook4", "asymmetric": true},
+               {"pattern": "*.w?ight", "granularity": "tensor"}]})");
+  write("images", 2, R"({"format": "folder", "path": "photos", "limit": 7, "offset": 1,
+    "resize_shorter_side": 36, "center_crop": 32, "channel_order": "BGR", "scale": 0.0039,
+    "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]})");
+  write("arrays", 2, R"({"format": "npy", "images": "x.npy", "labels": "/y.npy",
+    "layout": "NHWC", "mean": 1e2, "std": -0.5})");
+  write("list", 3,
+        "\xEF\xBB\xBF"
+        "a.png\t0\r\n\nfolder/b c.jpg\t17\n");
+  write("flags", 4, "conv1=84\nf?c*=9.5\n50\nlinear4\ncodebook3\ngroup:32\n");
 }
 
 }  // namespace
@@ -128,6 +219,9 @@ int main(int argc, char** argv) {
   WriteArchives();
   WriteCheckpoints();
   WriteStreams();
+  WriteNetworks();
+  WriteData();
+  WriteTexts();
   for (const test::GoldenFile& golden : test::kGoldenFiles) {
     Write("fuzz_model", golden.name, test::ReadGolden(golden));
   }

@@ -20,6 +20,20 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
+// Some targets bring mutations of their own, which may ask for the engine's.
+extern "C" [[gnu::weak]] size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
+                                                        unsigned seed);
+
+/// One to three bytes changed.
+extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t) {
+  static lutra::test::RandomNumbers random(1);
+  if (size == 0) return 0;
+  for (size_t changes = 1 + random.Below(3); changes > 0; --changes) {
+    data[random.Below(size)] = static_cast<uint8_t>(random.Bits());
+  }
+  return size;
+}
+
 namespace {
 
 using Bytes = std::vector<uint8_t>;
@@ -31,20 +45,21 @@ void RunOne(const Bytes& input) {
   LLVMFuzzerTestOneInput(bytes.get(), input.size());
 }
 
-/// The input, its first half, and eight times one to three bytes changed.
-size_t RunWithDamage(const Bytes& input, uint64_t seed) {
-  lutra::test::RandomNumbers random(seed);
+/// The input, its first half, and eight mutations.
+size_t RunWithDamage(const Bytes& input, size_t number) {
+  constexpr size_t kDamaged = 8, kMostBytes = 65536;
   RunOne(input);
   RunOne(Bytes(input.begin(), input.begin() + static_cast<ptrdiff_t>(input.size() / 2)));
-  if (input.empty()) return 2;
-  for (int i = 0; i < 8; ++i) {
+  for (size_t i = 0; i < kDamaged; ++i) {
     Bytes damaged = input;
-    for (size_t changes = 1 + random.Below(3); changes > 0; --changes) {
-      damaged[random.Below(damaged.size())] = static_cast<uint8_t>(random.Bits());
-    }
+    damaged.resize(std::max(kMostBytes, input.size()));
+    damaged.resize(LLVMFuzzerCustomMutator == nullptr
+                       ? LLVMFuzzerMutate(damaged.data(), input.size(), damaged.size())
+                       : LLVMFuzzerCustomMutator(damaged.data(), input.size(), damaged.size(),
+                                                 static_cast<unsigned>(kDamaged * number + i)));
     RunOne(damaged);
   }
-  return 10;
+  return 2 + kDamaged;
 }
 
 Bytes Read(const std::filesystem::path& path) {

@@ -5,7 +5,7 @@
 namespace lutra::converter::test {
 namespace {
 
-constexpr int64_t kOpset = 14;
+constexpr int64_t kFloatOpset = 14;
 
 }  // namespace
 
@@ -18,7 +18,7 @@ NetworkBuilder::NetworkBuilder(const std::string& name, std::vector<int64_t> dim
   model_.set_ir_version(onnx::IR_VERSION_2020_5_8);
   auto& import = *model_.add_opset_import();
   import.set_domain("");
-  import.set_version(kOpset);
+  import.set_version(kFloatOpset);
   model_.mutable_graph()->set_name(name);
   qdq::AddValueInfo(*model_.mutable_graph()->add_input(), "x", dims_);
 }
