@@ -194,7 +194,7 @@ constexpr Operator kIntegerOperators[] = {
     {"ConvInteger", ConvInteger, Precision::any, nullptr, true},
     {"QLinearConv", QLinearConv, Precision::any, nullptr, true},
     {"MatMulInteger", MatMulInteger, Precision::any},
-    {"QLinearMatMul", QLinearMatMul, Precision::any},
+    {"QLinearMatMul", QLinearMatMul, Precision::wide},  // scales may be float16
     {"QGemm", QGemm, Precision::any, nullptr, false, "com.microsoft"},
 };
 

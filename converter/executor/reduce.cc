@@ -18,8 +18,7 @@ struct Plan {
   Shape reduced, reduced_strides;
 };
 
-Plan MakePlan(const Call& call) {
-  const Tensor& x = call.Input(0);
+Plan MakePlan(const Call& call, const Tensor& x) {
   std::vector<bool> reduce(x.rank(), false);
   const Tensor* given = call.Optional(1);
   if (given != nullptr && given->elements() > 0) {
@@ -50,10 +49,9 @@ using Wide = std::conditional_t<std::is_floating_point_v<T>, double, int64_t>;
 
 /// Reducer: Start<T>(), Step(accumulator, element), Finish(accumulator, count).
 template <typename Reducer>
-Results Reduce(const Call& call) {
-  const Plan plan = MakePlan(call);
-  const Tensor& x = call.Input(0);
-  return {VisitNumeric(x.type(), [&]<typename T>() {
+Tensor ReduceTensor(const Call& call, const Tensor& x) {
+  const Plan plan = MakePlan(call, x);
+  return VisitNumeric(x.type(), [&]<typename T>() {
     Tensor y(x.type(), plan.result);
     const T* from = x.as<T>().data();
     const Shape starts = Offsets(plan.kept, plan.kept_strides);
@@ -66,7 +64,20 @@ Results Reduce(const Call& call) {
       to[i] = Converted<T>(Reducer::Finish(sum, static_cast<double>(steps.size())));
     }
     return y;
-  })};
+  });
+}
+
+template <typename Reducer>
+Results Reduce(const Call& call) {
+  return {ReduceTensor<Reducer>(call, call.Input(0))};
+}
+
+/// Of bool too (opset 20), where false is less than true.
+template <typename Reducer>
+Results ReduceOrdered(const Call& call) {
+  const Tensor& x = call.Input(0);
+  if (x.type() != DataType::boolean) return Reduce<Reducer>(call);
+  return {ReduceTensor<Reducer>(call, x.Cast(DataType::uint8)).Cast(DataType::boolean)};
 }
 
 struct Zero {
@@ -189,8 +200,8 @@ constexpr Operator kReduceOperators[] = {
     {"ReduceLogSum", Reduce<LogSum>},
     {"ReduceLogSumExp", Reduce<LogSumExp>},
     {"ReduceProd", Reduce<Product>},
-    {"ReduceMax", Reduce<Largest>},
-    {"ReduceMin", Reduce<Smallest>},
+    {"ReduceMax", ReduceOrdered<Largest>},
+    {"ReduceMin", ReduceOrdered<Smallest>},
 };
 
 }  // namespace

@@ -82,7 +82,8 @@ const std::vector<Signature>& Signatures() {
       {"b**", {"Where"}},
       {"ni?",
        {"ReduceSum", "ReduceMean", "ReduceSumSquare", "ReduceL1", "ReduceL2", "ReduceLogSum",
-        "ReduceLogSumExp", "ReduceProd", "ReduceMax", "ReduceMin"}},
+        "ReduceLogSumExp", "ReduceProd"}},
+      {"oi?", {"ReduceMax", "ReduceMin"}},
       {"*",
        {"Shape", "Size", "Flatten", "Identity", "Cast", "EyeLike", "Transpose", "DepthToSpace",
         "SpaceToDepth", "NonZero"}},
@@ -171,6 +172,9 @@ std::string_view Wanted(char letter, DataType type) {
       return IsFloating(type) ? "" : "a floating type";
     case 'n':
       return IsFloating(type) || integer ? "" : "a type of numbers";
+    case 'o':
+      return IsFloating(type) || integer || type == DataType::boolean ? ""
+                                                                      : "a type of numbers or bool";
     case 'i':
       return integer ? "" : "an integer type";
     case 'q':

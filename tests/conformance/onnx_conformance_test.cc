@@ -2,7 +2,6 @@
 // whose operators and types are supported must pass. The rest are listed by reason.
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <map>
@@ -17,16 +16,27 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Fewer passing cases mean that support was lost.
-constexpr int kLeastPassing = 330;
+constexpr int kLeastPassing = 840;
 
 constexpr const char* kQuantized[] = {"QuantizeLinear",       "DequantizeLinear", "QLinearConv",
                                       "QLinearMatMul",        "ConvInteger",      "MatMulInteger",
                                       "DynamicQuantizeLinear"};
 
-/// ONNX's reference divides by the length before it is rounded down; PyTorch and ONNX Runtime,
-/// where the networks come from and what they are compared with, by the one after.
-constexpr const char* kOtherwise[] = {"test_resize_downsample_scales_cubic_align_corners",
-                                      "test_resize_downsample_scales_linear_align_corners"};
+/// Cases whose expected values ONNX's reference got otherwise than the operator's own text, PyTorch
+/// and ONNX Runtime, where the networks come from and what they are compared with.
+const std::map<std::string, const char*> kOtherwise = {
+    // The reference divides by the length before it is rounded down, those by the one after.
+    {"test_resize_downsample_scales_cubic_align_corners", "done as PyTorch does"},
+    {"test_resize_downsample_scales_linear_align_corners", "done as PyTorch does"},
+    // It counts what lies beyond the padding too, where the last window passes its end.
+    {"test_averagepool_3d_dilations_large_count_include_pad_is_1_ceil_mode_is_True",
+     "done as PyTorch does"},
+    // It lets int8 results wrap: 20 for -236.
+    {"test_qlinearmatmul_2D_int8_float16", "saturates, as the operator's text says"},
+    {"test_qlinearmatmul_2D_int8_float32", "saturates, as the operator's text says"},
+    {"test_qlinearmatmul_3D_int8_float16", "saturates, as the operator's text says"},
+    {"test_qlinearmatmul_3D_int8_float32", "saturates, as the operator's text says"},
+};
 
 fs::path DataFolder() {
   const char* given = std::getenv("LUTRA_ONNX_TESTDATA");
@@ -48,9 +58,11 @@ TEST_CASE("ONNX backend test suite") {
     int passed_here = 0, skipped_here = 0;
     for (const fs::path& folder : folders) {
       CaseResult result = RunCase(folder);
-      if (std::ranges::count(kOtherwise, folder.filename().string()) > 0) {
+      const std::string name = folder.filename().string();
+      if (const auto otherwise = kOtherwise.find(name); otherwise != kOtherwise.end()) {
+        CAPTURE(name);
         REQUIRE(result.verdict == CaseResult::Verdict::failed);
-        result = {CaseResult::Verdict::skipped, "done as PyTorch does", {}};
+        result = {CaseResult::Verdict::skipped, otherwise->second, {}};
       }
       switch (result.verdict) {
         case CaseResult::Verdict::passed:
@@ -63,7 +75,7 @@ TEST_CASE("ONNX backend test suite") {
           break;
         case CaseResult::Verdict::failed:
           ++failed;
-          FAIL_CHECK(folder.filename().string() << ": " << result.reason);
+          FAIL_CHECK(name << ": " << result.reason);
           break;
       }
     }

@@ -62,6 +62,19 @@ TEST_CASE("Reductions take their axes as an input") {
         x.ToFloats());
 }
 
+TEST_CASE("The largest and smallest of bool: any and all") {
+  const Tensor x = As(DataType::boolean, {3, 2}, {1, 1, 1, 0, 0, 0});
+  const Tensor any = RunNode("ReduceMax", {x, Ints({1})}),
+               all = RunNode("ReduceMin", {x, Ints({1})});
+  CHECK(any.type() == DataType::boolean);
+  CHECK(any.ToInts() == Int64s{1, 1, 0});
+  CHECK(all.type() == DataType::boolean);
+  CHECK(all.ToInts() == Int64s{1, 0, 0});
+  const Tensor none = As(DataType::boolean, {0}, {});
+  CHECK(RunNode("ReduceMax", {none}).ToInts() == Int64s{0});
+  CHECK(RunNode("ReduceMin", {none}).ToInts() == Int64s{1});
+}
+
 TEST_CASE("Scatter with max and min") {
   const Tensor x = Tensor::Of({4}, Floats{1, 2, 3, 4});
   const Tensor updates = Tensor::Of({3}, Floats{5, 0, 3.5f});

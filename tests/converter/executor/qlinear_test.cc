@@ -56,6 +56,18 @@ TEST_CASE("QLinearConv per channel, with a bias, in both layouts") {
   CHECK(z.ToInts() == Int64s{13, 10, 15, 12, 17, 12});
 }
 
+TEST_CASE("QLinearMatMul saturates, and takes scales of float16") {
+  const Tensor a = As(DataType::int8, {1, 2}, {101, -127}), zero = As(DataType::int8, {}, {1});
+  const Tensor b = As(DataType::int8, {2, 3}, {2, 1, -99, 1, 0, 101});
+  // (100, -128) by (1, 0, -100; 0, -1, 100): 100, 128 and -22800, times 0.5 * 0.5 / 0.25, plus 1
+  for (const DataType type : {DataType::float32, DataType::float16}) {
+    const Tensor half = Scalar(0.5f).Cast(type), quarter = Scalar(0.25f).Cast(type);
+    const Tensor y = RunNode("QLinearMatMul", {a, half, zero, b, half, zero, quarter, zero});
+    CHECK(y.type() == DataType::int8);
+    CHECK(y.ToInts() == Int64s{101, 127, -128});
+  }
+}
+
 TEST_CASE("QLinearAdd and QLinearMul") {
   // a = {-1, 2}, b = {2, 4}
   const std::vector<Tensor> inputs = {Bytes({8, 14}), Scalar(0.5f), Zero(10),      Bytes({1, 2}),
