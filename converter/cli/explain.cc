@@ -11,6 +11,13 @@
 #include "runtime/tools/temporaries.h"
 
 namespace lutra::converter::cli {
+namespace {
+
+// What a library says of itself means nothing to a user, and its files show us more.
+const char* const kFault =
+    "this is a fault of lutra; please report it with the command and the files that show it";
+
+}  // namespace
 
 std::string Explain(const std::exception& error) {
   if (dynamic_cast<const Error*>(&error) != nullptr) return error.what();
@@ -22,8 +29,7 @@ std::string Explain(const std::exception& error) {
   if (const auto* file = dynamic_cast<const std::filesystem::filesystem_error*>(&error)) {
     return file->path1().string() + ": cannot be used: " + file->code().message();
   }
-  return std::string("this is a fault of lutra; please report it with the files that show it (") +
-         error.what() + ")";
+  return kFault;
 }
 
 void EndUnexplained() {
@@ -32,11 +38,11 @@ void EndUnexplained() {
     if (const std::exception_ptr current = std::current_exception()) {
       std::rethrow_exception(current);
     }
-    tools::Complain("lutra", "this is a fault of lutra; please report it", tools::kFailed);
+    tools::Complain("lutra", kFault, tools::kFailed);
   } catch (const std::exception& error) {
     tools::Complain("lutra", Explain(error), tools::kFailed);
   } catch (...) {
-    tools::Complain("lutra", "this is a fault of lutra; please report it", tools::kFailed);
+    tools::Complain("lutra", kFault, tools::kFailed);
   }
   ::_exit(tools::kFailed);
 }

@@ -134,16 +134,18 @@ Results Execute(const Call& call) {
     types.push_back(input == nullptr ? DataType::undefined : input->type());
   }
   if (std::string why = WhyInputsRefused(call.node, types); !why.empty()) fail(why);
+  const char* const no_memory = "there is not enough memory for it";
+  const char* const not_computed = "its shapes and attributes cannot be computed with";
   try {
     return ExecuteRow(*row, call);
   } catch (const dnnl::error& error) {
-    fail(std::string("oneDNN: ") + error.what());
+    fail(error.status == dnnl_out_of_memory ? no_memory : not_computed);
   } catch (const std::bad_alloc&) {
-    fail("there is not enough memory for it");
+    fail(no_memory);
   } catch (const Error& error) {
     fail(error.what());
   } catch (const std::exception&) {
-    fail("its shapes and attributes cannot be computed with");
+    fail(not_computed);
   }
   return {};
 }
