@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "converter/error.h"
+#include "converter/import/model_proto.h"
 #include "converter/runtime_session.h"
 #include "schema/container.h"
 
@@ -115,6 +116,24 @@ TEST_CASE("failures are one line and leave no file") {
   type.input_type = "int16";
   CHECK(MessageOf(type, data.get()) == "--input-type 'int16' is unknown; use float, int8 or uint8");
   CHECK(folder.files() == 0);
+}
+
+TEST_CASE("more operators than a file holds") {
+  const Folder folder;
+  onnx::ModelProto model = importing::EmptyModel(13);
+  std::string value = "x";
+  for (size_t i = 0; i < 16'385; ++i) {
+    const std::string next = i == 16'384 ? "y" : "v" + std::to_string(i);
+    importing::AddNode(model, "Sigmoid", {value}, {next});
+    value = next;
+  }
+  ConvertOptions options = OptionsFor(folder / "a.lutra");
+  options.model_path = folder / "long.onnx";
+  std::ofstream(options.model_path, std::ios::binary) << model.SerializeAsString();
+  options.scheme.activations = quantize::ActivationType::dynamic;
+  CHECK(MessageOf(options, nullptr) == options.model_path +
+                                           ": the network has 16385 operators; a .lutra file holds "
+                                           "at most 16384");
 }
 
 TEST_CASE("float and dynamic models need no data") {
