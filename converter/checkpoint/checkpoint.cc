@@ -30,14 +30,14 @@ Checkpoint ReadInitializers(std::span<const uint8_t> bytes, const std::string& p
   }
   Checkpoint checkpoint;
   checkpoint.format = "ONNX";
-  const importing::ExternalData external(path);
+  importing::TensorReader reader(path);
   for (const onnx::TensorProto& proto : model.graph().initializer()) {
     if (proto.data_type() == onnx::TensorProto::STRING) {
       checkpoint.skipped.push_back({Printable(proto.name()), "a tensor of text"});
       continue;
     }
     try {
-      checkpoint.tensors.push_back({proto.name(), importing::ReadTensor(proto, external)});
+      checkpoint.tensors.push_back({proto.name(), reader.Read(proto)});
     } catch (const Error& error) {
       throw Error("initializer '" + Printable(proto.name()) + "' " + error.what());
     }

@@ -11,6 +11,9 @@
 
 namespace lutra::converter::importing {
 
+/// Of all tensors of one file together: external data can be named as often as one likes.
+constexpr uint64_t kMostConstantBytes = uint64_t{1} << 32;
+
 class ExternalData {
  public:
   /// model_path: the ONNX file; locations are relative to its folder.

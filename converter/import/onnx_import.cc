@@ -17,7 +17,6 @@
 #include "converter/files.h"
 #include "converter/graph/check_finite.h"
 #include "converter/import/canonical.h"
-#include "converter/import/external_data.h"
 #include "converter/import/functions.h"
 #include "converter/import/onnx_tensor.h"
 #include "converter/import/printable_names.h"
@@ -26,14 +25,12 @@
 namespace lutra::converter::importing {
 namespace {
 
-/// Of all initializers: external data may be named many times.
-constexpr uint64_t kMaxConstantBytes = uint64_t{1} << 32;
 constexpr int64_t kMaxOpset = 24;
 
 class Importer {
  public:
   Importer(const onnx::ModelProto& model, const std::string& path, const ImportOptions& options)
-      : model_(model), options_(options), external_(path) {}
+      : model_(model), options_(options), tensors_(path, options.most_constant_bytes) {}
 
   Graph Run() {
     if (!model_.has_graph()) throw Error("is no ONNX model (it has no graph)");
@@ -96,9 +93,7 @@ class Importer {
     }
     for (const onnx::TensorProto& proto : source.initializer()) {
       try {
-        Tensor tensor = ReadTensor(proto, external_);
-        constant_bytes_ += tensor.bytes().size();
-        if (constant_bytes_ > kMaxConstantBytes) throw Error("makes the constants more than 4 GB");
+        Tensor tensor = tensors_.Read(proto);
         if (IsFloating(tensor.type())) graph_.fp32_bytes += 4 * tensor.elements();
         AddInitializer(proto.name(), std::move(tensor));
       } catch (const Error& error) {
@@ -244,10 +239,13 @@ class Importer {
   void TakeBranches(Canonicalizer& canonical) {
     constexpr int kMaxBranchDepth = 64;
     bool taken = true;
-    for (int depth = 0; taken && depth < kMaxBranchDepth; ++depth) {
+    for (int depth = 0; taken; ++depth) {
       taken = false;
       for (const SourceNode& node : std::exchange(branches_, {})) {
         if (const std::optional<bool> condition = Condition(node.proto)) {
+          if (depth == kMaxBranchDepth) {
+            throw Error(Describe(ReadNode(node)) + " is a branch in more than 64 others");
+          }
           ReadBranch(node, *condition, canonical);
           taken = true;
         } else {
@@ -266,7 +264,8 @@ class Importer {
 
   std::optional<bool> Condition(const onnx::NodeProto& node) {
     constexpr size_t kMaxConditions = 1024;  // each walks over the nodes behind it
-    if (node.input_size() != 1 || ++conditions_ > kMaxConditions) return std::nullopt;
+    if (node.input_size() != 1) return std::nullopt;
+    if (++conditions_ > kMaxConditions) throw Error("the graph has more than 1024 branches");
     std::optional<Tensor> value;
     if (const Tensor* constant = graph_.Constant(node.input(0))) {
       value = *constant;
@@ -339,7 +338,7 @@ class Importer {
         value = proto.s();
         return;
       case Type::TENSOR:
-        value = ReadTensor(proto.t(), external_);
+        value = tensors_.Read(proto.t());
         return;
       case Type::INTS:
         value = std::vector<int64_t>(proto.ints().begin(), proto.ints().end());
@@ -423,14 +422,13 @@ class Importer {
 
   const onnx::ModelProto& model_;
   const ImportOptions& options_;
-  const ExternalData external_;
+  TensorReader tensors_;
   Graph graph_;
   FaultList refused_;  ///< node and reason
   std::unordered_set<std::string> refused_labels_;
   std::vector<SourceNode> branches_;  ///< every If that is not read yet
-  uint64_t constant_bytes_ = 0;
-  size_t conditions_ = 0;  ///< that were looked at
-  bool subgraph_ = false;  ///< the node just read has a subgraph
+  size_t conditions_ = 0;             ///< that were looked at
+  bool subgraph_ = false;             ///< the node just read has a subgraph
 };
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "converter/graph/graph.h"
+#include "converter/import/external_data.h"
 
 namespace lutra::converter::importing {
 
@@ -28,6 +29,8 @@ struct ImportOptions {
   /// Filled with what the file states of values that the network computes. Nothing relies on it:
   /// shapes are inferred. Null: it is not read.
   std::map<std::string, ValueInfo>* declared = nullptr;
+  /// Of all initializers and constants.
+  uint64_t most_constant_bytes = kMostConstantBytes;
 };
 
 /// Reads and validates the file; throws Error. External data must lie in the model's folder.

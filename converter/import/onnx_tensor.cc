@@ -140,12 +140,17 @@ DataType ReadDataType(int32_t onnx_type) {
   }
 }
 
-Tensor ReadTensor(const onnx::TensorProto& proto, const ExternalData& external) {
+Tensor TensorReader::Read(const onnx::TensorProto& proto) {
   const DataType type = ReadDataType(proto.data_type());
   const std::vector<int64_t> dims(proto.dims().begin(), proto.dims().end());
   const uint64_t elements = ElementCount(dims);
+  bytes_ += elements * ElementBytes(type);
+  if (bytes_ > most_bytes_) {
+    throw Error("makes the constants of the file more than " + std::to_string(most_bytes_) +
+                " bytes, the most that are read");
+  }
   if (proto.data_location() == onnx::TensorProto::EXTERNAL) {
-    const std::string raw = ReadExternal(proto, external, elements * ElementBytes(type));
+    const std::string raw = ReadExternal(proto, external_, elements * ElementBytes(type));
     Tensor tensor(type, dims);
     CopyRaw(raw, tensor);
     return tensor;

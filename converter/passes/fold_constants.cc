@@ -16,11 +16,6 @@
 namespace lutra::converter::passes {
 namespace {
 
-/// A constant of more elements than this is left to be computed (Expand and Tile make such).
-constexpr size_t kMaxFoldedElements = size_t{1} << 26;
-/// And all that one call makes together.
-constexpr size_t kMaxFoldedInAll = size_t{1} << 28;
-
 bool AllZero(const std::vector<int64_t>& values) {
   return std::ranges::all_of(values, [](int64_t value) { return value == 0; });
 }
@@ -62,12 +57,12 @@ bool CastsNothing(const Graph& graph, const Node& node) {
   return from->type == static_cast<DataType>(node.Int("to", 0));
 }
 
-/// `room`: elements that may be made.
+/// `room`: elements of which a constant may be made.
 bool IsFoldable(const Graph& graph, const Node& node, size_t room) {
   if (node.op == "DequantizeLinear" || node.inputs.empty()) return false;
   for (const std::string& output : node.outputs) {
     const auto* dims = KnownDims(graph, output);
-    if (dims != nullptr && ElementCount(*dims) > std::min(room, kMaxFoldedElements)) return false;
+    if (dims != nullptr && ElementCount(*dims) > room) return false;
   }
   if (node.op == "Shape" && node.domain.empty()) return KnownDims(graph, node.Input(0)) != nullptr;
   return executor::WhyUnsupported(node).empty() &&
@@ -113,14 +108,13 @@ size_t Fold(Connections& connections, size_t index, Origins& origins) {
 
 }  // namespace
 
-void FoldConstants(Graph& graph) {
+void FoldConstants(Graph& graph, FoldLimits limits) {
   Origins origins;
-  size_t room = kMaxFoldedInAll;
   Connections connections(graph);
   for (size_t i = 0; i < connections.size(); ++i) {
     const Node& node = connections.node(i);
-    if (room > 0 && IsFoldable(graph, node, room)) {
-      room -= std::min(room, Fold(connections, i, origins));
+    if (limits.all > 0 && IsFoldable(graph, node, std::min(limits.one, limits.all))) {
+      limits.all -= std::min(limits.all, Fold(connections, i, origins));
       continue;
     }
     const bool plain = node.domain.empty() && !node.clamp;

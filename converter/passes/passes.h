@@ -5,6 +5,7 @@
 // All throw Error that names the node when the graph is inconsistent.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 
@@ -12,13 +13,20 @@
 
 namespace lutra::converter::passes {
 
+/// What FoldConstants makes at most, in elements: of one constant, and in all.
+struct FoldLimits {
+  size_t one = size_t{1} << 26;
+  size_t all = size_t{1} << 28;
+};
+
 /// Fills Graph::values for every value that has nothing there yet; evaluates shape arithmetic. A
 /// value whose shape depends on data stays without dims. The graph's inputs must have fixed
 /// shapes: the Error asks for --input-shape.
 void InferShapes(Graph& graph);
 /// Computes nodes whose inputs are constants and Shape of known shapes; drops nodes that change
-/// nothing (Identity, Dropout, a Reshape or Slice to the same shape ...). Needs shapes.
-void FoldConstants(Graph& graph);
+/// nothing (Identity, Dropout, a Reshape or Slice to the same shape ...). Needs shapes. Beyond the
+/// limits nodes stay, to be computed with the network (Expand and Tile make large constants).
+void FoldConstants(Graph& graph, FoldLimits limits = {});
 /// Inputs of integers that are cast to floats before anything computes with them -> float32. Before
 /// InferShapes.
 void FloatInputs(Graph& graph);

@@ -88,7 +88,7 @@ OnnxWeights::OnnxWeights(std::span<const uint8_t> bytes, const std::string& path
     throw Error(path + ": is no ONNX network, PyTorch checkpoint or safetensors file");
   }
   model_->Collect();
-  const importing::ExternalData external(path);
+  importing::TensorReader reader(path);
   std::set<const onnx::TensorProto*> seen;
   for (const onnx::NodeProto& node : model_->proto.graph().node()) {
     for (const int operand : WeightOperands(node.op_type())) {
@@ -100,7 +100,7 @@ OnnxWeights::OnnxWeights(std::span<const uint8_t> bytes, const std::string& path
       if (layer.empty()) layer = ModuleOf(proto.name());
       if (layer.empty()) layer = node.name().empty() ? node.output(0) : node.name();
       try {
-        const Tensor tensor = importing::ReadTensor(proto, external);
+        const Tensor tensor = reader.Read(proto);
         if (!IsFloating(tensor.type())) {
           seen.erase(&proto);
           continue;
@@ -155,7 +155,7 @@ void OnnxWeights::WarnOfOthers(const std::set<const onnx::TensorProto*>& taken) 
 
 void OnnxWeights::Write(const std::string& path) {
   // Tensors in other files are named relative to this one's folder.
-  const importing::ExternalData external(path_);
+  importing::TensorReader reader(path_);
   const auto store = [](const Tensor& tensor, onnx::TensorProto& proto) {
     proto.clear_float_data();
     proto.clear_double_data();
@@ -166,12 +166,12 @@ void OnnxWeights::Write(const std::string& path) {
   };
   for (const LayerWeights& weight : weights_) {
     onnx::TensorProto& proto = *model_->tensors.at(weight.tensor);
-    store(WithValues(importing::ReadTensor(proto, external), weight.values), proto);
+    store(WithValues(reader.Read(proto), weight.values), proto);
     if (weight.masked) model_->MutableMetadata(weight.MaskKey()) = weight.Mask();
   }
   for (onnx::TensorProto& proto : *model_->proto.mutable_graph()->mutable_initializer()) {
     if (proto.data_location() != onnx::TensorProto::EXTERNAL) continue;
-    store(importing::ReadTensor(proto, external), proto);
+    store(reader.Read(proto), proto);
   }
   std::string bytes;
   if (!model_->proto.SerializeToString(&bytes)) throw Error(path + ": more than 2 GB");

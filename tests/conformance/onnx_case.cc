@@ -75,7 +75,7 @@ std::vector<Tensor> ReadTensors(const fs::path& folder, const char* stem) {
     if (!fs::exists(path)) return tensors;
     onnx::TensorProto proto;
     if (!proto.ParseFromString(ReadBytes(path))) throw Error(path.string() + " is no tensor");
-    tensors.push_back(importing::ReadTensor(proto, importing::ExternalData(path.string())));
+    tensors.push_back(importing::TensorReader(path.string()).Read(proto));
   }
 }
 

@@ -188,6 +188,30 @@ TEST_CASE("The proof that sums fit int32 is exact") {
   CHECK(!LinearMessage(132105, 127, 0, 0).empty());
 }
 
+TEST_CASE("Operators that share their weights share a budget of steps") {
+  // 2^27 + 64 for each of some 70,000 bytes, at 65,792 for each operator: 2,100 of them.
+  const auto chain = [](size_t operators) {
+    ModelBuilder b;
+    auto value = b.Input("x", {1, 256}, {0.5F, 0});
+    const auto weights = b.IntWeights(std::vector<int8_t>(256 * 256, 1), std::vector<int32_t>(256),
+                                      std::vector<float>(256, 0.01F));
+    for (size_t i = 0; i < operators; ++i) {
+      const auto next = b.Int8({1, 256}, {0.5F, 0});
+      schema::LinearT linear;
+      linear.weights = std::make_unique<schema::WeightsT>(*weights);
+      b.Add(std::move(linear), {value}, {next});
+      value = next;
+    }
+    b.Output("y", value);
+    return test::OpenAndValidate(b.Finish());
+  };
+  CHECK(chain(1900).ok());
+  const Status refused = chain(2300);
+  CHECK(refused.code() == Code::limit);
+  CHECK(std::string(refused.message()).find("checking the model takes more than 13") !=
+        std::string::npos);
+}
+
 TEST_CASE("Dynamic sums fit for every zero point a row can get") {
   const auto dynamic = [](int32_t k) {
     ModelBuilder b;

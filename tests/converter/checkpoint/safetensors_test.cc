@@ -97,6 +97,7 @@ TEST_CASE("Malformed headers are refused") {
           R"("a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}})",
           "twice");
   refused(R"({"a":{"dtype":"U8","shape":[1073741824,1073741824],"data_offsets":[0,4]}})", "");
+  refused("{" + std::string(100'000'000, ' '), "more than 100 MB");
   const std::vector<uint8_t> file =
       FileOf(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}})", four);
   for (size_t size = 0; size < file.size(); ++size) {

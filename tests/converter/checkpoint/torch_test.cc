@@ -247,6 +247,35 @@ TEST_CASE("Damaged pickles are refused") {
   CHECK(Mentions(ErrorOf(test::TorchZipOf(deep.Stop(), {{"0", "abcd"}})), "too many times"));
 }
 
+TEST_CASE("Pickles that ask for much") {
+  const auto error = [](const Pickle& pickle) {
+    return ErrorOf(test::TorchZipOf(pickle.Stop(), {{"0", "abcd"}}));
+  };
+  std::string long_program;
+  for (int i = 0; i < 1 << 21; ++i) long_program += "N0";  // pushed and dropped
+  CHECK(Mentions(error(Pickle().Raw(long_program)), "more than 4194304 instructions"));
+  // {"a": {"a": ... {"w": tensor}}}
+  const auto nested = [&](int levels) {
+    Pickle pickle;
+    for (int i = 1; i < levels; ++i) pickle.Raw("}(").Text("a");
+    pickle.Raw("}(").Text("w").Tensor("FloatStorage", "0", 1, 0, {1}, {1});
+    for (int i = 0; i < levels; ++i) pickle.Raw("u");
+    return error(pickle);
+  };
+  CHECK(nested(63) == "");
+  CHECK(Mentions(nested(64), "nested too deeply"));
+  const auto named = [&](size_t bytes) {
+    Pickle pickle;
+    pickle.Raw("}(").Text(std::string(bytes, 'n'));
+    return error(pickle.Tensor("FloatStorage", "0", 1, 0, {1}, {1}).Raw("u"));
+  };
+  CHECK(named(1024) == "");
+  CHECK(Mentions(named(1025), "a name of more than 1024 bytes"));
+  // One element again and again: 64 MB and 8 bytes for each of the file are the most.
+  CHECK(ErrorOf(OneTensor(0, {1 << 24}, {0})) == "");
+  CHECK(Mentions(ErrorOf(OneTensor(0, {(1 << 24) + (1 << 14)}, {0})), "far larger than the file"));
+}
+
 TEST_CASE("Containers that torch does not write") {
   const std::string pickle =
       Pickle().Raw("}(").Text("w").Tensor("FloatStorage", "0", 1, 0, {1}, {1}).Raw("u").Stop();

@@ -3,6 +3,12 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstdio>  // of which jpeglib.h needs FILE
+#include <cstdlib>
+
+// clang-format off
+#include <jpeglib.h>
+// clang-format on
 
 #include "converter/data/test_images.h"
 #include "converter/error.h"
@@ -103,6 +109,58 @@ TEST_CASE("what stands beside the pixels of a JPEG does no harm") {
   CHECK(Pixels(odd) == Pixels(jpeg));
   odd.insert(odd.end(), {0, 0, 0, 0xFF, 0xD9, 'j', 'u', 'n', 'k'});
   CHECK(Pixels(odd) == Pixels(jpeg));
+}
+
+TEST_CASE("what stands beside the pixels of a PNG does no harm") {
+  const Bytes png = PngFile({2, 1}, {0, 1, 2, 3, 4, 5, 6});
+  const size_t header_end = 8 + 25;
+  Bytes odd(png.begin(), png.begin() + header_end);
+  // A text of 16 MB in 16 KB, and a profile that is none.
+  const Bytes zeros(1 << 24);
+  Bytes packed(::compressBound(zeros.size()));
+  uLongf size = packed.size();
+  ::compress(packed.data(), &size, zeros.data(), zeros.size());
+  Bytes text{'k', 0, 0};
+  text.insert(text.end(), packed.begin(), packed.begin() + static_cast<ptrdiff_t>(size));
+  test::AppendChunk(odd, "zTXt", text);
+  test::AppendChunk(odd, "iCCP", {'p', 0, 0, 1, 2, 3});
+  odd.insert(odd.end(), png.begin() + header_end, png.end());
+  CHECK(Pixels(odd) == Bytes{1, 2, 3, 4, 5, 6});
+}
+
+TEST_CASE("a JPEG of more scans than any encoder writes is refused") {
+  // One scan for each coefficient of each component, behind the one of their means.
+  const auto scans = [](int components) {
+    std::vector<jpeg_scan_info> script(1);
+    script[0] = {components, {0, 1, 2, 0}, 0, 0, 0, 0};
+    for (int component = 0; component < components; ++component) {
+      for (int k = 1; k < 64; ++k) script.push_back({1, {component}, k, k, 0, 0});
+    }
+    jpeg_compress_struct info = {};
+    jpeg_error_mgr errors = {};
+    info.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&info);
+    unsigned char* data = nullptr;
+    unsigned long bytes = 0;  // NOLINT(google-runtime-int): libjpeg's
+    jpeg_mem_dest(&info, &data, &bytes);
+    info.image_width = info.image_height = 8;
+    info.input_components = components;
+    info.in_color_space = components == 1 ? JCS_GRAYSCALE : JCS_RGB;
+    jpeg_set_defaults(&info);
+    info.scan_info = script.data();
+    info.num_scans = static_cast<int>(script.size());
+    jpeg_start_compress(&info, TRUE);
+    std::vector<JSAMPLE> row(24, 100);
+    JSAMPROW rows[] = {row.data()};
+    for (int y = 0; y < 8; ++y) jpeg_write_scanlines(&info, rows, 1);
+    jpeg_finish_compress(&info);
+    Bytes file(data, data + bytes);
+    jpeg_destroy_compress(&info);
+    std::free(data);
+    return file;
+  };
+  CHECK(FaultOf(scans(1)) == "");
+  CHECK(FaultOf(scans(3)) == "f.png: cannot be decoded as PNG or JPEG: it has more than 100 scans");
 }
 
 TEST_CASE("a cut file is refused by name") {

@@ -44,6 +44,12 @@ TEST_CASE("impossible dimensions are refused before memory is taken") {
   CHECK_THROWS_WITH_AS(Tensor(DataType::float32, {1 << 16, 1 << 16}),
                        "a tensor of 65536x65536 is too large", Error);
   CHECK_THROWS_AS(Tensor(DataType::float32, {INT64_MAX, INT64_MAX, 4}), Error);
+  // 2^30 elements, 2^31 bytes.
+  const auto count = [](std::vector<int64_t> dims) { return ElementCount(dims); };
+  CHECK(count({1 << 15, 1 << 15}) == size_t{1} << 30);
+  CHECK_THROWS_AS(count({1 << 15, (1 << 15) + 1}), Error);
+  CHECK_THROWS_WITH_AS(Tensor(DataType::int64, {(1 << 28) + 1}),
+                       "a tensor of 268435457 is too large", Error);
   CHECK_THROWS_WITH_AS(Tensor(DataType::string, {1}), "a tensor of type string cannot be used here",
                        Error);
   CHECK_THROWS_WITH_AS(Tensor::Of({2, 2}, Floats{1, 2, 3}), "3 values do not fill a tensor of 2x2",

@@ -141,4 +141,72 @@ TEST_CASE("conditions of data, and branches that do not fit, are refused by name
   CHECK(ImportError(missing) == "model.onnx: node 'y' (If) has no then_branch with its outputs");
 }
 
+TEST_CASE("a condition that follows from too many nodes is not known") {
+  // Equal and so many Neg behind it.
+  const auto error = [](int negations) {
+    auto model = EmptyModel(18);
+    AddInts(model, "one", {1});
+    std::string value = "one";
+    for (int i = 0; i < negations; ++i) {
+      const std::string next = "n" + std::to_string(i);
+      AddNode(model, "Neg", {value}, {next});
+      value = next;
+    }
+    AddNode(model, "Equal", {"one", value}, {"condition"});
+    AddBranches(AddNode(model, "If", {"condition"}, {"y"}));
+    return ImportError(model, Knowing());
+  };
+  CHECK(error(200) == "");
+  CHECK(error(300).find("node 'y' (If): its condition is not known") != std::string::npos);
+}
+
+TEST_CASE("more branches than are looked at") {
+  const auto error = [](int branches) {
+    auto model = EmptyModel(18);
+    AddCondition(model, true);
+    for (int i = 0; i < branches; ++i) {
+      onnx::NodeProto& node = AddNode(model, "If", {"condition"}, {"b" + std::to_string(i)});
+      AddBranch(node, "then_branch", "x");
+    }
+    AddNode(model, "Relu", {"x"}, {"y"});
+    return ImportError(model);
+  };
+  CHECK(error(1024) == "");
+  CHECK(error(1025) == "model.onnx: the graph has more than 1024 branches");
+}
+
+TEST_CASE("branches in so many branches that each is a function of its own") {
+  // F0 is Relu; Fn is a branch that calls the one before.
+  const auto error = [](int depth) {
+    auto model = EmptyModel(18);
+    AddCondition(model, true);
+    for (int i = 0; i <= depth; ++i) {
+      onnx::FunctionProto& function = *model.add_functions();
+      function.set_name("F" + std::to_string(i));
+      function.set_domain("local");
+      for (const char* name : {"value", "which"}) function.add_input(name);
+      function.add_output("result");
+      onnx::OperatorSetIdProto& opset = *function.add_opset_import();
+      opset.set_domain("");
+      opset.set_version(18);
+      onnx::NodeProto& node = *function.add_node();
+      node.add_output("result");
+      if (i == 0) {
+        node.set_op_type("Relu");
+        node.add_input("value");
+        continue;
+      }
+      node.set_op_type("If");
+      node.add_input("which");
+      AddTo(AddBranch(node, "then_branch", "inner"), "F" + std::to_string(i - 1),
+            {"value", "which"}, "inner")
+          .set_domain("local");
+    }
+    AddNode(model, "F" + std::to_string(depth), {"x", "condition"}, {"y"}).set_domain("local");
+    return ImportError(model);
+  };
+  CHECK(error(64) == "");
+  CHECK(error(65).ends_with(" is a branch in more than 64 others"));
+}
+
 }  // namespace lutra::converter::importing

@@ -4,7 +4,9 @@
 
 #include <limits>
 
+#include "converter/error.h"
 #include "converter/executor/float_executor.h"
+#include "converter/import/functions.h"
 #include "converter/import/model_proto.h"
 
 namespace lutra::converter::importing {
@@ -47,6 +49,17 @@ TEST_CASE("functions that call each other twice") {
   CHECK(ImportError(empty) == error);
 }
 
+TEST_CASE("a function whose body is large") {
+  // 257 copies of 1 MB.
+  Model model = EmptyModel(13);
+  AddDoubling(model, "F", "Relu");
+  SetString(*model.mutable_functions(0)->mutable_node(0), "text", std::string(1 << 20, 't'));
+  for (int i = 0; i < 257; ++i) AddNode(model, "F", {"x"}, {"v" + std::to_string(i)});
+  AddNode(model, "F", {"x"}, {"y"});
+  CHECK(ImportError(model) ==
+        "model.onnx: local functions expand to too many nodes (65,536 and 256 MB are the most)");
+}
+
 TEST_CASE("a function that is called often") {
   Model model = EmptyModel(13);
   AddDoubling(model, "F", "Relu");
@@ -58,6 +71,69 @@ TEST_CASE("a function that is called often") {
     value = next;
   }
   CHECK(Import(model).nodes.size() == 2 * kCalls);
+}
+
+TEST_CASE("more nodes than a file may have") {
+  Model model = EmptyModel(13);
+  for (int i = 0; i < 262'144; ++i) model.mutable_graph()->add_node();
+  CHECK(InlineFunctions(model).size() == 262'144);
+  model.mutable_graph()->add_node();
+  CHECK(ImportError(model) == "model.onnx: the graph has more than 262,144 nodes");
+}
+
+TEST_CASE("constants that are larger together than each alone") {
+  // 40 bytes each: of an initializer, of a Constant, of a branch that is taken.
+  const auto floats = [](onnx::TensorProto& tensor, const std::string& name) {
+    tensor.set_name(name);
+    tensor.set_data_type(onnx::TensorProto::FLOAT);
+    tensor.add_dims(10);
+    tensor.mutable_float_data()->Resize(10, 1);
+  };
+  Model model = EmptyModel(13);
+  floats(*model.mutable_graph()->add_initializer(), "a");
+  auto& attribute = *AddNode(model, "Constant", {}, {"b"}).add_attribute();
+  attribute.set_name("value");
+  attribute.set_type(onnx::AttributeProto::TENSOR);
+  floats(*attribute.mutable_t(), "");
+  AddNode(model, "Add", {"a", "b"}, {"sum"});
+  auto& condition = *model.mutable_graph()->add_initializer();
+  condition.set_name("condition");
+  condition.set_data_type(onnx::TensorProto::BOOL);
+  condition.add_int32_data(1);
+  auto& branch = *AddNode(model, "If", {"condition"}, {"y"}).add_attribute();
+  branch.set_name("then_branch");
+  branch.set_type(onnx::AttributeProto::GRAPH);
+  floats(*branch.mutable_g()->add_initializer(), "c");
+  branch.mutable_g()->add_output()->set_name("c");
+  const auto error = [&](uint64_t most) {
+    ImportOptions options;
+    options.most_constant_bytes = most;
+    return ImportError(model, options);
+  };
+  CHECK(error(121) == "");
+  CHECK(error(120) ==
+        "model.onnx: initializer 'c' makes the constants of the file more than 120 "
+        "bytes, the most that are read");
+  CHECK(error(41).starts_with("model.onnx: node 'b' (Constant): attribute 'value' makes the "));
+  CHECK(error(39).starts_with("model.onnx: initializer 'a' makes the constants of the file more"));
+}
+
+TEST_CASE("messages that protobuf does not read") {
+  // Never looked at: only its size is.
+  const std::string_view large("", (size_t{1} << 31));
+  CHECK_THROWS_WITH_AS(ImportOnnxBytes(large, "model.onnx", {}),
+                       "model.onnx: is larger than the 2 GB of a protobuf file: use external data",
+                       Error);
+  // Of three messages each (node, attribute, graph), below the model and its graph.
+  const auto nested = [](int branches) {
+    Model model = EmptyModel(13);
+    AddNode(model, "Relu", {"x"}, {"y"});
+    onnx::GraphProto* graph = model.mutable_graph();
+    for (int i = 0; i < branches; ++i) graph = graph->add_node()->add_attribute()->mutable_g();
+    return ImportErrorOf(model.SerializeAsString());
+  };
+  CHECK(nested(30) != "model.onnx: is no ONNX file, or it is cut off");
+  CHECK(nested(34) == "model.onnx: is no ONNX file, or it is cut off");
 }
 
 TEST_CASE("more outputs than a network has") {

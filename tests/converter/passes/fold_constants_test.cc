@@ -28,6 +28,29 @@ TEST_CASE("what follows from shapes becomes a constant") {
   CHECK(g.Constant("halved")->ToFloats() == std::vector<float>{0.5F, 3, 2, 2.5F});
 }
 
+TEST_CASE("large constants are left to be computed") {
+  // Of 12 elements each, from scalars.
+  GraphBuilder b;
+  std::string value = b.Input("x", {12});
+  const std::string dims = b.Ints("dims", {12});
+  for (const char* name : {"a", "b", "c"}) {
+    b.Add("Expand", {b.Floats(name, {}, {1}), dims}, std::string(name) + "12");
+    value = b.Add("Add", {value, std::string(name) + "12"}, std::string(name) + "_sum");
+  }
+  const auto left = [&](FoldLimits limits) {
+    Graph g = b.Finish({value});
+    InferShapes(g);
+    FoldConstants(g, limits);
+    return Count(g, "Expand");
+  };
+  CHECK(left({}) == 0);
+  CHECK(left({.one = 12, .all = 36}) == 0);
+  CHECK(left({.one = 11, .all = 36}) == 3);
+  CHECK(left({.one = 12, .all = 35}) == 1);
+  CHECK(left({.one = 12, .all = 12}) == 2);
+  CHECK(left({.one = 12, .all = 11}) == 3);
+}
+
 TEST_CASE("nodes that change nothing go, and outputs keep their names") {
   GraphBuilder b;
   b.Input("x", {2, 3});
