@@ -303,8 +303,9 @@ ConvertReport Convert(const ConvertOptions& options, const data::Dataset* data, 
     std::map<std::string, quantize::LayerScheme> schemes = quantize::ReadRecipe(
         network.graph, options.scheme, recipe, options.recipe_path.value_or("recipe"));
     report.recipe_json = quantize::WriteRecipe(network.graph, options.scheme, schemes);
-    network.quantization = quantize::QuantizeGraph(network.graph, std::move(schemes), data,
-                                                   options.progress, report.warnings);
+    network.quantization =
+        quantize::QuantizeGraph(network.graph, std::move(schemes), data, options.progress,
+                                report.warnings, !network.byte_ports.empty());
     if (data != nullptr) {
       quantize::CompareWithTraining(std::move(network.training), *data, report.warnings);
     }
@@ -318,7 +319,8 @@ ConvertReport Convert(const ConvertOptions& options, const data::Dataset* data, 
   lower.byte_ports = network.byte_ports;
   lower.producer = "lutra " + std::string(lutra_version());
   if (data != nullptr) lower.normalization = data->normalization();
-  lowering::LoweredModel lowered = lowering::Lower(graph, quantization, lower);
+  lowering::LoweredModel lowered;
+  WithPath(options.model_path, [&] { lowered = lowering::Lower(graph, quantization, lower); });
   lowered.writer.model.fp32_bytes = graph.fp32_bytes;
   encoding::EncodeModel(&lowered.writer, options.codec);
   CheckModel(network, data, options, lowered, report);

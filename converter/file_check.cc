@@ -7,6 +7,7 @@
 #include <random>
 
 #include "converter/compare.h"
+#include "converter/qdq/import_qdq.h"
 
 namespace lutra::converter {
 namespace {
@@ -41,11 +42,17 @@ std::optional<InputRange> RangeOfQuantize(const Graph& graph, const std::string&
 
 bool IsByte(DataType type) { return type == DataType::int8 || type == DataType::uint8; }
 
+// Bytes of a quantized network are integers of a grid, those of others numbers.
+bool OnGrid(const Graph& imported, DataType type) {
+  return IsByte(type) && qdq::IsQuantized(imported);
+}
+
 // What the ONNX graph takes, or gives, for real values of a port whose ONNX type is 8 bits.
 int64_t UnsignedShift(DataType type) { return type == DataType::uint8 ? 128 : 0; }
 
-Tensor ForGraph(const Tensor& sample, const ValueInfo& info, const lutra_port& port) {
-  if (!IsByte(info.type)) return sample.Cast(info.type);
+Tensor ForGraph(const Graph& imported, const Tensor& sample, const lutra_port& port) {
+  const ValueInfo& info = *imported.Info(port.name);
+  if (!OnGrid(imported, info.type)) return sample.Cast(info.type);
   std::vector<float> integers = sample.ToFloats();
   const float zero = static_cast<float>(port.zero_point + UnsignedShift(info.type));
   for (float& x : integers) x = std::nearbyint(x / port.scale) + zero;
@@ -129,8 +136,11 @@ std::vector<executor::TensorMap> RandomSamples(const Graph& imported, const Runt
       const ValueInfo* info = imported.Info(port.name);
       const bool byte = info != nullptr && IsByte(info->type);
       if (info == nullptr || (!IsFloating(info->type) && !byte)) return {};
+      const bool numbers = byte && !OnGrid(imported, info->type);
       std::optional<InputRange> range = RangeOfQuantize(imported, port.name);
-      if (!range && port.native_type == LUTRA_INT8) {
+      if (numbers) {
+        range = info->type == DataType::uint8 ? InputRange{0, 255} : InputRange{-128, 127};
+      } else if (!range && port.native_type == LUTRA_INT8) {
         range = {port.scale * static_cast<float>(-128 - port.zero_point),
                  port.scale * static_cast<float>(127 - port.zero_point)};
       }
@@ -141,6 +151,7 @@ std::vector<executor::TensorMap> RandomSamples(const Graph& imported, const Runt
       for (float& x : values) {
         if (range) {
           x = beyond * (range->lo + uniform() * (range->hi - range->lo));
+          if (numbers) x = std::nearbyint(x);
         } else {
           // Twelve uniform numbers: a normal deviate to all that matters here.
           x = -6;
@@ -166,7 +177,7 @@ FileCheck CheckAgainstFile(const Graph& imported, const std::map<std::string, Va
     std::vector<Tensor> for_model;
     for (const lutra_port& port : inputs) {
       const Tensor& x = sample.at(port.name);
-      for_file[port.name] = ForGraph(x, *imported.Info(port.name), port);
+      for_file[port.name] = ForGraph(imported, x, port);
       for_model.push_back(x);
     }
     const auto look = [&](const std::string& value, const Tensor& tensor) {

@@ -102,6 +102,12 @@ TensorAccess AccessTensor(const lutra_context* context, size_t index) {
   return access;
 }
 
+bool InputIsPermuted(const lutra_model* model, size_t index) {
+  const auto at = static_cast<flatbuffers::uoffset_t>(index);
+  const auto* permutation = model->view.model->inputs()->Get(at)->permutation();
+  return permutation != nullptr && permutation->size() > 0;
+}
+
 const lutra_model* ModelOf(const lutra_context* context) { return context->model; }
 
 }  // namespace lutra

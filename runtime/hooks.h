@@ -76,6 +76,10 @@ size_t TensorCount(const lutra_model* model);
 /// writes it and the last one that reads it, so look at it in a callback.
 TensorAccess AccessTensor(const lutra_context* context, size_t index);
 
+/// Whether the tensor behind an input has the dimensions of the ONNX shape in another order.
+/// index < lutra_model_input_count(model).
+bool InputIsPermuted(const lutra_model* model, size_t index);
+
 /// The model a context was made from.
 const lutra_model* ModelOf(const lutra_context* context);
 

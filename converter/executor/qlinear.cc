@@ -30,6 +30,22 @@ Results Unary(const Call& call) {
   return {Quantized(call, Compute(FloatName(call.node), call.node, {&x}), 3, call.Input(0).type())};
 }
 
+/// Before opset 13, which an attribute tells, the dimensions from `axis` on are one.
+Results Softmax(const Call& call) {
+  const Tensor x = Real(call, 0);
+  Node node = call.node;
+  Shape rows = x.dims();
+  if (node.Int("opset", 13) < 13) {
+    const size_t axis = Axis(node.Int("axis", -1), x.rank());
+    const std::span<const int64_t> dims = x.dims();
+    rows = {Count(dims.first(axis)), Count(dims.subspan(axis))};
+    node.attributes["axis"] = int64_t{-1};
+  }
+  const Tensor seen = x.Reshaped(rows);
+  const Tensor y = Compute("Softmax", node, {&seen}).Reshaped(x.dims());
+  return {Quantized(call, y, 3, call.Input(0).type())};
+}
+
 /// Inputs: a, its scale and zero point, b, its, y's scale and zero point.
 Results Binary(const Call& call) {
   const Tensor a = Real(call, 0), b = Real(call, 3);
@@ -61,7 +77,7 @@ constexpr Operator Row(std::string_view name, Results (*run)(const Call&)) {
 constexpr Operator kQLinearOperators[] = {
     Row("QLinearSigmoid", Unary),
     Row("QLinearLeakyRelu", Unary),
-    Row("QLinearSoftmax", Unary),
+    Row("QLinearSoftmax", Softmax),
     Row("QLinearAdd", Binary),
     Row("QLinearMul", Binary),
     Row("QLinearAveragePool", Pool),

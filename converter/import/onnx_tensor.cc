@@ -100,6 +100,42 @@ std::string ReadExternal(const onnx::TensorProto& proto, const ExternalData& ext
   return external.Read(location, offset, length, expected);
 }
 
+// uint4 and int4: two to a byte, the first in the lower half. (Older releases of ONNX do not have
+// their names.)
+constexpr int32_t kUint4 = 21, kInt4 = 22;
+
+bool IsFourBit(int32_t onnx_type) { return onnx_type == kUint4 || onnx_type == kInt4; }
+
+/// As what they are read: the values are the same.
+DataType WidenedType(int32_t onnx_type) {
+  return onnx_type == kInt4 ? DataType::int8 : DataType::uint8;
+}
+
+Tensor ReadFourBit(const onnx::TensorProto& proto, const ExternalData& external, DataType type) {
+  const std::vector<int64_t> dims(proto.dims().begin(), proto.dims().end());
+  const uint64_t elements = ElementCount(dims), bytes = (elements + 1) / 2;
+  std::string packed;
+  if (proto.data_location() == onnx::TensorProto::EXTERNAL) {
+    packed = ReadExternal(proto, external, bytes);
+  } else if (proto.has_raw_data()) {
+    packed = proto.raw_data();
+  } else {
+    packed.assign(proto.int32_data().begin(), proto.int32_data().end());
+  }
+  if (packed.size() != bytes) {
+    throw Error("holds " + std::to_string(packed.size()) + " bytes of 4-bit values, but " +
+                DimsText(dims) + " needs " + std::to_string(bytes));
+  }
+  Tensor tensor(type, dims);
+  for (size_t i = 0; i < elements; ++i) {
+    const auto byte = static_cast<uint8_t>(packed[i / 2]);
+    const int value = i % 2 == 0 ? byte & 15 : byte >> 4;
+    const bool negative = type == DataType::int8 && value > 7;
+    tensor.bytes()[i] = static_cast<std::byte>(negative ? value - 16 : value);
+  }
+  return tensor;
+}
+
 /// Elements that the typed fields hold: what dims may ask for before memory is taken for them.
 uint64_t TypedElements(const onnx::TensorProto& proto) {
   return static_cast<uint64_t>(
@@ -141,7 +177,8 @@ DataType ReadDataType(int32_t onnx_type) {
 }
 
 Tensor TensorReader::Read(const onnx::TensorProto& proto) {
-  const DataType type = ReadDataType(proto.data_type());
+  const bool four_bit = IsFourBit(proto.data_type());
+  const DataType type = four_bit ? WidenedType(proto.data_type()) : ReadDataType(proto.data_type());
   const std::vector<int64_t> dims(proto.dims().begin(), proto.dims().end());
   const uint64_t elements = ElementCount(dims);
   bytes_ += elements * ElementBytes(type);
@@ -149,6 +186,7 @@ Tensor TensorReader::Read(const onnx::TensorProto& proto) {
     throw Error("makes the constants of the file more than " + std::to_string(most_bytes_) +
                 " bytes, the most that are read");
   }
+  if (four_bit) return ReadFourBit(proto, external_, type);
   if (proto.data_location() == onnx::TensorProto::EXTERNAL) {
     const std::string raw = ReadExternal(proto, external_, elements * ElementBytes(type));
     Tensor tensor(type, dims);

@@ -12,7 +12,7 @@
 namespace lutra::converter::importing {
 
 /// The element type by its ONNX number; throws Error for the ones Lutra does not read (string,
-/// complex, 8-bit floating, 4-bit).
+/// complex, 8-bit floating, 4-bit). Constants of 4-bit integers are read, as 8-bit ones.
 DataType ReadDataType(int32_t onnx_type);
 
 /// Reads the tensors of one file.

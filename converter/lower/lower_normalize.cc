@@ -4,6 +4,8 @@
 // values with squares a thousand times smaller.
 #include <algorithm>
 
+#include "converter/error.h"
+#include "converter/executor/strides.h"
 #include "converter/lower/lowering.h"
 
 namespace lutra::converter::lowering {
@@ -19,6 +21,7 @@ int32_t Product(const Shape& shape, size_t first, size_t last) {
 // scale and shift, seen as `parameters`, broadcast over it.
 struct Geometry {
   Shape rows, affine, parameters;
+  std::vector<int64_t> normalized;  // the dimensions over which scale and shift may be broadcast
   bool centers = true;
 };
 
@@ -28,7 +31,11 @@ Geometry GeometryOf(const Lowering& lowering, const Node& node) {
     const auto axis = static_cast<size_t>(AxisOf(node, node.Int("axis", -1), in.size()));
     const int32_t columns = Product(in, axis, in.size());
     const Shape rows = {1, Product(in, 0, axis), columns};
-    return {rows, rows, {1, 1, columns}, node.op == "LayerNormalization"};
+    return {rows,
+            rows,
+            {1, 1, columns},
+            {in.begin() + static_cast<int64_t>(axis), in.end()},
+            node.op == "LayerNormalization"};
   }
   if (in.size() < 3) Lowering::Fail(node, "its input is no image");
   const int32_t channels = in[1], plane = Product(in, 2, in.size());
@@ -43,7 +50,8 @@ Geometry GeometryOf(const Lowering& lowering, const Node& node) {
   const int32_t parameters = by_group ? groups : channels;
   return {{1, in[0] * groups, channels / groups * plane},
           {1, in[0], parameters, channels / parameters * plane},
-          {1, 1, parameters, 1}};
+          {1, 1, parameters, 1},
+          {parameters}};
 }
 
 class Steps {
@@ -87,21 +95,19 @@ class Steps {
     if (lowering_.tensor(x).shape == shape) return x;
     return Emit(schema::ReshapeT{}, {x}, shape);
   }
-  // The values of an input, which may be one for all.
-  uint16_t Parameter(size_t input, const Shape& shape) {
+  // The values of an input, which may be broadcast.
+  uint16_t Parameter(size_t input, const Geometry& geometry) {
     const Tensor* constant = lowering_.graph.Constant(node_.Input(input));
     if (constant == nullptr) {
       Lowering::Fail(node_, "input " + std::to_string(input) + " is computed by the network");
     }
-    std::vector<float> values = constant->ToFloats();
-    const auto count = static_cast<size_t>(Product(shape, 0, shape.size()));
-    if (values.size() == 1) values.resize(count, values[0]);
-    if (values.size() != count) {
-      Lowering::Fail(node_, "input " + std::to_string(input) + " has " +
-                                std::to_string(values.size()) + " values where it takes " +
-                                std::to_string(count));
+    try {
+      const Tensor values = executor::BroadcastTo(*constant, geometry.normalized);
+      return lowering_.AddConstant(values.ToFloats(), nullptr, geometry.parameters);
+    } catch (const Error&) {
+      Lowering::Fail(node_, "input " + std::to_string(input) + " is " + DimsText(constant->dims()) +
+                                " where it takes " + DimsText(geometry.normalized));
     }
-    return lowering_.AddConstant(values, nullptr, shape);
   }
 
  private:
@@ -135,13 +141,13 @@ void LowerNormalization(Lowering& lowering, const Node& node) {
   const uint16_t epsilon = lowering.AddConstant({node.Float("epsilon", 1e-5F)}, nullptr, {1, 1, 1});
   const uint16_t deviation = steps.Sqrt(steps.Binary(BinaryKind::add, variance, epsilon));
   x = steps.Reshaped(steps.Binary(BinaryKind::div, x, deviation), geometry.affine);
-  const uint16_t scale = steps.Parameter(1, geometry.parameters);
+  const uint16_t scale = steps.Parameter(1, geometry);
   if (node.Input(2).empty()) {
     steps.Finish(BinaryKind::mul, x, scale);
     return;
   }
   x = steps.Binary(BinaryKind::mul, x, scale);
-  steps.Finish(BinaryKind::add, x, steps.Parameter(2, geometry.parameters));
+  steps.Finish(BinaryKind::add, x, steps.Parameter(2, geometry));
 }
 
 }  // namespace lutra::converter::lowering

@@ -10,7 +10,7 @@ void LowerSoftmax(Lowering& lowering, const Node& node) {
   const Shape shape = lowering.ShapeOf(node.inputs[0]);
   const int64_t axis = AxisOf(node, node.Int("axis", -1), shape.size());
   const bool innermost = axis + 1 == static_cast<int64_t>(shape.size());
-  const bool lift = !innermost && axis == 0;
+  const bool lift = axis == 0;  // which is the batch of a tensor
   Shape whole = lift ? Lifted(shape) : shape;
   const quantize::QuantParams* params = lowering.OutputParams(node);
   uint16_t input = lowering.UseFor(node, node.inputs[0], whole);

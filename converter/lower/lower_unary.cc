@@ -123,7 +123,9 @@ schema::UnaryKind UnaryKindOf(const Node& node) {
       {"ThresholdedRelu", UnaryKind::thresholded_relu}};
   const auto found = kKinds.find(node.op);
   if (found == kKinds.end() || !node.domain.empty()) {
-    Lowering::Fail(node, "the runtime has neither an integer nor a float form of it");
+    Lowering::Fail(node,
+                   "the runtime does not compute it: let the network end before it, or export it "
+                   "as other operators");
   }
   if (node.op == "Gelu" && node.String("approximate", "none") == "tanh")
     return UnaryKind::gelu_tanh;
@@ -149,20 +151,63 @@ void SetParameters(const Lowering& lowering, const Node& node, schema::UnaryT& u
   }
 }
 
+// The slopes of a PRelu that are constants of the innermost dimension, as the runtime has it; else
+// none.
+std::vector<float> SlopesOf(const Lowering& lowering, const Node& node, int32_t innermost) {
+  const Tensor* slope = lowering.graph.Constant(node.Input(1));
+  const auto count = static_cast<size_t>(innermost);
+  if (slope == nullptr || slope->elements() == 0) return {};
+  const bool along =
+      slope->rank() > 0 && slope->elements() == count && slope->dims().back() == innermost;
+  if (slope->elements() != 1 && !along) return {};
+  std::vector<float> slopes = slope->ToFloats();
+  slopes.resize(count, slopes[0]);
+  return slopes;
+}
+
+// Any other PRelu: max(x, 0) + slope * min(x, 0), of which one term is 0.
+void LowerWidePRelu(Lowering& lowering, const Node& node) {
+  Shape shape = lowering.ShapeOf(node.outputs[0]), slope = lowering.ShapeOf(node.inputs[1]);
+  while (slope.size() < shape.size()) slope = Lifted(slope);
+  if (shape[0] != 1) {  // dimension 0 of a constant is no batch
+    shape = Lifted(shape);
+    slope = Lifted(slope);
+  }
+  const auto emit = [&](auto options, std::vector<uint16_t> inputs) {
+    const uint16_t result = lowering.Temporary(nullptr, shape);
+    lowering.Emit(node, std::move(options), std::move(inputs), result);
+    return result;
+  };
+  const uint16_t x = lowering.Use(node.inputs[0], nullptr, shape);
+  schema::UnaryT positive, negative;
+  positive.kind = schema::UnaryKind::relu;
+  negative.kind = schema::UnaryKind::clip;
+  negative.alpha = -kInfinity;
+  negative.beta = 0;
+  schema::BinaryT product, sum;
+  product.kind = schema::BinaryKind::mul;
+  sum.kind = schema::BinaryKind::add;
+  if (node.clamp) sum.float_range = std::make_unique<schema::FloatRange>(FloatRangeOf(node));
+  const uint16_t above = emit(std::move(positive), {x});
+  const uint16_t below = emit(std::move(negative), {x});
+  const uint16_t sloped =
+      emit(std::move(product), {below, lowering.Use(node.inputs[1], nullptr, slope)});
+  const uint16_t output = lowering.Define(node.outputs[0], nullptr, shape);
+  lowering.Emit(node, std::move(sum), {above, sloped}, output);
+}
+
 void LowerFloat(Lowering& lowering, const Node& node) {
   schema::UnaryT unary;
   unary.kind = UnaryKindOf(node);
   SetParameters(lowering, node, unary);
   const Shape shape = lowering.ShapeOf(node.outputs[0]);
-  std::vector<uint16_t> inputs = {lowering.Use(node.inputs[0], nullptr, shape)};
+  std::vector<float> slopes;
   if (node.op == "PRelu") {
-    const Tensor* slope = lowering.graph.Constant(node.Input(1));
-    const auto channels = static_cast<size_t>(shape.back());
-    if (slope == nullptr || (slope->elements() != 1 && slope->elements() != channels)) {
-      Lowering::Fail(node, "its slope is not one constant per channel");
-    }
-    std::vector<float> slopes = slope->ToFloats();
-    slopes.resize(channels, slopes[0]);
+    slopes = SlopesOf(lowering, node, shape.back());
+    if (slopes.empty()) return LowerWidePRelu(lowering, node);
+  }
+  std::vector<uint16_t> inputs = {lowering.Use(node.inputs[0], nullptr, shape)};
+  if (!slopes.empty()) {
     inputs.push_back(lowering.AddConstant(slopes, nullptr, {shape.back()}));
   }
   if (!node.clamp) {

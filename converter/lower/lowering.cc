@@ -284,6 +284,11 @@ void Lowering::LowerNode(const Node& node) {
 
 // Ports ---------------------------------------------------------------------------------------
 
+Shape Lowering::PortShape(const std::string& value) const {
+  const ValueInfo* info = graph.Info(value);
+  return info != nullptr && info->dims && info->dims->empty() ? Shape() : ShapeOf(value);
+}
+
 std::optional<size_t> Lowering::InputTranspose(const std::string& input) const {
   const std::vector<size_t> consumers = graph.Consumers(input);
   if (consumers.empty() || graph.IsOutput(input)) return std::nullopt;
@@ -384,7 +389,7 @@ void Lowering::AddInputs() {
   for (const std::string& input : graph.inputs) {
     auto port = std::make_unique<schema::PortT>();
     port->name = input;
-    port->shape = ShapeOf(input);
+    port->shape = PortShape(input);
     const std::optional<size_t> transpose = InputTranspose(input);
     // With int8 parameters the caller's floats are quantized on their way in.
     std::string value = input;
@@ -413,7 +418,7 @@ void Lowering::AddOutputs() {
   for (const std::string& output : graph.outputs) {
     auto port = std::make_unique<schema::PortT>();
     port->name = output;
-    port->shape = ShapeOf(output);
+    port->shape = PortShape(output);
     std::string value = output;
     const std::optional<size_t> producer = graph.Producer(output);
     if (!producer) {

@@ -96,6 +96,7 @@ class Lowering {
   void AddOutputs();
   void LowerNode(const Node& node);
   bool IsInputTensor(uint16_t tensor) const;
+  Shape PortShape(const std::string& value) const;  // of a scalar: none, though its tensor is [1]
   std::optional<size_t> InputTranspose(const std::string& input) const;
 
   const LowerOptions& options_;

@@ -110,10 +110,11 @@ bool Rewrite(Connections& connections, size_t index) {
     if (node.String("nearest_mode", "") != kCeilToShrink) return false;
     if (NameRounding(connections, index, axes)) return false;
   }
-  if (std::ranges::none_of(axes, [](const executor::ResizeAxis& axis) { return axis.changes; }))
-    return false;
   Expansion expansion(connections, index);
   std::string value = node.Input(0);
+  if (std::ranges::none_of(axes, [](const executor::ResizeAxis& axis) { return axis.changes; })) {
+    expansion.Add("Identity", {value});
+  }
   for (size_t d = 0; d < axes.size(); ++d) {
     if (!axes[d].changes) continue;
     value = nearest ? Picked(expansion, value, axes[d], d)

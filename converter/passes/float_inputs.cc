@@ -10,9 +10,9 @@
 namespace lutra::converter::passes {
 namespace {
 
+/// Booleans are the integers 0 and 1.
 bool IsInteger(DataType type) {
-  return type != DataType::undefined && type != DataType::string && type != DataType::boolean &&
-         !IsFloating(type);
+  return type != DataType::undefined && type != DataType::string && !IsFloating(type);
 }
 
 bool MakesFloats(const Node& node) {

@@ -119,7 +119,13 @@ void FoldConstants(Graph& graph, FoldLimits limits) {
     }
     const bool plain = node.domain.empty() && !node.clamp;
     if (plain && (MovesNothing(graph, node) || CastsNothing(graph, node))) {
-      connections.Bypass(i, std::string(node.Input(0)));
+      if (connections.Bypass(i, std::string(node.Input(0)))) continue;
+      // Between an input of the graph and an output some node has to stand.
+      connections.Edit(i, [](Node& copy) {
+        copy.op = "Identity";
+        copy.inputs.resize(1);
+        copy.attributes.clear();
+      });
     }
   }
   connections.Finish();

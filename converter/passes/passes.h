@@ -36,7 +36,8 @@ void RemoveDeadCode(Graph& graph);
 /// The value, if InferShapes and FoldConstants find it out. The graph need not be sorted or whole.
 std::optional<Tensor> KnownValue(const Graph& graph, const std::string& value);
 /// Sum, Mean, Max and Min of any number of values, ReduceL1, ReduceSumSquare, ReduceLogSum,
-/// ReduceLogSumExp and LpNormalization -> the operators they are made of.
+/// ReduceLogSumExp, GlobalLpPool, LpNormalization, LRN and MeanVarianceNormalization -> the
+/// operators they are made of.
 void CanonicalArithmetic(Graph& graph);
 /// Gemm that is no product by constant weights with a bias per output channel -> Transpose, MatMul
 /// and arithmetic; MatMul by a vector -> by a matrix.

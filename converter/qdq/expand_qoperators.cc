@@ -92,6 +92,21 @@ class Expander {
     return real;
   }
 
+  // Before opset 13 the dimensions from `axis` on are one.
+  void AddFlatSoftmax(const Node& node, const std::string& x, const std::string& output) {
+    const auto add = [&](const std::string& op, std::vector<std::string> inputs) {
+      const std::string name = graph_.FreshName(node.Label() + "_" + op);
+      graph_.values[name] = {};
+      Add(op, std::move(inputs), name);
+      return name;
+    };
+    const std::string shape = add("Shape", {x});
+    const std::string rows = add("Flatten", {x});
+    graph_.nodes.back().attributes["axis"] = node.Int("axis", -1);
+    const std::string softmax = add("Softmax", {rows});
+    Add("Reshape", {softmax, shape}, output);
+  }
+
   void Expand(const Node& node) {
     Signature signature = kSignatures.at(node.op);
     if (node.op == "QLinearConcat") {
@@ -117,9 +132,13 @@ class Expander {
     const std::string real = is_output ? graph_.FreshName(output + "_float") : output;
     graph_.values.erase(output);
     graph_.values[real] = {};
-    Node& computed = Add(std::string(signature.op), inputs, real);
-    computed.attributes = node.attributes;
-    if (node.op == "QLinearSoftmax") computed.attributes.erase("opset");
+    if (node.op == "QLinearSoftmax" && node.Int("opset", 13) < 13) {
+      AddFlatSoftmax(node, inputs[0], real);
+    } else {
+      Node& computed = Add(std::string(signature.op), inputs, real);
+      computed.attributes = node.attributes;
+      computed.attributes.erase("opset");
+    }
     if (scale.empty()) return;  // QGemm may leave its result in float
     const std::string quantized = graph_.FreshName(output + "_quantized");
     graph_.values[quantized] = {};

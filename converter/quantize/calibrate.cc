@@ -31,7 +31,7 @@ void WarnOfZeros(const Graph& graph, const std::map<std::string, Histogram>& his
 
 std::map<std::string, Histogram> Calibrate(const Graph& graph, const std::set<std::string>& values,
                                            const data::Dataset& data, const Progress& progress,
-                                           Warnings& warnings) {
+                                           Warnings& warnings, bool takes_bytes) {
   if (graph.inputs.size() != 1) {
     throw Error("calibration needs a network with one input, this one has " +
                 std::to_string(graph.inputs.size()));
@@ -65,7 +65,7 @@ std::map<std::string, Histogram> Calibrate(const Graph& graph, const std::set<st
     if (progress) progress("calibrate", i + 1, data.size());
   }
   Warnings of_data;
-  check.Report(data, of_data);
+  check.Report(data, takes_bytes, of_data);
   // Where the data itself is at fault, what layers make of it says nothing more.
   if (of_data.empty()) WarnOfZeros(graph, histograms, of_data);
   warnings.Add(of_data);

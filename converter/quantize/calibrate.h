@@ -18,9 +18,10 @@ using Progress = std::function<void(const std::string& stage, size_t done, size_
 
 /// Histograms of `values` over every sample. Warns of data that no range can be read off
 /// (data_check.h), and of layers that are 0 throughout. Throws Error naming the sample when a value
-/// is not finite, or when the network does not have exactly one input.
+/// is not finite, or when the network does not have exactly one input. `takes_bytes` as for
+/// QuantizeGraph.
 std::map<std::string, Histogram> Calibrate(const Graph& graph, const std::set<std::string>& values,
                                            const data::Dataset& data, const Progress& progress,
-                                           Warnings& warnings);
+                                           Warnings& warnings, bool takes_bytes);
 
 }  // namespace lutra::converter::quantize

@@ -43,7 +43,7 @@ void DataCheck::AddSample(std::span<const float> input) {
   samples_.push_back(extent);
 }
 
-void DataCheck::Report(const data::Dataset& data, Warnings& warnings) const {
+void DataCheck::Report(const data::Dataset& data, bool takes_bytes, Warnings& warnings) const {
   if (samples_.empty()) return;
   const float value = samples_[0].low;
   const auto is_constant = [](const Extent& e) { return e.low == e.high; };
@@ -68,7 +68,7 @@ void DataCheck::Report(const data::Dataset& data, Warnings& warnings) const {
   ReportOutliers(data, warnings);
   const bool bright = std::ranges::any_of(
       samples_, [](const Extent& extent) { return extent.high >= kBrightPixel; });
-  if (bytes_ && bright && !data.normalization().stated) {
+  if (bytes_ && bright && !takes_bytes && !data.normalization().stated) {
     warnings.Add(
         "the calibration data reaches the network as pixels of 0 to 255; if it was trained on "
         "scaled "

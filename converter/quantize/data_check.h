@@ -17,8 +17,8 @@ class DataCheck {
   void AddSample(std::span<const float> input);
 
   /// Data that is constant or shows one thing only; samples that own the range (by name); pixels
-  /// that nobody said to scale or not to; very few samples.
-  void Report(const data::Dataset& data, Warnings& warnings) const;
+  /// that nobody said to scale or not to (unless the network takes bytes); very few samples.
+  void Report(const data::Dataset& data, bool takes_bytes, Warnings& warnings) const;
 
  private:
   struct Extent {

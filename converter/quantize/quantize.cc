@@ -107,8 +107,8 @@ void QuantizeAllWeights(const Graph& graph, const std::map<std::string, InputMom
 }
 
 Quantization QuantizeGraph(const Graph& graph, std::map<std::string, LayerScheme> schemes,
-                           const data::Dataset* data, const Progress& progress,
-                           Warnings& warnings) {
+                           const data::Dataset* data, const Progress& progress, Warnings& warnings,
+                           bool takes_bytes) {
   Quantization quantization;
   quantization.schemes = std::move(schemes);
   const std::set<std::string> values = ChooseFormats(graph, quantization);
@@ -116,7 +116,7 @@ Quantization QuantizeGraph(const Graph& graph, std::map<std::string, LayerScheme
     if (data == nullptr) {
       throw Error("static int8 needs calibration data: give --data, or --activations dynamic");
     }
-    const auto histograms = Calibrate(graph, values, *data, progress, warnings);
+    const auto histograms = Calibrate(graph, values, *data, progress, warnings, takes_bytes);
     AssignActivations(graph, values, ChooseRanges(graph, quantization, histograms), quantization);
   }
   std::map<std::string, InputMoments> moments;

@@ -4,9 +4,11 @@
 #include <cstdio>
 #include <cstring>
 
+#include "runtime/hooks.h"
 #include "runtime/tools/commands.h"
 #include "runtime/tools/model.h"
 #include "runtime/tools/npy.h"
+#include "runtime/tools/npy_floats.h"
 #include "runtime/tools/options.h"
 #include "runtime/tools/output_files.h"
 #include "runtime/tools/process.h"
@@ -64,28 +66,12 @@ bool Bind(const lutra_model* model, bool input, const std::vector<std::string>& 
   return true;
 }
 
-// The form the array's type stands for, and the shape that goes with it.
-bool ChooseForm(const lutra_port& port, const NpyHeader& header, const std::string& path,
-                lutra_type* type, const int32_t** shape, size_t* rank, std::string* error) {
-  if (header.kind == 'f' && header.item_bytes == 4) {
-    *type = LUTRA_FLOAT32;
-    *shape = port.shape;
-    *rank = port.rank;
-    return true;
-  }
-  *shape = port.native_shape;
-  *rank = port.native_rank;
-  if (header.kind == 'i' && header.item_bytes == 1 && port.native_type == LUTRA_INT8) {
-    *type = LUTRA_INT8;
-    return true;
-  }
-  if (header.kind == 'u' && header.item_bytes == 1 && port.accepts_uint8 != 0) {
-    *type = LUTRA_UINT8;
-    return true;
-  }
-  *error = path + ": holds " + header.TypeName() + ", but input '" + port.name +
-           "' takes float32; save x.astype(numpy.float32)";
-  return false;
+// The form the array's type stands for: the input's own bytes, or numbers.
+lutra_type FormOf(const lutra_port& port, const NpyHeader& header) {
+  if (header.item_bytes != 1) return LUTRA_FLOAT32;
+  if (header.kind == 'i' && port.native_type == LUTRA_INT8) return LUTRA_INT8;
+  if (header.kind == 'u' && port.accepts_uint8 != 0) return LUTRA_UINT8;
+  return LUTRA_FLOAT32;
 }
 
 bool HasShape(const std::vector<int64_t>& have, const int32_t* shape, size_t rank) {
@@ -94,12 +80,13 @@ bool HasShape(const std::vector<int64_t>& have, const int32_t* shape, size_t ran
   return same && (rank == 0 || (have[0] > 0 && have[0] % shape[0] == 0));
 }
 
-// Bytes [N, C, H, W] as the ONNX graph has them -> [N, H, W, C], as the tensor lies.
+// Bytes [N, C, H, W] as the ONNX graph has them -> [N, H, W, C], as the tensor lies. An array that
+// could be either (C = H = W) is in the graph's order.
 void ToChannelsLast(const lutra_port& port, NpyArray* array) {
   std::vector<int64_t>& shape = array->header.shape;
   const size_t rank = port.rank;
-  if (rank < 3 || rank != port.native_rank || HasShape(shape, port.native_shape, rank) ||
-      !HasShape(shape, port.shape, rank) || port.native_shape[rank - 1] != port.shape[1] ||
+  if (rank < 3 || rank != port.native_rank || !HasShape(shape, port.shape, rank) ||
+      port.native_shape[rank - 1] != port.shape[1] ||
       !std::equal(port.shape + 2, port.shape + rank, port.native_shape + 1)) {
     return;
   }
@@ -118,7 +105,7 @@ void ToChannelsLast(const lutra_port& port, NpyArray* array) {
   std::rotate(shape.begin() + 1, shape.begin() + 2, shape.end());
 }
 
-// Samples in the array: its first dimension over the model's.
+// Samples in the array: its first dimension over the model's. A scalar is one.
 bool CountSamples(const Binding& binding, const int32_t* shape, size_t rank, size_t* samples,
                   std::string* error) {
   const std::vector<int64_t>& have = binding.array.header.shape;
@@ -132,20 +119,24 @@ bool CountSamples(const Binding& binding, const int32_t* shape, size_t rank, siz
   return true;
 }
 
-bool ReadInputs(std::vector<Binding>* inputs, size_t* samples, std::string* error) {
+bool ReadInput(const lutra_model* model, Binding* binding, size_t* samples, std::string* error) {
+  if (!ReadNpy(binding->path, &binding->array, error)) return false;
+  const lutra_port& port = binding->port;
+  binding->type = FormOf(port, binding->array.header);
+  if (binding->type == LUTRA_FLOAT32) {
+    return CountSamples(*binding, port.shape, port.rank, samples, error) &&
+           ToFloats(binding->path, &binding->array, error);
+  }
+  if (InputIsPermuted(model, binding->index)) ToChannelsLast(port, &binding->array);
+  return CountSamples(*binding, port.native_shape, port.native_rank, samples, error);
+}
+
+bool ReadInputs(const lutra_model* model, std::vector<Binding>* inputs, size_t* samples,
+                std::string* error) {
   *samples = 0;
   for (Binding& binding : *inputs) {
-    if (!ReadNpy(binding.path, &binding.array, error)) return false;
-    const int32_t* shape = nullptr;
-    size_t rank = 0, here = 0;
-    if (!ChooseForm(binding.port, binding.array.header, binding.path, &binding.type, &shape, &rank,
-                    error)) {
-      return false;
-    }
-    if (binding.type != LUTRA_FLOAT32) ToChannelsLast(binding.port, &binding.array);
-    if (!CountSamples(binding, shape, rank, &here, error)) {
-      return false;
-    }
+    size_t here = 0;
+    if (!ReadInput(model, &binding, &here, error)) return false;
     if (*samples != 0 && here != *samples) {
       *error = binding.path + ": holds " + std::to_string(here) + " samples where " +
                inputs->front().path + " holds " + std::to_string(*samples);
@@ -161,6 +152,7 @@ void MakeOutputs(std::vector<Binding>* outputs, size_t samples) {
   for (Binding& binding : *outputs) {
     NpyHeader& header = binding.array.header;
     header.shape.assign(binding.port.shape, binding.port.shape + binding.port.rank);
+    if (header.shape.empty() && samples > 1) header.shape = {1};  // a scalar of each
     if (!header.shape.empty()) header.shape[0] *= static_cast<int64_t>(samples);
     // A quantized network may end in integers of its own.
     binding.type = binding.port.preferred_type;
@@ -252,7 +244,8 @@ bool Run(const std::string& path, const Options& options, const lutra_options& s
     }
   }
   OutputFiles files;
-  if (!NameFiles(path, inputs, outputs, &files, error) || !ReadInputs(&inputs, &samples, error) ||
+  if (!NameFiles(path, inputs, outputs, &files, error) ||
+      !ReadInputs(model.get(), &inputs, &samples, error) ||
       !CreateContext(path, model.get(), settings, &context, error)) {
     return false;
   }

@@ -21,12 +21,13 @@ Status CheckPortName(const Subject& subject, const Ports& ports) {
   return Status();
 }
 
-/// Port dimension i is tensor dimension permutation[i].
+/// Port dimension i is tensor dimension permutation[i]; a scalar has none, its tensor is [1].
 Status CheckPortShape(const Facts& facts, const Subject& subject, const schema::Port& port,
                       const Dims& shape) {
   const size_t rank = port.shape() == nullptr ? 0 : port.shape()->size();
   const size_t permuted = port.permutation() == nullptr ? 0 : port.permutation()->size();
-  if (rank != shape.rank || (permuted != 0 && permuted != rank)) {
+  const bool scalar = rank == 0 && shape.rank == 1 && shape.d[0] == 1;
+  if ((rank != shape.rank && !scalar) || (permuted != 0 && permuted != rank)) {
     return subject.Fail(Code::malformed,
                         "%zu dimensions and a permutation of %zu for a tensor of %zu", rank,
                         permuted, shape.rank);

@@ -18,6 +18,7 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { OnnxWriter } from './onnx_writer.mjs';
+import { product, Random, readNpy, writeNpy } from './random_values.mjs';
 
 const options = { count: 40, seed: 1, keep: '' };
 for (const argument of process.argv.slice(2)) {
@@ -27,22 +28,9 @@ for (const argument of process.argv.slice(2)) {
 }
 const ort = createRequire(path.resolve(options.packages) + '/')('onnxruntime-node');
 
-// mulberry32
-function makeRandom(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
-const product = (dims) => dims.reduce((a, b) => a * b, 1);
-
-class Network {
+class Network extends Random {
   constructor(seed) {
-    this.random = makeRandom(Math.imul(seed, 2654435761));
+    super(seed);
     this.onnx = new OnnxWriter(this.chance(0.2) ? 21 : 17);
     const dims = [1, this.pick([1, 2, 3, 4]), this.range(4, 9), this.range(4, 9)];
     this.input = { name: 'x', dims };
@@ -54,20 +42,12 @@ class Network {
     this.model = this.onnx.serialize([this.input], this.outputs);
   }
 
-  chance(p) { return this.random() < p; }
-  range(low, high) { return low + Math.floor(this.random() * (high - low + 1)); }
-  pick(list) { return list[this.range(0, list.length - 1)]; }
-  normal() {
-    return Math.sqrt(-2 * Math.log(1 - this.random())) * Math.cos(2 * Math.PI * this.random());
-  }
-  normals(count, deviation) { return Array.from({ length: count }, () => deviation * this.normal()); }
-
   scalar(x) { return this.onnx.constant('float32', [], [x]); }
 
   // Inputs behind the first of QuantizeLinear and DequantizeLinear.
   randomFormat() {
     const type = this.pick(['uint8', 'uint8', 'int8']);
-    const scale = 0.008 + 0.05 * this.random();
+    const scale = 0.008 + 0.05 * this.uniform();
     if (this.chance(0.1)) return { inputs: [this.scalar(scale)], scale, type: 'uint8' };
     const low = type === 'uint8' ? 0 : -128;
     const zero = this.chance(0.3) ? low : low + this.range(60, 200);
@@ -84,7 +64,7 @@ class Network {
     };
     if (this.chance(0.1)) read(format.inputs, format.scale);
     if (this.chance(0.04)) {
-      const other = format.scale * (0.5 + this.random());
+      const other = format.scale * (0.5 + this.uniform());
       read([this.scalar(other), ...format.inputs.slice(1)], other);
     }
     return read(format.inputs, format.scale);
@@ -104,7 +84,7 @@ class Network {
     const type = this.pick(['int8', 'int8', 'int8', 'uint8']);
     const channels = this.chance(0.6) ? dims[axis] : 1;
     const scales = Array.from({ length: channels },
-                              () => (0.5 + this.random()) / (50 * Math.sqrt(fan)));
+                              () => (0.5 + this.uniform()) / (50 * Math.sqrt(fan)));
     if (channels > 1 && this.chance(0.1)) scales[0] = 1e-9;
     const middle = type === 'uint8' ? 128 : 0;
     const zeros = scales.map(() => middle + (this.chance(0.3) ? this.range(-9, 9) : 0));
@@ -121,7 +101,7 @@ class Network {
   }
 
   bias(n) {
-    const kind = this.random();
+    const kind = this.uniform();
     if (kind < 0.3) return [];
     if (kind < 0.7) return [this.onnx.constant('float32', [n], this.normals(n, 0.5))];
     const integers = Array.from({ length: n }, () => this.range(-3000, 3000));
@@ -146,7 +126,7 @@ class Network {
     const op = this.pick(['Relu', 'Relu', 'Clip', 'Sigmoid', 'Tanh', 'LeakyRelu', 'HardSwish', 'Exp',
                           'Abs', 'PRelu']);
     if (op === 'Clip') {
-      const low = this.scalar(-this.random()), high = this.scalar(2 * this.random());
+      const low = this.scalar(-this.uniform()), high = this.scalar(2 * this.uniform());
       return this.add(this.onnx.node('Clip', [x, low, high]), value.dims);
     }
     if (op === 'PRelu') {
@@ -306,20 +286,6 @@ class Network {
   }
 }
 
-function writeNpy(file, data, shape) {
-  const header = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape.join(', ')},), }`;
-  const padded = header.padEnd(Math.ceil((header.length + 11) / 64) * 64 - 11) + '\n';
-  const prefix = Buffer.from('\x93NUMPY\x01\x00\x00\x00', 'latin1');
-  prefix.writeUInt16LE(padded.length, 8);
-  fs.writeFileSync(file, Buffer.concat([prefix, Buffer.from(padded), Buffer.from(data.buffer)]));
-}
-
-function readNpy(file) {
-  const all = fs.readFileSync(file);
-  const values = all.subarray(10 + all.readUInt16LE(8));
-  return new Float32Array(values.buffer.slice(values.byteOffset, values.byteOffset + values.length));
-}
-
 function lutra(...words) {
   const done = spawnSync(options.lutra, words, { encoding: 'utf8' });
   if (done.status !== 0) throw new Error(`lutra ${words[0]}: ${done.stderr.trim() || done.signal}`);
@@ -348,7 +314,7 @@ async function check(network, folder) {
   lutra('run', file('network.lutra'), '--input', file('x.npy'), ...outputs);
   const faults = [];
   network.outputs.forEach((output, i) => {
-    const ours = readNpy(file(`y${i}.npy`)), wanted = theirs[output.name].data;
+    const ours = readNpy(file(`y${i}.npy`)).data, wanted = theirs[output.name].data;
     const step = stepOf(output, wanted);
     let within = 0, largest = 0;
     for (let k = 0; k < wanted.length; ++k) {

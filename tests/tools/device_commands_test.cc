@@ -102,12 +102,13 @@ TEST_CASE("run: every bad input is one line and status 1") {
             "shape.npy: has shape [1, 6, 2, 6], but input 'x' takes [1, 6, 6, 2]; the first "
             "dimension may be a multiple of it");
   std::string error;
-  REQUIRE(tools::WriteNpy(folder / "f64.npy", NpyHeader{'f', 8, {1, 6, 6, 2}, 0},
-                          std::vector<uint8_t>(72 * 8), &error));
-  CHECK(fail(model + (folder / "f64.npy")) ==
+  std::vector<uint8_t> ids(72 * 8);
+  ids[3] = 1, ids[0] = 1;  // 2^24 + 1
+  REQUIRE(tools::WriteNpy(folder / "i64.npy", NpyHeader{'i', 8, {1, 6, 6, 2}, 0}, ids, &error));
+  CHECK(fail(model + (folder / "i64.npy")) ==
         folder /
-            "f64.npy: holds float64, but input 'x' takes float32; save "
-            "x.astype(numpy.float32)");
+            "i64.npy: element 0 is 16777217, which float32 does not hold; inputs of models are "
+            "float32");
   CHECK(fail(model + WriteFloats(folder, "nan.npy", {1, 6, 6, 2}, __builtin_nanf(""))) ==
         folder / "nan.npy: input \"x\": element 30 is NaN");
   CHECK(fail(model + "q=" + x) == "q=" + x + ": no input is named \"q\"; there is \"x\"");

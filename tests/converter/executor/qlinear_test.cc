@@ -25,6 +25,24 @@ TEST_CASE("QuantizeLinear rounds half to even and saturates") {
         Int64s{10, 12, 12, 10, 255, 0});
   const Tensor y = RunNode("QuantizeLinear", {x, Scalar(1), As(DataType::int8, {}, {-3})});
   CHECK(y.ToInts() == Int64s{-3, -1, -1, -3, 127, -128});
+  const Tensor stated = RunNode("QuantizeLinear", {x, Scalar(1)}, {{"output_dtype", int64_t{3}}});
+  CHECK(stated.type() == DataType::int8);
+  CHECK(stated.ToInts() == Int64s{0, 2, 2, 0, 127, -128});
+}
+
+TEST_CASE("QLinearSoftmax before opset 13 is over all dimensions from its axis on") {
+  // Six equal values: 1/6 = 42.67 / 256 of all six, 1/3 = 85.33 / 256 along the last axis.
+  const Tensor x = Bytes({9, 9, 9, 9, 9, 9}).Reshaped({1, 2, 3});
+  const std::vector<Tensor> inputs = {x, Scalar(1), Zero(0), Scalar(1.0F / 256), Zero(0)};
+  const auto run = [&](int64_t axis, int64_t opset) {
+    const Tensor y = RunMicrosoft("QLinearSoftmax", inputs, {{"axis", axis}, {"opset", opset}});
+    CHECK(y.dims() == x.dims());
+    return y.ToInts();
+  };
+  CHECK(run(1, 12) == Int64s(6, 43));
+  CHECK(run(2, 12) == Int64s(6, 85));
+  CHECK(run(1, 13) == Int64s(6, 128));
+  CHECK(run(-1, 13) == Int64s(6, 85));
 }
 
 TEST_CASE("DequantizeLinear per channel on the first axis") {

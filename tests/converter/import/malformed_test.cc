@@ -96,7 +96,12 @@ const std::vector<Case>& Cases() {
       {"initializer 'w' is of an 8-bit floating type, which is not supported",
        [](Model& m) { Weight(m).set_data_type(17); }},
       {"initializer 'w' is of a 4-bit type, which is not supported",
-       [](Model& m) { Weight(m).set_data_type(22); }},
+       [](Model& m) { Weight(m).set_data_type(23); }},  // floating
+      {"initializer 'w' holds 3 bytes of 4-bit values, but 1 needs 1",
+       [](Model& m) {
+         Weight(m).set_data_type(22);
+         Weight(m).set_raw_data("123");
+       }},
       {"sparse initializer 's' is not supported: store it dense",
        [](Model& m) {
          m.mutable_graph()->add_sparse_initializer()->mutable_values()->set_name("s");

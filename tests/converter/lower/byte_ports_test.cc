@@ -3,7 +3,11 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "converter/error.h"
+#include "converter/file_check.h"
 #include "lowered.h"
 
 namespace lutra::converter::test {
@@ -60,6 +64,35 @@ TEST_CASE("the ports of a graph, by its types") {
   CHECK(lowering::BytePortsOf(b.graph, true) ==
         std::map<std::string, lowering::PortBytes>{{"x", lowering::PortBytes::uint8_grid},
                                                    {"y", lowering::PortBytes::int8_grid}});
+}
+
+TEST_CASE("bytes that are numbers are compared with the file as numbers") {
+  // Whatever grid the model has for them: 0.7 does not divide 255.
+  lowering::LoweredModel model = Negated({0.7F, -100}, {{"x", lowering::PortBytes::uint8_numbers}});
+  const std::vector<uint8_t> bytes = model.writer.Finish();
+  RuntimeSession session(bytes, "numbers");
+  GraphBuilder file, optimized;
+  file.Input("x", {1, 4});
+  file.graph.values["x"].type = DataType::uint8;
+  file.Add("Cast", {"x"}, {"f"}).attributes["to"] = int64_t{1};
+  file.Add("Neg", {"f"}, {"y"});
+  optimized.Input("x", {1, 4});
+  optimized.Add("Neg", {"x"}, {"y"});
+  for (GraphBuilder* b : {&file, &optimized}) b->graph.outputs = {"y"};
+  const auto samples = RandomSamples(file.graph, session, 8);
+  float largest = 0;
+  for (const auto& sample : samples) {
+    for (const float x : sample.at("x").ToFloats()) {
+      CHECK((x >= 0 && x <= 255 && x == std::floor(x)));
+      largest = std::max(largest, x);
+    }
+  }
+  CHECK(largest > 128);
+  Warnings warnings;
+  const FileCheck check =
+      CheckAgainstFile(file.graph, {}, optimized.graph, session, samples, warnings);
+  CHECK(check.optimized.Holds());
+  CHECK(std::isnan(check.optimized.sqnr_db));  // identical
 }
 
 TEST_CASE("an input that is computed with as integers is refused with its reader") {

@@ -49,9 +49,50 @@ TEST_CASE("normalizations are those of the float executor") {
   check("LayerNormalization", {{"axis", int64_t{-2}}}, {4, 5}, false);
   check("LayerNormalization", {{"axis", int64_t{0}}, {"epsilon", 0.1F}}, {1, 6, 4, 5}, true);
   check("RMSNormalization", {{"axis", int64_t{2}}}, {4, 5}, false);
+  check("RMSNormalization", {{"axis", int64_t{1}}}, {5}, false);  // broadcast over [6, 4, 5]
+  check("LayerNormalization", {{"axis", int64_t{1}}}, {6, 1, 1}, true);
   check("InstanceNormalization", {}, {6}, true);
   check("GroupNormalization", {{"num_groups", int64_t{2}}}, {6}, true);
   check("GroupNormalization", {{"num_groups", int64_t{3}}}, {3}, true);  // opset 18: per group
+}
+
+TEST_CASE("PRelu with slopes of any shape") {
+  for (const std::vector<int64_t>& dims :
+       std::vector<std::vector<int64_t>>{{1}, {5}, {4, 1}, {6, 1, 1}, {2, 6, 4, 5}}) {
+    CAPTURE(dims.size());
+    GraphBuilder b;
+    b.Input("x", {2, 6, 4, 5});
+    size_t count = 1;
+    for (const int64_t d : dims) count *= static_cast<size_t>(d);
+    b.Floats("slope", dims, Random(count, 0.5F, 0, 1));
+    b.Add("PRelu", {"x", "slope"}, {"y"}).clamp = Clamp{-0.5F, 1.5F};
+    const Outcome outcome = Run(b.graph, Random(240, 1, 0, 2), FloatScheme());
+    CHECK(outcome.got == outcome.wanted);  // one product each, and a sum with 0
+  }
+}
+
+TEST_CASE("PRelu with a scalar slope where the innermost dimension is 1") {
+  GraphBuilder b;
+  b.Input("x", {1, 2, 1});
+  b.Floats("slope", {}, {0.5F});
+  b.Add("PRelu", {"x", "slope"}, {"y"});
+  CHECK(Run(b.graph, {-3, 4}, FloatScheme()).got == std::vector<float>{-1.5F, 4});
+}
+
+TEST_CASE("Softmax along the only dimension, which is no batch") {
+  GraphBuilder b;
+  b.Input("x", {6});
+  b.Add("Softmax", {"x"}, {"y"});
+  CHECK(Run(b.graph, Random(6, 2, 0, 3), FloatScheme()).ErrorInSteps() < 1e-5);
+}
+
+TEST_CASE("a scalar keeps its shape") {
+  GraphBuilder b;
+  b.Input("x", {1, 4});
+  b.Add("ReduceSum", {"x"}, {"y"}).attributes["keepdims"] = int64_t{0};
+  const Outcome outcome = Run(b.graph, {1, 2, 3, 4.5F}, FloatScheme());
+  CHECK(outcome.model.writer.model.outputs[0]->shape.empty());
+  CHECK(outcome.got == std::vector<float>{10.5F});
 }
 
 TEST_CASE("uneven indices, whatever the axis, pick exactly") {

@@ -74,6 +74,38 @@ TEST_CASE("reductions and norms that are formulas of others") {
     b.Add("LpNormalization", {"x"}, "y", {{"axis", int64_t{1}}, {"p", p}});
     CHECK(Count(Fused(b), "LpNormalization") == 0);
   }
+  for (const int64_t p : {int64_t{1}, int64_t{2}}) {
+    GraphBuilder b = On({1, 3, 4, 5});
+    b.Add("GlobalLpPool", {"x"}, "y", {{"p", p}});
+    CHECK(Count(Fused(b), "GlobalLpPool") == 0);
+  }
+}
+
+TEST_CASE("normalizations by neighbours and by moments are formulas of others") {
+  for (const int64_t size : {int64_t{1}, int64_t{2}, int64_t{5}, int64_t{7}}) {
+    for (const Ints& dims : {Ints{1, 6, 5}, Ints{2, 6, 3, 4}}) {
+      CAPTURE(size);
+      CAPTURE(dims.size());
+      GraphBuilder b = On(dims);
+      b.Add("LRN", {"x"}, "y", {{"size", size}, {"alpha", 0.5F}, {"beta", 0.6F}, {"bias", 2.0F}});
+      CHECK(Count(Fused(b), "LRN") == 0);
+    }
+  }
+  for (const Ints& axes : {Ints{0, 2, 3}, Ints{2, 3}, Ints{-1}}) {
+    GraphBuilder b = On({2, 3, 4, 5});
+    b.Add("MeanVarianceNormalization", {"x"}, "y", {{"axes", axes}});
+    CHECK(Count(Fused(b), "MeanVarianceNormalization") == 0);
+  }
+}
+
+TEST_CASE("what changes nothing between an input and an output is a copy") {
+  GraphBuilder tile = On({2, 3});
+  tile.Add("Tile", {"x", tile.Ints("repeats", {1, 1})}, "y");
+  CHECK(Ops(Fused(tile)) == Names{"Identity"});
+  GraphBuilder resize = On({1, 2, 3, 4});
+  resize.Add("Resize", {"x", "", "", resize.Ints("sizes", {1, 2, 3, 4})}, "y",
+             {{"mode", std::string("cubic")}});
+  CHECK(Ops(Fused(resize)) == Names{"Identity"});
 }
 
 TEST_CASE("Gemm in every form becomes one by constant weights, or a MatMul") {

@@ -34,6 +34,14 @@ TEST_CASE("bytes that are cast at once, or moved and then cast, come as float32"
   CHECK(Ops(graph) == std::vector<std::string>{"Transpose", "Div"});
 }
 
+TEST_CASE("booleans that are cast at once come as float32") {
+  GraphBuilder b;
+  b.Input("x", {1, 4}, DataType::boolean);
+  b.Add("Cast", {"x"}, "f", {{"to", kFloat}});
+  b.Add("Neg", {"f"}, "y");
+  CHECK(InputType(b) == DataType::float32);
+}
+
 TEST_CASE("integers that are computed with, or given out, stay integers") {
   GraphBuilder sum = BytesIn();
   sum.Add("Add", {"x", "x"}, "s");

@@ -31,11 +31,12 @@ class GivenRows : public data::Dataset {
   bool stated_;
 };
 
-std::vector<std::string> Said(const SampleList& samples, bool stated = true) {
+std::vector<std::string> Said(const SampleList& samples, bool stated = true,
+                              bool takes_bytes = false) {
   DataCheck check;
   for (const auto& sample : samples) check.AddSample(sample);
   Warnings warnings;
-  check.Report(GivenRows(samples, stated), warnings);
+  check.Report(GivenRows(samples, stated), takes_bytes, warnings);
   return warnings.lines();
 }
 
@@ -112,6 +113,7 @@ TEST_CASE("pixels of 0 to 255, unless it is said that they are meant") {
   REQUIRE(said.size() == 1);
   CHECK(said[0].find("pixels of 0 to 255") != std::string::npos);
   CHECK(Said(pixels, true).empty());
+  CHECK(Said(pixels, false, true).empty());
   for (auto& sample : pixels) {
     for (float& x : sample) x /= 255;
   }
