@@ -22,6 +22,13 @@ target_compile_options(lutra_compile_device INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions;-fno-rtti>
   -fvisibility=hidden -ffunction-sections -fdata-sections)
 
+# What LUTRA_QUICK_BUILD optimizes little: the tests, whose references are small, and the converter,
+# whose speed is oneDNN's and the runtime's. With sanitizers the optimizer takes longer than it saves.
+set(lutra_quick_compile)
+if(LUTRA_QUICK_BUILD)
+  set(lutra_quick_compile $<IF:$<CONFIG:Release>,-O1,-O0>)
+endif()
+
 # lutra_test(name SOURCES ... LIBRARIES ... SUITES ...): one doctest binary, registered with CTest.
 # Each of the SUITES, which may skip (support/skip.h), is a test of its own, NAME_SUITE.
 function(lutra_test name)
@@ -30,10 +37,6 @@ function(lutra_test name)
   target_link_libraries(${name} PRIVATE lutra_compile lutra_test_main ${ARG_LIBRARIES})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${name} PRIVATE LUTRA_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  if(LUTRA_QUICK_BUILD)
-    # What is tested stays optimized; of doctest's macros and of references -O1 is enough.
-    target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
-  endif()
   set(others)
   if(ARG_SUITES)
     list(JOIN ARG_SUITES "," suites)

@@ -34,7 +34,7 @@ void ReadFormat(const Json& json, const std::string& path, bool layer, ArchiveFo
             "asymmetric");
       }
     } catch (const Error& error) {
-      throw Error(path + "." + key + ": " + error.what());
+      throw Error(std::string(path).append(".").append(key).append(": ") + error.what());
     }
   }
 }

@@ -84,7 +84,8 @@ Checkpoint ReadCheckpointBytes(std::span<const uint8_t> bytes, const std::string
     if (checkpoint.tensors.empty()) throw Error("holds no tensors");
     CheckNames(checkpoint);
     Warnings located;
-    for (const std::string& line : checkpoint.warnings.lines()) located.Add(path + ": " + line);
+    const std::string prefix = path + ": ";
+    for (const std::string& line : checkpoint.warnings.lines()) located.Add(prefix + line);
     checkpoint.warnings = std::move(located);
     return checkpoint;
   } catch (const Error& error) {

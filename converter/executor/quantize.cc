@@ -39,7 +39,7 @@ void ForEachElement(const Tensor& tensor, const Quantization& quantization, cons
   int64_t element = 0;
   while (element < static_cast<int64_t>(tensor.elements())) {
     for (int64_t c = 0; c < channels; ++c) {
-      for (int64_t i = 0; i < inner; ++i) visit(element++, c);
+      for (int64_t i = 0; i < inner; ++i) visit(element++, static_cast<size_t>(c));
     }
   }
 }
@@ -126,10 +126,6 @@ int32_t Saturate(double value, DataType type) {
   return static_cast<int32_t>(std::clamp<double>(value, range.lowest, range.highest));
 }
 
-float Quantization::ScaleAt(int64_t channel) const {
-  return scale.as<float>()[scale.elements() == 1 ? 0 : channel];
-}
-
 int32_t Quantization::ZeroPointAt(int64_t channel) const {
   if (zero_point == nullptr) return 0;
   if (zero_point->elements() == 0) throw Error("a zero point is empty");
@@ -148,6 +144,14 @@ int32_t Quantization::ZeroPointAt(int64_t channel) const {
     default:
       RefuseType(zero_point->type());
   }
+}
+
+std::vector<int32_t> Quantization::ZeroPoints() const {
+  std::vector<int32_t> zeros;
+  for (size_t c = 0; c < scale.elements(); ++c) {
+    zeros.push_back(ZeroPointAt(static_cast<int64_t>(c)));
+  }
+  return zeros;
 }
 
 DataType Quantization::Type() const {
@@ -171,12 +175,14 @@ Tensor Quantize(const Tensor& x, const Quantization& quantization) {
   const DataType type = quantization.Type();
   Tensor q(type, x.dims());
   const auto from = x.as<float>();
+  const auto scales = quantization.scale.as<float>();
+  const std::vector<int32_t> zeros = quantization.ZeroPoints();
   VisitNumeric(type, [&]<typename T>() {
     const auto to = q.as<T>();
-    ForEachElement(x, quantization, [&](int64_t i, int64_t channel) {
+    ForEachElement(x, quantization, [&](int64_t i, size_t channel) {
       if (std::isnan(from[i])) throw Error("a value is NaN, for which there is no integer");
-      const double rounded = std::nearbyint(from[i] / quantization.ScaleAt(channel));
-      to[i] = static_cast<T>(Saturate(rounded + quantization.ZeroPointAt(channel), type));
+      const double rounded = std::nearbyint(from[i] / scales[channel]);
+      to[i] = static_cast<T>(Saturate(rounded + zeros[channel], type));
     });
   });
   return q;
@@ -186,11 +192,13 @@ Tensor Dequantize(const Tensor& q, const Quantization& quantization) {
   CheckQuantization(q, quantization);
   Tensor x(DataType::float32, q.dims());
   const auto to = x.as<float>();
+  const auto scales = quantization.scale.as<float>();
+  const std::vector<int32_t> zeros = quantization.ZeroPoints();
   VisitNumeric(q.type(), [&]<typename T>() {
     const auto from = q.as<T>();
-    ForEachElement(q, quantization, [&](int64_t i, int64_t channel) {
-      const auto centered = static_cast<int64_t>(from[i]) - quantization.ZeroPointAt(channel);
-      to[i] = static_cast<float>(centered) * quantization.ScaleAt(channel);
+    ForEachElement(q, quantization, [&](int64_t i, size_t channel) {
+      const auto centered = static_cast<int64_t>(from[i]) - zeros[channel];
+      to[i] = static_cast<float>(centered) * scales[channel];
     });
   });
   return x;

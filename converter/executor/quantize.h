@@ -12,8 +12,8 @@ struct Quantization {
   const Tensor* zero_point = nullptr;  ///< null: 0
   size_t axis = 0;
 
-  float ScaleAt(int64_t channel) const;
   int32_t ZeroPointAt(int64_t channel) const;
+  std::vector<int32_t> ZeroPoints() const;  ///< as many as there are scales
   /// The type of quantized values: that of the zero point, else uint8.
   DataType Type() const;
 };

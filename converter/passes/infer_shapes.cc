@@ -2,7 +2,8 @@
 //
 // The executor is the one place that knows what shape each operator gives, so it is asked: a node
 // is run alone, its constant inputs as they are and its computed ones as zeros of their shape. That
-// costs little for everything but products of tensors, whose shapes are computed here instead.
+// costs little for what a network has few of. Products of tensors and functions of elements, which
+// it has most of, have rules for their shapes here instead.
 // Inputs that decide on the shape of the result (the target of a Reshape, the limits of a Slice)
 // must be known for that; exporters compute them from Shape, so what follows from known shapes is
 // evaluated on the way.
@@ -17,6 +18,7 @@
 #include "converter/executor/float_executor.h"
 #include "converter/executor/signature.h"
 #include "converter/executor/spatial.h"
+#include "converter/passes/layout.h"
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
 
@@ -98,7 +100,7 @@ class ShapeInference {
       return SetResults(node, executor::ExecuteNode(node, {zeros}), true);
     }
     if (!InputsKnown(node)) return SetUnknown(node, DataType::undefined);
-    if (InferProduct(node)) return;
+    if (InferProduct(node) || InferElementwise(node)) return;
     std::vector<Tensor> inputs;
     bool constant = true;
     for (const std::string& input : node.inputs) {
@@ -152,6 +154,43 @@ class ShapeInference {
     }
     graph_.values[node.outputs[0]] = {types[0], dims};
     return true;
+  }
+
+  /// Of the inputs' shapes, broadcast; the type is that of the same node on one element. Where all
+  /// inputs are known so is the result, and it may be needed.
+  bool InferElementwise(const Node& node) {
+    if (!IsElementwise(node) || node.op == "FakeQuantize" || node.inputs.empty()) return false;
+    if (std::ranges::all_of(node.inputs, [&](const std::string& input) {
+          return input.empty() || Constant(input) != nullptr;
+        })) {
+      return false;
+    }
+    Dims dims;
+    std::vector<Tensor> elements;
+    for (const std::string& input : node.inputs) {
+      if (input.empty()) {
+        elements.emplace_back();
+        continue;
+      }
+      const Dims& one = *KnownDims(graph_, input);
+      elements.emplace_back(TypeOf(input), Dims(one.size(), 1));
+      const bool limit = node.op == "Clip" && elements.size() > 1;
+      if (!limit) dims = Broadcast(node, dims, one);
+    }
+    if (node.op == "PRelu" && dims != *KnownDims(graph_, node.inputs[0])) return false;
+    const Tensor result = executor::ExecuteNode(node, elements).at(0);
+    graph_.values[node.outputs[0]] = {result.type(), dims};
+    return true;
+  }
+
+  static Dims Broadcast(const Node& node, const Dims& a, const Dims& b) {
+    try {
+      const Dims dims = executor::BroadcastShape(a, b);
+      executor::CheckResult(dims);
+      return dims;
+    } catch (const Error& error) {
+      Fail(node, error.what());
+    }
   }
 
   DataType TypeOf(const std::string& value) const {

@@ -7,8 +7,8 @@
 
 namespace lutra::converter::passes {
 
-/// Of a whole network; at a thousand million a second, some ten seconds.
-constexpr uint64_t kMostShapeElements = uint64_t{1} << 33;
+/// Of a whole network; at a thousand million a second, some five seconds.
+constexpr uint64_t kMostShapeElements = uint64_t{1} << 32;
 
 /// As InferShapes in passes.h. Throws Error, too, when the values that are computed on the way hold
 /// more elements in all.

@@ -137,6 +137,11 @@ bool LayoutRewriter::RewriteAxis(const Node& node) {
   if (found == kDefaultAxis.end() || x == nullptr) return false;
   const size_t rank = x->size();
   const size_t data_inputs = node.op == "Concat" ? node.inputs.size() : 1;
+  // Inference has not compared them where one depends on data.
+  for (size_t i = 0; i < data_inputs; ++i) {
+    const Dims* dims = OriginalDims(node.inputs[i]);
+    if (dims == nullptr || dims->size() != rank) return false;
+  }
   const Perm perm = CommonPerm(
       {node.inputs.begin(), node.inputs.begin() + static_cast<std::ptrdiff_t>(data_inputs)}, rank);
   if (perm == IdentityPerm(rank)) return false;

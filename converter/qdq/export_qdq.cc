@@ -73,17 +73,27 @@ class Exporter {
   }
 
   // Values that only exist in ONNX's layout (behind a Transpose or Reshape that the other layout
-  // does without) share the parameters of what they are made of.
+  // does without) share the parameters of what they are made of, or of what they are quantized as
+  // for an integer node when they are made in float.
   void FindParameters() {
     for (const auto& [value, holder] : layout_.value) {
       if (const quantize::QuantParams* params = quantization_.Params(holder))
         params_[value] = *params;
     }
     for (const Node& node : graph_.nodes) {
+      if (LabelOf(node) != nullptr && IsInteger(node)) FindReadParameters(node);
       if (quantize::IntegerFormOf(graph_, node).form != quantize::IntegerForm::passive) continue;
       const auto in = params_.find(node.inputs[0]);
       if (in == params_.end()) continue;
       for (const std::string& output : node.outputs) params_.emplace(output, in->second);
+    }
+  }
+
+  void FindReadParameters(const Node& node) {
+    const std::vector<std::string>& read = layout_.inputs.at(node.Label());
+    for (size_t i = 0; i < node.inputs.size() && i < read.size(); ++i) {
+      const quantize::QuantParams* params = quantization_.Params(read[i]);
+      if (params != nullptr) params_.emplace(node.inputs[i], *params);
     }
   }
 

@@ -60,6 +60,7 @@ LayoutMap MapLayout(const Graph& fused) {
     const auto before = outputs.find(node.String(kMark, ""));
     if (before == outputs.end()) continue;
     map.label[before->first] = node.Label();
+    map.inputs[before->first] = node.inputs;
     for (size_t i = 0; i < node.outputs.size() && i < before->second.size(); ++i) {
       map.value[before->second[i]] = node.outputs[i];
     }

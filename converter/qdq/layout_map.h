@@ -15,6 +15,8 @@ struct LayoutMap {
   std::map<std::string, std::string> label;
   /// The results of those nodes, and the graph's inputs -> the values that hold them there.
   std::map<std::string, std::string> value;
+  /// Node label -> what it reads there, input by input.
+  std::map<std::string, std::vector<std::string>> inputs;
   /// Of each Gemm there, by its label there: which column k of the graph its weight matrix has in
   /// each column. Those that keep their order are left out.
   std::map<std::string, std::vector<size_t>> columns;

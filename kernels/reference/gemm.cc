@@ -1,4 +1,5 @@
-// Reference matrix multiplication and convolution: one output element at a time, in k order.
+// Reference matrix multiplication and convolution: one output element at a time, in k order, from a
+// copy of the left operand's row.
 #include <algorithm>
 
 #include "kernels/codes.h"
@@ -30,7 +31,7 @@ void Plan(GemmProblem& p, size_t threads) {
   p.rows_per_task = std::max<size_t>(1, (p.m + threads - 1) / threads);
   p.channels_per_task = p.n;
   p.tasks = p.groups * ((p.m + p.rows_per_task - 1) / p.rows_per_task);
-  p.scratch_bytes = 0;
+  p.scratch_bytes = p.k * sizeof(float);  // of floats, the larger rows
 }
 
 /// Element (m, k) of group `group` of the left operand, or `padding`.
@@ -50,6 +51,12 @@ T LeftAt(const GemmProblem& p, const T* left, size_t group, size_t m, size_t k, 
   if (y < 0 || y >= w.in_h || x < 0 || x >= w.in_w) return padding;
   const size_t pixel = (batch * w.in_h + y) * w.in_w + x;
   return left[pixel * w.in_pixel_stride + group * p.channels + channel];
+}
+
+/// Row m of it.
+template <typename T>
+void CopyLeftRow(const GemmProblem& p, const T* left, size_t group, size_t m, T padding, T* row) {
+  for (size_t k = 0; k < p.k; ++k) row[k] = LeftAt(p, left, group, m, k, padding);
 }
 
 void StoreInt(const GemmProblem& p, const GemmOperands& o, const IntWeights& weights, uint32_t acc,
@@ -84,21 +91,22 @@ Band BandOf(const GemmProblem& p, size_t task) {
   return {task / bands, m_begin, std::min(p.m, m_begin + p.rows_per_task)};
 }
 
-void RunInt(const GemmProblem& p, const GemmOperands& o, size_t task, void*) {
+void RunInt(const GemmProblem& p, const GemmOperands& o, size_t task, void* scratch) {
   const Band band = BandOf(p, task);
   const IntWeights weights =
       StoredWeights(static_cast<const char*>(o.packed) + band.group * StoredBytes(p.n, p.k, p.form),
                     p.n, p.k, p.form, p.left_zero_point);
   const auto* left = static_cast<const int8_t*>(o.left);
+  auto* row = static_cast<int8_t*>(scratch);
   for (size_t m = band.m_begin; m < band.m_end; ++m) {
     const int32_t left_zero =
         p.epilogue == Epilogue::dynamic ? o.row_zero_point[m] : p.left_zero_point;
+    CopyLeftRow(p, left, band.group, m, static_cast<int8_t>(left_zero), row);
     for (size_t n = 0; n < p.n; ++n) {
       const int32_t weight_zero = p.weight_zero_points ? weights.zero_points[n] : 0;
       uint32_t acc = 0;
       for (size_t k = 0; k < p.k; ++k) {
-        const int32_t a =
-            LeftAt(p, left, band.group, m, k, static_cast<int8_t>(left_zero)) - left_zero;
+        const int32_t a = row[k] - left_zero;
         acc += static_cast<uint32_t>(a * (WeightAt(weights, n, k) - weight_zero));
       }
       StoreInt(p, o, weights, acc, band.group, m, n);
@@ -106,17 +114,18 @@ void RunInt(const GemmProblem& p, const GemmOperands& o, size_t task, void*) {
   }
 }
 
-void RunFloat(const GemmProblem& p, const GemmOperands& o, size_t task, void*) {
+void RunFloat(const GemmProblem& p, const GemmOperands& o, size_t task, void* scratch) {
   const Band band = BandOf(p, task);
   const auto* bias = reinterpret_cast<const float*>(static_cast<const char*>(o.packed) +
                                                     band.group * FloatBytes(p.n, p.k));
   const float* weights = bias + p.n;
+  auto* row = static_cast<float*>(scratch);
   for (size_t m = band.m_begin; m < band.m_end; ++m) {
+    CopyLeftRow(p, static_cast<const float*>(o.left), band.group, m, 0.0F, row);
     for (size_t n = 0; n < p.n; ++n) {
       float sum = 0.0F;
       for (size_t k = 0; k < p.k; ++k) {
-        sum += LeftAt(p, static_cast<const float*>(o.left), band.group, m, k, 0.0F) *
-               weights[n * p.k + k];
+        sum += row[k] * weights[n * p.k + k];
       }
       static_cast<float*>(o.out)[m * p.out_stride + band.group * p.n + n] =
           Clamp(sum + bias[n], p.clamp);

@@ -57,10 +57,12 @@ Status CheckAverage(OperatorUse& use, const schema::Pool& pool, const Window& wi
   }
   const Counts heights = AxisCounts(window.height, pool.count_include_pad());
   const Counts widths = AxisCounts(window.width, pool.count_include_pad());
-  LUTRA_RETURN_IF_ERROR(use.facts().Spend(heights.count() * widths.size()));
-  for (size_t h = 0; h < heights.size(); ++h) {
+  const auto most_h = static_cast<size_t>(window.height.kernel);
+  const auto most_w = static_cast<size_t>(window.width.kernel);
+  LUTRA_RETURN_IF_ERROR(use.facts().Spend(most_h * most_w));
+  for (size_t h = 0; h <= most_h; ++h) {
     if (!heights[h]) continue;
-    for (size_t w = 0; w < widths.size(); ++w) {
+    for (size_t w = 0; w <= most_w; ++w) {
       if (widths[w] && !listed[h * w]) {
         return use.Fail("no multiplier for windows of %zu elements", h * w);
       }

