@@ -55,9 +55,6 @@ struct PackTarget {
 const void* PackWeights(const WeightSource& source, const PackTarget& target,
                         int32_t left_zero_point, Bump& block);
 
-/// float of an IEEE 754 half, exact.
-float HalfToFloat(uint16_t half);
-
 /// Clamps of the options' ranges; an absent range clamps nothing.
 kernels::OutputQuant ToOutputQuant(const Tensor& output, const schema::IntRange* range);
 kernels::FloatClamp ToFloatClamp(const schema::FloatRange* range);

@@ -4,22 +4,10 @@
 #include <cstring>
 #include <type_traits>
 
+#include "runtime/half.h"
+
 namespace lutra::tools {
 namespace {
-
-// IEEE 754 binary16, subnormal numbers included.
-float HalfToFloat(uint16_t half) {
-  const int exponent = half >> 10 & 31, fraction = half & 1023;
-  float magnitude = 0;
-  if (exponent == 31) {
-    magnitude = fraction == 0 ? HUGE_VALF : __builtin_nanf("");
-  } else if (exponent == 0) {
-    magnitude = std::ldexp(static_cast<float>(fraction), -24);
-  } else {
-    magnitude = std::ldexp(static_cast<float>(fraction + 1024), exponent - 25);
-  }
-  return half >> 15 ? -magnitude : magnitude;
-}
 
 // The float32 that is an integer's value, if there is one. (The largest of 64 bits round up to
 // powers of two that do not fit their type.)
