@@ -37,8 +37,8 @@ ROWS = ["reference", "avx2", "avx512", "avx512vnni", "avxvnni", "neon", "neon_do
 MORE = {"int8": 0, "codebook8": 0, "codebook6": 0.005}  # what may be lost beyond int8's limits
 # 250 images, of which some 12 change sides (95 % agreement): the difference of right answers has a
 # standard deviation of sqrt(12) / 250 = 1.4 points, so a single set may lose one more than a point;
-# the average of both has 1.4 / sqrt(2) = 1.0. With another oneDNN, whose sums round otherwise,
-# calibration differs a little and other images change sides: the average is 0.8 with 2.6, 1.2 with 3.7.
+# the average of both has 1.4 / sqrt(2) = 1.0. It was 0.8 on Debian 12 and 1.2 on Debian 13, whose
+# oneDNN is another one.
 # The other resampling of our decoder moves FP32's own figure too.
 SMALL_SETS = {"imagenet_mobilenetv1_025_224", "imagenet_squeezenet_fp16"}
 SMALL_DROP = 0.024
