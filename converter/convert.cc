@@ -290,6 +290,7 @@ ConvertReport Convert(const ConvertOptions& options, const data::Dataset* data) 
 }
 
 ConvertReport Convert(const ConvertOptions& options, const data::Dataset* data, Outputs& outputs) {
+  lowering::CheckInputType(options.input_type);
   Network network = ReadNetwork(options);
   ConvertReport report;
   report.top1_agreement = report.output_sqnr_db = kNotMeasured;

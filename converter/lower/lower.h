@@ -41,6 +41,9 @@ struct LowerOptions {
   std::string producer;
 };
 
+/// Throws Error when it is no input_type, which Lower takes for granted.
+void CheckInputType(const std::string& type);
+
 /// The graph must be optimized (passes.h). Throws Error listing every node that neither the integer
 /// nor the float operators can express.
 LoweredModel Lower(const Graph& graph, const quantize::Quantization& quantization,

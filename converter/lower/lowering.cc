@@ -358,9 +358,6 @@ void Lowering::SetInputType(schema::PortT& port, const quantize::QuantParams* pa
     port.preferred = schema::PortType::int8;
     return;
   }
-  if (options_.input_type != "uint8") {
-    throw Error("--input-type '" + options_.input_type + "' is unknown; use float, int8 or uint8");
-  }
   if (!options_.normalization) {
     throw Error("--input-type uint8 needs --data, which says how pixels are normalized");
   }
@@ -464,6 +461,12 @@ LoweredModel Lowering::Run() {
   model.batchable = batchable_;
   PlanArena(model);
   return {std::move(writer_), std::move(operators_), output_channels_};
+}
+
+void CheckInputType(const std::string& type) {
+  if (type != "float" && type != "int8" && type != "uint8") {
+    throw Error("--input-type '" + type + "' is unknown; use float, int8 or uint8");
+  }
 }
 
 LoweredModel Lower(const Graph& graph, const quantize::Quantization& quantization,
