@@ -15,18 +15,12 @@
 // tie, and a step made so is one step of error in what follows. Exits with 1 when a network fails.
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { OnnxWriter } from './onnx_writer.mjs';
-import { product, Random, readNpy, writeNpy } from './random_values.mjs';
+import { loadOnnxRuntime, product, Random, readNpy, readOptions, writeNpy } from './random_values.mjs';
 
-const options = { count: 40, seed: 1, keep: '' };
-for (const argument of process.argv.slice(2)) {
-  const flag = argument.match(/^--(\w+)=(.*)$/);
-  if (!flag) throw new Error(`unknown argument ${argument}`);
-  options[flag[1]] = flag[2];
-}
-const ort = createRequire(path.resolve(options.packages) + '/')('onnxruntime-node');
+const options = readOptions({ count: 40, seed: 1, keep: '' });
+const ort = loadOnnxRuntime(options.packages);
 
 class Network extends Random {
   constructor(seed) {

@@ -9,19 +9,13 @@
 // value: float32 sums in another order, and functions of a few ulp. Exits with 1 when one fails.
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { OnnxWriter } from './onnx_writer.mjs';
-import { product, Random, readNpy, writeNpy } from './random_values.mjs';
+import { loadOnnxRuntime, product, Random, readNpy, readOptions, writeNpy } from './random_values.mjs';
 
 const kTolerance = 1e-4;
-const options = { count: 100, seed: 1 };
-for (const argument of process.argv.slice(2)) {
-  const flag = argument.match(/^--(\w+)=(.*)$/);
-  if (!flag) throw new Error(`unknown argument ${argument}`);
-  options[flag[1]] = flag[2];
-}
-const ort = createRequire(path.resolve(options.packages) + '/')('onnxruntime-node');
+const options = readOptions({ count: 100, seed: 1 });
+const ort = loadOnnxRuntime(options.packages);
 
 class Case extends Random {
   constructor(seed) {

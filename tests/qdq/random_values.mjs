@@ -1,5 +1,22 @@
-// What the random tests share: numbers from a seed, and NumPy's files of float32.
+// What the random tests share: flags, ONNX Runtime, numbers from a seed, and NumPy's files of float32.
 import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+
+// The program's arguments, all of the form --flag=value, over `defaults`.
+export function readOptions(defaults) {
+  const options = { ...defaults };
+  for (const argument of process.argv.slice(2)) {
+    const flag = argument.match(/^--(\w+)=(.*)$/);
+    if (!flag) throw new Error(`unknown argument ${argument}`);
+    options[flag[1]] = flag[2];
+  }
+  return options;
+}
+
+// From the folder of node's packages.
+export const loadOnnxRuntime = (packages) =>
+  createRequire(path.resolve(packages) + '/')('onnxruntime-node');
 
 // mulberry32, and what is drawn with it.
 export class Random {
