@@ -1,9 +1,8 @@
 // Sums, means and extrema of any number of values -> operators of two; reductions and
 // normalizations that are a formula of others -> that formula. Each is ONNX's own definition of the
 // operator.
-#include <functional>
 #include <map>
-#include <numeric>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -15,11 +14,6 @@ namespace lutra::converter::passes {
 namespace {
 
 using Dims = std::vector<int64_t>;
-
-int64_t Product(const Dims& dims, size_t first) {
-  return std::accumulate(dims.begin() + static_cast<int64_t>(first), dims.end(), int64_t{1},
-                         std::multiplies());
-}
 
 /// Node::Input names over which a reduction goes, and its own attributes, for a part of it.
 std::vector<std::string> Over(const Node& node, const std::string& value) {
@@ -101,7 +95,8 @@ void LocalResponse(Expansion& expansion) {
   if (dims == nullptr || dims->size() < 3 || ElementCount(*dims) == 0) {
     Fail(node, "its input is no image of a known shape");
   }
-  const int64_t size = node.Int("size", 1), rest = Product(*dims, 2);
+  const int64_t size = node.Int("size", 1);
+  const auto rest = static_cast<int64_t>(ElementCount(std::span(*dims).subspan(2)));
   if (size < 1 || size > 2 * (*dims)[1]) Fail(node, "its size is out of range");
   const std::string square = expansion.Add("Mul", {node.Input(0), node.Input(0)});
   const Dims column = {(*dims)[0], 1, (*dims)[1], rest};
