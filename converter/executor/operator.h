@@ -1,7 +1,7 @@
 // What an operator of the executor is: a row of a table. Each family of operators (one .cc file)
 // has a list of rows; operators.cc finds the row of a node and does what is the same for all of
 // them: narrow floating types, NHWC for operators that know only NCHW, the fused clamp, and errors
-// that name the node.
+// that name the node. A row may have a gradient (gradient.h).
 #pragma once
 
 #include <cstdint>
@@ -65,6 +65,18 @@ enum class Precision : uint8_t {
   single  ///< float32 only
 };
 
+struct GradientCall;
+using Gradients = std::vector<Tensor>;
+
+/// The column of training: what an operator sends back from its results to its inputs.
+struct Gradient {
+  /// One for each input, undefined where it is not wanted. Null: the operator cannot be trained
+  /// through.
+  Gradients (*run)(const GradientCall&) = nullptr;
+  /// What it looks at, and what therefore lives from the forward run to the backward one.
+  bool reads_inputs = false, reads_results = false;
+};
+
 struct Operator {
   std::string_view name;
   Results (*run)(const Call&) = nullptr;
@@ -74,6 +86,7 @@ struct Operator {
   /// A spatial operator that understands Layout::nhwc only through transposes around it.
   bool through_nchw = false;
   std::string_view domain = "";
+  Gradient gradient = {};
 };
 
 using OperatorRows = std::span<const Operator>;
