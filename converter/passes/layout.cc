@@ -134,8 +134,11 @@ void LayoutRewriter::Rewrite(const Node& node) {
 bool LayoutRewriter::RewriteSpatial(const Node& node) {
   const Dims* x = OriginalDims(node.Input(0));
   const Dims* y = node.outputs.empty() ? nullptr : OriginalDims(node.outputs[0]);
-  if (!IsSpatial(node) || x == nullptr || y == nullptr || x->size() < 3) return false;
-  if (node.layout == Layout::nhwc) return false;
+  if (x == nullptr || y == nullptr || x->size() < 3 || node.layout == Layout::nhwc) return false;
+  // What normalizes channels is as good at either place of theirs: it takes what comes.
+  const bool follows =
+      node.op == "BatchNormalization" && FormOf(node.inputs[0]).perm == ChannelsLast(x->size());
+  if (!IsSpatial(node) && !follows) return false;
   // Indices of MaxPool count in ONNX's order; a Resize of channels is no spatial one.
   if (std::ranges::count_if(node.outputs, [](const auto& name) { return !name.empty(); }) != 1) {
     return false;

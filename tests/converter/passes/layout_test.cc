@@ -61,6 +61,26 @@ TEST_CASE("a residual network has one Transpose, at its input") {
   CHECK(*after.Info("x")->dims == Ints{2, 3, 8, 6});
 }
 
+TEST_CASE("a batch normalization normalizes the channels where they are") {
+  GraphBuilder b;
+  b.Input("x", {2, 3, 8, 6});
+  b.Input("other", {2, 3, 8, 6});
+  Conv(b, "x", 3, 4, "a");
+  const auto normalize = [&](const std::string& x, const std::string& y, int64_t channels) {
+    b.Add("BatchNormalization",
+          {x, b.Weights(y + "_s", {channels}), b.Weights(y + "_b", {channels}),
+           b.Weights(y + "_m", {channels}), b.Positive(y + "_v", {channels})},
+          y);
+  };
+  normalize("a", "n", 4);
+  Conv(b, "n", 4, 4, "c");
+  normalize("other", "plain", 3);
+  const Graph after = Rewritten(b.Finish({"c", "plain"}));
+  CHECK(NodeOf(after, "n").layout == Layout::nhwc);
+  CHECK(NodeOf(after, "plain").layout == Layout::nchw);
+  CHECK(Count(after, "Transpose") == 2);
+}
+
 TEST_CASE("a flattening before Gemm permutes the weights, through activations too") {
   for (const int64_t trans_b : {0, 1}) {
     GraphBuilder b;
