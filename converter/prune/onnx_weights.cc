@@ -8,6 +8,7 @@
 
 #include "converter/error.h"
 #include "converter/files.h"
+#include "converter/import/onnx_file.h"
 #include "converter/import/onnx_tensor.h"
 
 namespace lutra::converter::prune {
@@ -39,58 +40,39 @@ bool HoldsWeights(const onnx::TensorProto& tensor) {
 }  // namespace
 
 struct OnnxWeights::Model {
-  onnx::ModelProto proto;
-  std::map<std::string, onnx::TensorProto*> tensors;  // by value
+  importing::OnnxFile file;
+  std::map<std::string, const onnx::TensorProto*> tensors;  // by value
 
   // Constants of the file, and what only moves or casts their elements: a weight is as small or as
   // near to a centroid behind a Transpose as before it.
-  void Collect() {
-    for (onnx::TensorProto& tensor : *proto.mutable_graph()->mutable_initializer()) {
+  Model(std::span<const uint8_t> bytes, const std::string& path) : file(bytes, path) {
+    for (const onnx::TensorProto& tensor : file.graph().initializer()) {
       tensors[tensor.name()] = &tensor;
     }
-    for (onnx::NodeProto& node : *proto.mutable_graph()->mutable_node()) {
+    for (const onnx::NodeProto& node : file.graph().node()) {
       if (Moves(node.op_type()) && node.input_size() > 0 && node.output_size() == 1) {
         const auto source = tensors.find(node.input(0));
         if (source != tensors.end()) tensors[node.output(0)] = source->second;
       }
       if (node.op_type() != "Constant" || node.output_size() != 1) continue;
-      for (onnx::AttributeProto& attribute : *node.mutable_attribute()) {
-        if (attribute.name() != "value") continue;
-        attribute.mutable_t()->set_name(node.output(0));
-        tensors[node.output(0)] = attribute.mutable_t();
+      if (const onnx::TensorProto* constant = file.Constant(node.output(0))) {
+        tensors[node.output(0)] = constant;
       }
     }
-  }
-
-  const std::string* Metadata(const std::string& key) const {
-    for (const auto& entry : proto.metadata_props()) {
-      if (entry.key() == key) return &entry.value();
-    }
-    return nullptr;
-  }
-  std::string& MutableMetadata(const std::string& key) {
-    for (auto& entry : *proto.mutable_metadata_props()) {
-      if (entry.key() == key) return *entry.mutable_value();
-    }
-    auto* entry = proto.add_metadata_props();
-    entry->set_key(key);
-    return *entry->mutable_value();
   }
 };
 
 OnnxWeights::~OnnxWeights() = default;
 
-OnnxWeights::OnnxWeights(std::span<const uint8_t> bytes, const std::string& path)
-    : path_(path), model_(std::make_unique<Model>()) {
-  if (bytes.size() > INT32_MAX ||
-      !model_->proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) ||
-      !model_->proto.has_graph()) {
+OnnxWeights::OnnxWeights(std::span<const uint8_t> bytes, const std::string& path) : path_(path) {
+  try {
+    model_ = std::make_unique<Model>(bytes, path);
+  } catch (const Error&) {
     throw Error(path + ": is no ONNX network, PyTorch checkpoint or safetensors file");
   }
-  model_->Collect();
   importing::TensorReader reader(path);
   std::set<const onnx::TensorProto*> seen;
-  for (const onnx::NodeProto& node : model_->proto.graph().node()) {
+  for (const onnx::NodeProto& node : model_->file.graph().node()) {
     for (const int operand : WeightOperands(node.op_type())) {
       if (operand >= node.input_size()) continue;
       const auto found = model_->tensors.find(node.input(operand));
@@ -111,7 +93,8 @@ OnnxWeights::OnnxWeights(std::span<const uint8_t> bytes, const std::string& path
       }
       try {
         LayerWeights& weight = weights_.back();
-        if (const std::string* mask = model_->Metadata(weight.MaskKey())) weight.SetMask(*mask);
+        if (const std::string* mask = model_->file.Metadata(weight.MaskKey()))
+          weight.SetMask(*mask);
       } catch (const Error& fault) {
         throw Error(path + ": " + fault.what());
       }
@@ -128,7 +111,7 @@ OnnxWeights::OnnxWeights(std::span<const uint8_t> bytes, const std::string& path
 void OnnxWeights::WarnOfOthers(const std::set<const onnx::TensorProto*>& taken) {
   std::vector<std::string> left, shared;
   std::set<const onnx::TensorProto*> said;
-  for (const onnx::NodeProto& node : model_->proto.graph().node()) {
+  for (const onnx::NodeProto& node : model_->file.graph().node()) {
     const std::vector<int> operands = WeightOperands(node.op_type());
     if (Moves(node.op_type())) continue;
     for (int i = 0; i < node.input_size(); ++i) {
@@ -154,27 +137,18 @@ void OnnxWeights::WarnOfOthers(const std::set<const onnx::TensorProto*>& taken) 
 }
 
 void OnnxWeights::Write(const std::string& path) {
-  // Tensors in other files are named relative to this one's folder.
   importing::TensorReader reader(path_);
-  const auto store = [](const Tensor& tensor, onnx::TensorProto& proto) {
-    proto.clear_float_data();
-    proto.clear_double_data();
-    proto.clear_int32_data();
-    proto.clear_external_data();
-    proto.clear_data_location();
-    proto.set_raw_data(tensor.bytes().data(), tensor.bytes().size());
-  };
   for (const LayerWeights& weight : weights_) {
-    onnx::TensorProto& proto = *model_->tensors.at(weight.tensor);
-    store(WithValues(reader.Read(proto), weight.values), proto);
-    if (weight.masked) model_->MutableMetadata(weight.MaskKey()) = weight.Mask();
-  }
-  for (onnx::TensorProto& proto : *model_->proto.mutable_graph()->mutable_initializer()) {
-    if (proto.data_location() != onnx::TensorProto::EXTERNAL) continue;
-    store(reader.Read(proto), proto);
+    const Tensor before = reader.Read(*model_->tensors.at(weight.tensor));
+    model_->file.Replace(weight.tensor, WithValues(before, weight.values));
+    if (weight.masked) model_->file.SetMetadata(weight.MaskKey(), weight.Mask());
   }
   std::string bytes;
-  if (!model_->proto.SerializeToString(&bytes)) throw Error(path + ": more than 2 GB");
+  try {
+    bytes = model_->file.Serialize();
+  } catch (const Error& fault) {
+    throw Error(path + ": " + fault.what());
+  }
   WriteText(path, bytes);
 }
 

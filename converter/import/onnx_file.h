@@ -1,0 +1,43 @@
+// An ONNX file whose constants change: everything else of it stays as it is, of nodes, names and
+// metadata what it was.
+#pragma once
+
+#include <onnx/onnx_pb.h>
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+
+#include "converter/graph/tensor.h"
+
+namespace lutra::converter::importing {
+
+class OnnxFile {
+ public:
+  /// Throws Error, without the path, when the bytes are no ONNX network.
+  OnnxFile(std::span<const uint8_t> bytes, std::string path);
+
+  const onnx::GraphProto& graph() const { return model_.graph(); }
+
+  /// The constant of the main graph that is this value: an initializer, or what a Constant node
+  /// holds. Null when there is none.
+  const onnx::TensorProto* Constant(const std::string& value) const;
+  /// Its elements become those of `tensor`, its type too; its dims must be the same.
+  void Replace(const std::string& value, const Tensor& tensor);
+
+  /// Null when there is no such entry in the file's metadata.
+  const std::string* Metadata(const std::string& key) const;
+  void SetMetadata(const std::string& key, std::string text);
+
+  /// The whole file; tensors that lay in other files come into this one. Throws Error, without the
+  /// path, when it passes 2 GB.
+  std::string Serialize();
+
+ private:
+  std::string path_;
+  onnx::ModelProto model_;
+  std::map<std::string, onnx::TensorProto*> constants_;  // by value
+};
+
+}  // namespace lutra::converter::importing
