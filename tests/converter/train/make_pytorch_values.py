@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""Writes pytorch_values.h: what PyTorch computes for the losses, optimizers and schedules of training.
+
+  make_pytorch_values.py > pytorch_values.h
+
+Needs PyTorch (Debian's python3-torch is 1.13). Inputs are small exact numbers, so nothing depends on
+a generator of random numbers.
+"""
+
+import sys
+
+import torch
+
+SCHEDULE_STEPS = 20
+
+
+def cpp(values):
+  """Doubles, all digits."""
+  return "{" + ", ".join(repr(float(v)) for v in values) + "}"
+
+
+def emit(name, values, per_line=4):
+  values = [float(v) for v in values]
+  print(f"inline const std::vector<double> {name} = {{")
+  for at in range(0, len(values), per_line):
+    print("    " + ", ".join(repr(v) for v in values[at:at + per_line]) + ",")
+  print("};")
+
+
+def numbers(count, step, start):
+  """Multiples of 1/16 from -4 to 4 without a visible pattern."""
+  return torch.tensor([((start + step * i * i + 7 * i) % 129 - 64) / 16 for i in range(count)])
+
+
+def losses():
+  f = torch.nn.functional
+  rows, classes = 4, 5
+  logits = numbers(rows * classes, 13, 5).reshape(rows, classes)
+  teacher = numbers(rows * classes, 29, 11).reshape(rows, classes)
+  labels = torch.tensor([2, 0, 4, 1])
+  soft = f.one_hot(labels, classes) * 0.75 + f.one_hot(labels.flip(0), classes) * 0.25
+  emit("kLogits", logits.flatten())
+  emit("kTeacher", teacher.flatten())
+  emit("kSoftLabels", soft.flatten())
+  print("inline const std::vector<int64_t> kLabels = {2, 0, 4, 1};")
+
+  def distillation(x):
+    t = 4.0
+    return f.kl_div(f.log_softmax(x / t, 1), f.softmax(teacher.double() / t, 1),
+                    reduction="batchmean") * t * t
+
+  cases = {
+      "CrossEntropy": lambda x: f.cross_entropy(x, labels),
+      "Smoothed": lambda x: f.cross_entropy(x, labels, label_smoothing=0.1),
+      "Soft": lambda x: f.cross_entropy(x, soft.double()),
+      "SoftSmoothed": lambda x: f.cross_entropy(x, soft.double(), label_smoothing=0.1),
+      "Nll": lambda x: f.nll_loss(x, labels),
+      "Mse": lambda x: f.mse_loss(x, teacher.double()),
+      "Distillation": distillation,
+  }
+  for name, loss in cases.items():
+    x = logits.double().requires_grad_()
+    value = loss(x)
+    value.backward()
+    emit(f"kLoss{name}", [value])
+    emit(f"kGradient{name}", x.grad.flatten())
+
+
+def optimizers():
+  start = numbers(6, 17, 3)
+  gradients = [numbers(6, 5 + 2 * k, k) for k in range(8)]
+  emit("kStart", start)
+  emit("kGradients", torch.stack(gradients).flatten(), 6)
+  rates = [0.1, 0.1, 0.05, 0.05, 0.2, 0.02, 0.01, 0.1]
+  print(f"inline const std::vector<double> kRates = {cpp(rates)};")
+  cases = {
+      "Plain": lambda p: torch.optim.SGD(p, lr=1, momentum=0, weight_decay=0.01),
+      "Momentum": lambda p: torch.optim.SGD(p, lr=1, momentum=0.9),
+      "Nesterov": lambda p: torch.optim.SGD(p, lr=1, momentum=0.9, nesterov=True,
+                                            weight_decay=0.05),
+      "Adam": lambda p: torch.optim.Adam(p, lr=1, weight_decay=0.05),
+      "AdamW": lambda p: torch.optim.AdamW(p, lr=1, weight_decay=0.05),
+      "AdamWOther": lambda p: torch.optim.AdamW(p, lr=1, betas=(0.8, 0.95), eps=1e-3,
+                                                weight_decay=0),
+  }
+  for name, make in cases.items():
+    w = torch.nn.Parameter(start.clone())
+    optimizer = make([w])
+    trace = []
+    for rate, gradient in zip(rates, gradients):
+      optimizer.param_groups[0]["lr"] = rate
+      w.grad = gradient.clone()
+      optimizer.step()
+      trace.append(w.detach().clone())
+    emit(f"kTrace{name}", torch.stack(trace).flatten(), 6)
+
+  vectors = [torch.nn.Parameter(torch.zeros(6)), torch.nn.Parameter(torch.zeros(6))]
+  for vector, gradient in zip(vectors, gradients):
+    vector.grad = gradient.clone()
+  norm = torch.nn.utils.clip_grad_norm_(vectors, 2.5)
+  emit("kNorm", [norm])
+  emit("kClipped", torch.cat([v.grad for v in vectors]), 6)
+
+
+def schedules():
+  lr = torch.optim.lr_scheduler
+  cases = {
+      "Steps": lambda o: lr.MultiStepLR(o, [10, 15], 0.1),
+      "Cosine": lambda o: lr.CosineAnnealingLR(o, SCHEDULE_STEPS),
+      "OneCycle": lambda o: lr.OneCycleLR(o, 0.5, SCHEDULE_STEPS),
+      "OneCycleOther": lambda o: lr.OneCycleLR(o, 0.5, SCHEDULE_STEPS, pct_start=0.5, div_factor=10,
+                                               final_div_factor=100),
+      "WarmCosine": lambda o: lr.SequentialLR(
+          o, [lr.LinearLR(o, 0.25, total_iters=4), lr.CosineAnnealingLR(o, SCHEDULE_STEPS - 4)],
+          milestones=[4]),
+  }
+  for name, make in cases.items():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
+    schedule = make(optimizer)
+    rates = []
+    for _ in range(SCHEDULE_STEPS):
+      rates.append(optimizer.param_groups[0]["lr"])
+      optimizer.step()
+      schedule.step()
+    emit(f"kRates{name}", rates)
+
+
+def main():
+  print("// Written by make_pytorch_values.py with PyTorch " + torch.__version__ + "; not by hand.")
+  print("#pragma once\n\n#include <cstdint>\n#include <vector>\n")
+  print("namespace lutra::converter::train::pytorch {\n")
+  losses()
+  optimizers()
+  schedules()
+  print("\n}  // namespace lutra::converter::train::pytorch")
+  return 0
+
+
+if __name__ == "__main__":
+  sys.exit(main())
