@@ -57,7 +57,7 @@ Graph ImportGraph(const std::string& path, importing::ImportOptions import,
 struct Network {
   Graph imported;                             // no pass has seen it
   std::map<std::string, ValueInfo> declared;  // what the file states of its values
-  Graph fused;                                // before the layout change; only for --emit-qdq
+  Graph fused;                                // before the layout change, where it is needed
   Graph graph;                                // optimized
   Graph reference;         // what its values are compared with, if it is not `graph`
   bool quantized = false;  // was so in the file
@@ -91,7 +91,7 @@ Network ReadNetwork(const ConvertOptions& options) {
       network.quantization = std::move(imported.quantization);
       return;
     }
-    if (options.emit_qdq_path) {
+    if (options.emit_qdq_path || options.quantize) {
       network.fused = network.graph;
       passes::FuseGraph(network.fused);
     }
@@ -115,6 +115,20 @@ void RefuseFallbacks(const quantize::Quantization& quantization) {
   FaultList nodes;
   for (const auto& [label, reason] : quantization.float_reason) nodes.Add(label + ": " + reason);
   throw Error("--strict: these nodes would run in float32: " + nodes.text());
+}
+
+void QuantizeFloat(const ConvertOptions& options, const data::Dataset* data,
+                   std::map<std::string, quantize::LayerScheme> schemes, Network& network,
+                   Warnings& warnings) {
+  if (!options.quantize) {
+    network.quantization =
+        quantize::QuantizeGraph(network.graph, std::move(schemes), data, options.progress, warnings,
+                                !network.byte_ports.empty());
+    return;
+  }
+  network.quantization = options.quantize(network.fused, std::move(schemes), warnings);
+  network.imported = network.graph = network.fused;  // what the model is compared with
+  passes::LayOutGraph(network.graph);
 }
 
 LayerReport DescribeLayer(const OperatorInfo& info) {
@@ -304,9 +318,7 @@ ConvertReport Convert(const ConvertOptions& options, const data::Dataset* data, 
     std::map<std::string, quantize::LayerScheme> schemes = quantize::ReadRecipe(
         network.graph, options.scheme, recipe, options.recipe_path.value_or("recipe"));
     report.recipe_json = quantize::WriteRecipe(network.graph, options.scheme, schemes);
-    network.quantization =
-        quantize::QuantizeGraph(network.graph, std::move(schemes), data, options.progress,
-                                report.warnings, !network.byte_ports.empty());
+    QuantizeFloat(options, data, std::move(schemes), network, report.warnings);
     if (data != nullptr) {
       quantize::CompareWithTraining(std::move(network.training), *data, report.warnings);
     }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,6 +22,12 @@ class Outputs;  // converter/files.h
 /// and comparison all work on. Throws Error that begins with the path.
 Graph LoadGraph(const std::string& path, importing::ImportOptions import);
 
+/// How a float network comes to its quantization. `fused` is the network after FuseGraph, in ONNX's
+/// layout; its weights may change, and are then those of the model. The quantization is for the
+/// same after LayOutGraph.
+using QuantizeNetwork = std::function<quantize::Quantization(
+    Graph& fused, std::map<std::string, quantize::LayerScheme> schemes, Warnings& warnings)>;
+
 struct ConvertOptions {
   std::string model_path, output_path;
   importing::ImportOptions import;
@@ -31,6 +38,7 @@ struct ConvertOptions {
   std::optional<std::string> emit_qdq_path;
   std::string input_type = "float";  ///< float, int8, uint8
   std::function<void(const std::string& stage, size_t done, size_t total)> progress;
+  QuantizeNetwork quantize;  ///< empty: calibration and rounding, which change no weights
 };
 
 /// One row of the per-layer report, in execution order of the written file.

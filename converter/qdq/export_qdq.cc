@@ -7,8 +7,8 @@
 #include "converter/error.h"
 #include "converter/graph/half.h"
 #include "converter/qdq/composites.h"
-#include "converter/qdq/layout_map.h"
 #include "converter/qdq/proto.h"
+#include "converter/quantize/layout_map.h"
 #include "converter/quantize/operators.h"
 #include "converter/quantize/range.h"
 #include "converter/quantize/weight_matrix.h"
@@ -26,7 +26,7 @@ class Exporter {
       : graph_(fused),
         quantization_(quantization),
         out_(*model_.mutable_graph()),
-        layout_(MapLayout(fused)) {
+        layout_(quantize::MapLayout(fused)) {
     for (const auto& [name, info] : fused.values) taken_.insert(name);
     for (const auto& [name, tensor] : fused.initializers) taken_.insert(name);
   }
@@ -374,7 +374,7 @@ class Exporter {
   const quantize::Quantization& quantization_;
   onnx::ModelProto model_;
   onnx::GraphProto& out_;
-  const LayoutMap layout_;
+  const quantize::LayoutMap layout_;
   std::map<std::string, quantize::QuantParams> params_;
   std::map<std::string, std::string> float_name_, dequantized_;
   std::set<std::string> written_constants_, made_by_integer_, taken_;

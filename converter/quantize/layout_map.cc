@@ -1,6 +1,6 @@
 // The pass itself is asked: it is run on a copy of the graph whose nodes carry their labels, and
 // whose weights are the numbers of their columns.
-#include "converter/qdq/layout_map.h"
+#include "converter/quantize/layout_map.h"
 
 #include <algorithm>
 
@@ -8,22 +8,21 @@
 #include "converter/quantize/operators.h"
 #include "converter/quantize/weight_matrix.h"
 
-namespace lutra::converter::qdq {
+namespace lutra::converter::quantize {
 namespace {
 
 constexpr const char* kMark = "lutra_label";  // node attribute; passes keep what they do not know
 
 bool IsLinear(const Graph& graph, const Node& node) {
-  return node.op == "Gemm" && quantize::HasWeights(graph, node) &&
-         quantize::WhyNoWeightMatrix(graph, node).empty();
+  return node.op == "Gemm" && HasWeights(graph, node) && WhyNoWeightMatrix(graph, node).empty();
 }
 
 void NumberColumns(Graph& graph) {
   for (const Node& node : graph.nodes) {
     if (!IsLinear(graph, node)) continue;
-    const std::vector<size_t> order = quantize::WeightMatrixOrder(graph, node);
+    const std::vector<size_t> order = WeightMatrixOrder(graph, node);
     Tensor& weights = graph.initializers.at(node.inputs[1]);
-    const size_t columns = quantize::ReadWeightMatrix(graph, node).k;
+    const size_t columns = ReadWeightMatrix(graph, node).k;
     std::vector<int64_t> numbers(order.size());
     for (size_t i = 0; i < order.size(); ++i) numbers[order[i]] = static_cast<int64_t>(i % columns);
     weights = Tensor::Of(weights.dims(), std::move(numbers));
@@ -31,9 +30,9 @@ void NumberColumns(Graph& graph) {
 }
 
 std::vector<size_t> ReadColumns(const Graph& graph, const Node& node) {
-  const size_t columns = quantize::ReadWeightMatrix(graph, node).k;
+  const size_t columns = ReadWeightMatrix(graph, node).k;
   const std::vector<int64_t> numbers = graph.Constant(node.inputs[1])->ToInts();
-  const std::vector<size_t> order = quantize::WeightMatrixOrder(graph, node);
+  const std::vector<size_t> order = WeightMatrixOrder(graph, node);
   std::vector<size_t> from;
   for (size_t k = 0; k < columns; ++k) from.push_back(static_cast<size_t>(numbers[order[k]]));
   return from;
@@ -68,4 +67,4 @@ LayoutMap MapLayout(const Graph& fused) {
   return map;
 }
 
-}  // namespace lutra::converter::qdq
+}  // namespace lutra::converter::quantize

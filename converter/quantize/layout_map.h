@@ -7,7 +7,7 @@
 
 #include "converter/graph/graph.h"
 
-namespace lutra::converter::qdq {
+namespace lutra::converter::quantize {
 
 struct LayoutMap {
   /// Node label -> its label in the graph as LayOutGraph leaves it. Nodes that vanish, and
@@ -25,4 +25,4 @@ struct LayoutMap {
 /// `fused` is a graph after FuseGraph.
 LayoutMap MapLayout(const Graph& fused);
 
-}  // namespace lutra::converter::qdq
+}  // namespace lutra::converter::quantize
