@@ -1,9 +1,10 @@
 // Functions of two or more values with broadcasting: arithmetic, comparison, logic, and Where.
+#include "converter/executor/binary.h"
+
 #include <algorithm>
 #include <cmath>
 #include <functional>
 
-#include "converter/executor/operator.h"
 #include "converter/executor/strides.h"
 #include "converter/executor/types.h"
 
@@ -204,27 +205,33 @@ Results Where(const Call& call) {
 }
 
 constexpr Operator kBinaryOperators[] = {
-    {"Add", [](const Call& call) { return Arithmetic(call, kAdd); }},
-    {"Sub",
-     [](const Call& call) {
-       return Arithmetic(call, []<typename T>(T x, T y) { return WrapSubtract(x, y); });
-     }},
-    {"Mul",
-     [](const Call& call) {
-       return Arithmetic(call, []<typename T>(T x, T y) { return WrapMultiply(x, y); });
-     }},
-    {"Div", Div},
+    Trainable({"Add", [](const Call& call) { return Arithmetic(call, kAdd); }},
+              {.run = SumGradient}),
+    Trainable({"Sub",
+               [](const Call& call) {
+                 return Arithmetic(call, []<typename T>(T x, T y) { return WrapSubtract(x, y); });
+               }},
+              {.run = SubGradient}),
+    Trainable({"Mul",
+               [](const Call& call) {
+                 return Arithmetic(call, []<typename T>(T x, T y) { return WrapMultiply(x, y); });
+               }},
+              {.run = MulGradient, .reads_inputs = true}),
+    Trainable({"Div", Div}, {.run = DivGradient, .reads_inputs = true}),
     {"Mod", Mod},
-    {"Pow", Pow},
-    {"PRelu", PRelu},
+    Trainable({"Pow", Pow}, {.run = PowGradient, .reads_inputs = true}),
+    Trainable({"PRelu", PRelu}, {.run = PReluGradient, .reads_inputs = true}),
     {"BitShift", BitShift},
     {"BitwiseAnd", [](const Call& call) { return Bitwise(call, std::bit_and()); }},
     {"BitwiseOr", [](const Call& call) { return Bitwise(call, std::bit_or()); }},
     {"BitwiseXor", [](const Call& call) { return Bitwise(call, std::bit_xor()); }},
-    {"Max", [](const Call& call) { return Results{Fold(call, kLarger)}; }},
-    {"Min", [](const Call& call) { return Results{Fold(call, kSmaller)}; }},
-    {"Sum", [](const Call& call) { return Results{Fold(call, kAdd)}; }},
-    {"Mean", MeanOfInputs},
+    Trainable({"Max", [](const Call& call) { return Results{Fold(call, kLarger)}; }},
+              {.run = ExtremeGradient, .reads_inputs = true, .reads_results = true}),
+    Trainable({"Min", [](const Call& call) { return Results{Fold(call, kSmaller)}; }},
+              {.run = ExtremeGradient, .reads_inputs = true, .reads_results = true}),
+    Trainable({"Sum", [](const Call& call) { return Results{Fold(call, kAdd)}; }},
+              {.run = SumGradient}),
+    Trainable({"Mean", MeanOfInputs}, {.run = MeanOfInputsGradient}),
     {"Equal", [](const Call& call) { return Compare(call, std::equal_to()); }},
     {"Greater", [](const Call& call) { return Compare(call, std::greater()); }},
     {"GreaterOrEqual", [](const Call& call) { return Compare(call, std::greater_equal()); }},

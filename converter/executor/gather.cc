@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "converter/executor/operator.h"
+#include "converter/executor/gradient.h"
 #include "converter/executor/strides.h"
 #include "converter/executor/types.h"
 
@@ -197,8 +197,28 @@ Results Compress(const Call& call) {
   return {SelectAxes(x, maps)};
 }
 
+/// Every row is added to where it came from.
+Gradients GatherGradient(const GradientCall& call) {
+  const Shape& dims = call.input_dims[0];
+  const size_t axis = Axis(call.node.Int("axis", 0), dims.size());
+  const Shape indices = call.Input(1).ToInts();
+  const int64_t block = Count(From(dims, axis + 1)), outer = Count(std::span(dims).first(axis));
+  Gradients gradients = call.None();
+  gradients[0] = Tensor(DataType::float32, dims);
+  const float* g = call.Of().as<float>().data();
+  float* const to = gradients[0].as<float>().data();
+  for (int64_t o = 0; o < outer; ++o) {
+    for (const int64_t index : indices) {
+      float* const row = to + (o * dims[axis] + CheckedIndex(index, dims[axis])) * block;
+      for (int64_t i = 0; i < block; ++i) row[i] += g[i];
+      g += block;
+    }
+  }
+  return gradients;
+}
+
 constexpr Operator kGatherOperators[] = {
-    {"Gather", Gather, Precision::any},
+    Trainable({"Gather", Gather, Precision::any}, {.run = GatherGradient}),
     {"GatherElements", GatherElements, Precision::any},
     {"GatherND", GatherND, Precision::any},
     {"ScatterElements", ScatterElements, Precision::wide, WhyNotScatter},

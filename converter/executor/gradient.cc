@@ -1,8 +1,12 @@
 #include "converter/executor/gradient.h"
 
+#include <algorithm>
 #include <dnnl.hpp>
 #include <exception>
+#include <memory>
 #include <new>
+
+#include "converter/executor/strides.h"
 
 namespace lutra::converter::executor {
 namespace {
@@ -23,12 +27,44 @@ Tensor ThroughClamp(const Clamp& clamp, const Tensor& result, const Tensor& grad
   return before;
 }
 
+/// As forward: rows that know only NCHW get it, and their first gradient goes back to NHWC.
+Gradients RunInLayout(const Operator& row, const GradientCall& call) {
+  if (!row.through_nchw || call.node.layout != Layout::nhwc) return row.gradient.run(call);
+  Node nchw = call.node;
+  nchw.layout = Layout::nchw;
+  GradientCall inner{nchw,           call.inputs, call.results, call.input_dims,
+                     call.gradients, call.wanted, call.cache};
+  std::vector<std::unique_ptr<Tensor>> turned;
+  for (auto* tensors : {&inner.inputs, &inner.results, &inner.gradients}) {
+    if (tensors->empty() || tensors->front() == nullptr) continue;
+    turned.push_back(std::make_unique<Tensor>(ToNchw(*tensors->front())));
+    tensors->front() = turned.back().get();
+  }
+  Shape& dims = inner.input_dims.at(0);
+  std::rotate(dims.begin() + 1, dims.end() - 1, dims.end());
+  Gradients gradients = row.gradient.run(inner);
+  if (gradients[0].type() != DataType::undefined) gradients[0] = FromNchw(gradients[0]);
+  return gradients;
+}
+
 Gradients RunRow(const Operator& row, const GradientCall& call) {
-  if (!call.node.clamp || call.gradients[0] == nullptr) return row.gradient.run(call);
+  if (!call.node.clamp || call.gradients[0] == nullptr) return RunInLayout(row, call);
   const Tensor before = ThroughClamp(*call.node.clamp, call.Result(), call.Of());
   GradientCall inner = call;
   inner.gradients[0] = &before;
-  return row.gradient.run(inner);
+  return RunInLayout(row, inner);
+}
+
+/// As asked for: what is not wanted goes, what is wanted has to be there.
+Gradients Wanted(const GradientCall& call, Gradients gradients) {
+  for (size_t i = 0; i < gradients.size(); ++i) {
+    if (!call.Wants(i)) {
+      gradients[i] = Tensor();
+    } else if (gradients[i].type() == DataType::undefined) {
+      throw Error("input " + std::to_string(i) + " has no gradient");
+    }
+  }
+  return gradients;
 }
 
 }  // namespace
@@ -62,7 +98,7 @@ Gradients ExecuteGradient(const GradientCall& call) {
   };
   if (const std::string why = WhyNoGradient(call.node); !why.empty()) fail(why);
   try {
-    return RunRow(*FindOperator(call.node), call);
+    return Wanted(call, RunRow(*FindOperator(call.node), call));
   } catch (const dnnl::error& error) {
     fail(error.status == dnnl_out_of_memory ? "there is not enough memory for it"
                                             : "its shapes cannot be computed with");

@@ -10,8 +10,9 @@
 
 namespace lutra::converter::executor {
 
-/// One backward execution of one node. Inputs and results are those of the forward one; a tensor
-/// that the row's Gradient does not read may be gone (null), its dims are always there.
+/// One backward execution of one node. Inputs and results are those of the forward one; what is
+/// computed in float32 and not read by the row's Gradient may be gone (null). Constants, integers
+/// (indices, axes, shapes) and all dims are always there.
 struct GradientCall {
   const Node& node;
   std::vector<const Tensor*> inputs;
@@ -26,6 +27,10 @@ struct GradientCall {
   const Tensor& Input(size_t i) const;
   const Tensor& Result(size_t i = 0) const;
   const Tensor& Of(size_t result = 0) const;  ///< gradient of the loss by this result
+  /// Null when left out or gone.
+  const Tensor* Optional(size_t i) const { return i < inputs.size() ? inputs[i] : nullptr; }
+  /// One undefined tensor for each input.
+  Gradients None() const { return Gradients(input_dims.size()); }
   bool Wants(size_t i) const { return i < wanted.size() && wanted[i]; }
 };
 
@@ -38,7 +43,7 @@ bool GradientReadsResults(const Node& node);
 
 /// Gradients by the node's inputs, undefined where not wanted. Through a clamp nothing goes back
 /// where the result lies on one of its bounds (as Relu's, whose gradient at 0 is 0). Throws Error
-/// naming the node.
+/// naming the node, for an input too that is wanted and has none (indices, frozen statistics).
 Gradients ExecuteGradient(const GradientCall& call);
 
 }  // namespace lutra::converter::executor

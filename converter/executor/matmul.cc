@@ -5,7 +5,7 @@
 #include <unordered_map>
 
 #include "converter/executor/dnnl_adapter.h"
-#include "converter/executor/operator.h"
+#include "converter/executor/gradient.h"
 #include "converter/executor/strides.h"
 #include "converter/executor/types.h"
 
@@ -150,17 +150,15 @@ void Scale(float factor, Tensor& tensor) {
   });
 }
 
-/// y = alpha * a * b + beta * c, a and b transposed where asked. A plain bias is fused.
-Results Gemm(const Call& call) {
-  const Shape& a = call.Input(0).dims();
-  const Shape& b = call.Input(1).dims();
+/// The matrices of a Gemm, transposed where asked.
+MatrixProduct GemmShapes(const Node& node, const Shape& a, const Shape& b) {
   if (a.size() != 2 || b.size() != 2) throw Error("the factors are not matrices");
   MatrixProduct product{a, Strides(a), b, Strides(b), {}};
-  if (call.node.Int("transA", 0) != 0) {
+  if (node.Int("transA", 0) != 0) {
     std::swap(product.a[0], product.a[1]);
     std::swap(product.a_strides[0], product.a_strides[1]);
   }
-  if (call.node.Int("transB", 0) != 0) {
+  if (node.Int("transB", 0) != 0) {
     std::swap(product.b[0], product.b[1]);
     std::swap(product.b_strides[0], product.b_strides[1]);
   }
@@ -169,6 +167,12 @@ Results Gemm(const Call& call) {
                 " do not multiply");
   }
   product.y = {product.a[0], product.b[1]};
+  return product;
+}
+
+/// y = alpha * a * b + beta * c, a and b transposed where asked. A plain bias is fused.
+Results Gemm(const Call& call) {
+  const MatrixProduct product = GemmShapes(call.node, call.Input(0).dims(), call.Input(1).dims());
   const float alpha = call.node.Float("alpha", 1), beta = call.node.Float("beta", 1);
   const Tensor* c = call.Optional(2);
   const bool is_row = c == nullptr || (static_cast<int64_t>(c->elements()) == product.y[1] &&
@@ -184,9 +188,97 @@ Results Gemm(const Call& call) {
   return {std::move(y)};
 }
 
+// ---- Backwards. By a: g * b^T, by b: a^T * g, summed over the batches along which they broadcast.
+
+/// A matrix, or a batch of them, as it lies.
+struct Matrices {
+  const Tensor& tensor;
+  Shape dims, strides;
+};
+
+Matrices Turned(Matrices matrices) {
+  const size_t rank = matrices.dims.size();
+  std::swap(matrices.dims[rank - 2], matrices.dims[rank - 1]);
+  std::swap(matrices.strides[rank - 2], matrices.strides[rank - 1]);
+  return matrices;
+}
+
+/// left * right, dense.
+Tensor ProductOf(const Matrices& left, const Matrices& right, std::optional<dnnl::matmul>& kept) {
+  const size_t rank = left.dims.size();
+  Shape dims =
+      BroadcastShape(std::span(left.dims).first(rank - 2), std::span(right.dims).first(rank - 2));
+  dims.push_back(left.dims[rank - 2]);
+  dims.push_back(right.dims[rank - 1]);
+  Tensor y(DataType::float32, dims);
+  if (Count(left.dims) == 0 || Count(right.dims) == 0) return y;
+  const auto a = onednn::Strided(left.dims, left.strides);
+  const auto b = onednn::Strided(right.dims, right.strides);
+  const auto to = onednn::Strided(dims, Strides(dims));
+  if (!kept) kept.emplace(onednn::Describe<dnnl::matmul>(dnnl::primitive_attr(), a, b, to));
+  kept->execute(onednn::Stream(), {{DNNL_ARG_SRC, onednn::View(left.tensor, a)},
+                                   {DNNL_ARG_WEIGHTS, onednn::View(right.tensor, b)},
+                                   {DNNL_ARG_DST, onednn::View(y, to)}});
+  onednn::Stream().wait();
+  return y;
+}
+
+struct KeptProducts {
+  std::optional<dnnl::matmul> by_a, by_b;
+};
+
+/// Gradients by the two factors. A factor that lies transposed gets its gradient so: as the product
+/// of the transposed others in reverse order, which is dense again.
+void FactorGradients(const GradientCall& call, const MatrixProduct& product, Gradients& gradients) {
+  Shape key = call.input_dims[0];
+  key.insert(key.end(), call.input_dims[1].begin(), call.input_dims[1].end());
+  auto& kept = call.cache.Get<KeptProducts>(key, [] { return KeptProducts(); });
+  const Matrices g{call.Of(), product.y, Strides(product.y)};
+  const auto product_to = [&](const Matrices& left, const Matrices& right, bool turned,
+                              const Shape& dims, const Shape& as_given,
+                              std::optional<dnnl::matmul>& primitive) {
+    Tensor result = turned ? ProductOf(Turned(right), Turned(left), primitive)
+                           : ProductOf(left, right, primitive);
+    Shape to = dims;
+    if (turned) std::swap(to[to.size() - 2], to[to.size() - 1]);
+    return SumTo(std::move(result), to).Reshaped(as_given);
+  };
+  const auto lies_turned = [](const Shape& dims, const Shape& strides) {
+    return strides != Strides(dims);
+  };
+  if (call.Wants(0)) {
+    const Matrices b{call.Input(1), product.b, product.b_strides};
+    gradients[0] = product_to(g, Turned(b), lies_turned(product.a, product.a_strides), product.a,
+                              call.input_dims[0], kept.by_a);
+  }
+  if (call.Wants(1)) {
+    const Matrices a{call.Input(0), product.a, product.a_strides};
+    gradients[1] = product_to(Turned(a), g, lies_turned(product.b, product.b_strides), product.b,
+                              call.input_dims[1], kept.by_b);
+  }
+}
+
+Gradients MatMulGradient(const GradientCall& call) {
+  Gradients gradients = call.None();
+  FactorGradients(call, MatMulShapes(call.input_dims[0], call.input_dims[1]), gradients);
+  return gradients;
+}
+
+Gradients GemmGradient(const GradientCall& call) {
+  Gradients gradients = call.None();
+  FactorGradients(call, GemmShapes(call.node, call.input_dims[0], call.input_dims[1]), gradients);
+  const float alpha = call.node.Float("alpha", 1), beta = call.node.Float("beta", 1);
+  if (call.Wants(2)) gradients[2] = SumTo(call.Of(), call.input_dims[2]);
+  for (size_t i = 0; i < gradients.size(); ++i) {
+    const float factor = i < 2 ? alpha : beta;
+    if (call.Wants(i) && factor != 1) Scale(factor, gradients[i]);
+  }
+  return gradients;
+}
+
 constexpr Operator kMatmulOperators[] = {
-    {"MatMul", MatMul},
-    {"Gemm", Gemm},
+    Trainable({"MatMul", MatMul}, {.run = MatMulGradient, .reads_inputs = true}),
+    Trainable({"Gemm", Gemm}, {.run = GemmGradient, .reads_inputs = true}),
 };
 
 }  // namespace

@@ -1,27 +1,15 @@
 // Normalizations in inference: with given statistics (BatchNormalization), with those of the input
 // (Instance, Layer, RMS, Group, MeanVariance), by neighbours (LRN) or by a norm (Lp). Statistics
 // are summed in double.
+#include "converter/executor/normalize.h"
+
 #include <algorithm>
 #include <cmath>
 
-#include "converter/executor/operator.h"
 #include "converter/executor/spatial.h"
 
 namespace lutra::converter::executor {
 namespace {
-
-struct Moments {
-  double mean, inverse_deviation;
-};
-
-Moments MomentsOf(std::span<const float> values, double epsilon) {
-  double sum = 0;
-  for (const float x : values) sum += x;
-  const double mean = sum / static_cast<double>(values.size());
-  double square = 0;
-  for (const float x : values) square += (x - mean) * (x - mean);
-  return {mean, 1 / std::sqrt(square / static_cast<double>(values.size()) + epsilon)};
-}
 
 std::string WhyNotBatchNorm(const Node& node) {
   const bool training = node.Int("training_mode", 0) != 0 || node.outputs.size() > 1;
@@ -215,17 +203,31 @@ Results LpNorm(const Call& call) {
 }
 
 constexpr Operator kNormalizeOperators[] = {
-    {"BatchNormalization", BatchNorm, Precision::single, WhyNotBatchNorm},
-    {"InstanceNormalization", InstanceNorm, Precision::single, nullptr, true},
-    {"GroupNormalization", GroupNorm, Precision::single, nullptr, true},
-    {"LayerNormalization", LayerNorm, Precision::single},
-    {"RMSNormalization", RmsNorm, Precision::single},
+    Trainable({"BatchNormalization", BatchNorm, Precision::single, WhyNotBatchNorm},
+              {.run = BatchNormGradient, .reads_inputs = true}),
+    Trainable({"InstanceNormalization", InstanceNorm, Precision::single, nullptr, true},
+              {.run = InstanceNormGradient, .reads_inputs = true}),
+    Trainable({"GroupNormalization", GroupNorm, Precision::single, nullptr, true},
+              {.run = GroupNormGradient, .reads_inputs = true}),
+    Trainable({"LayerNormalization", LayerNorm, Precision::single},
+              {.run = LayerNormGradient, .reads_inputs = true}),
+    Trainable({"RMSNormalization", RmsNorm, Precision::single},
+              {.run = RmsNormGradient, .reads_inputs = true}),
     {"MeanVarianceNormalization", MeanVarianceNorm, Precision::single},
     {"LRN", Lrn, Precision::single, nullptr, true},
     {"LpNormalization", LpNorm, Precision::single},
 };
 
 }  // namespace
+
+Moments MomentsOf(std::span<const float> values, double epsilon) {
+  double sum = 0;
+  for (const float x : values) sum += x;
+  const double mean = sum / static_cast<double>(values.size());
+  double square = 0;
+  for (const float x : values) square += (x - mean) * (x - mean);
+  return {mean, 1 / std::sqrt(square / static_cast<double>(values.size()) + epsilon)};
+}
 
 OperatorRows NormalizeOperators() { return kNormalizeOperators; }
 

@@ -89,6 +89,12 @@ struct Operator {
   Gradient gradient = {};
 };
 
+/// The row with a gradient.
+constexpr Operator Trainable(Operator row, Gradient gradient) {
+  row.gradient = gradient;
+  return row;
+}
+
 using OperatorRows = std::span<const Operator>;
 
 OperatorRows UnaryOperators();      // unary.cc
@@ -111,6 +117,8 @@ OperatorRows QLinearOperators();    // qlinear.cc
 
 /// Null when the executor has no such operator.
 const Operator* FindOperator(const Node& node);
+/// Every row of every family.
+std::vector<const Operator*> AllOperators();
 
 /// Runs the node through its row. Throws Error naming the node.
 Results Execute(const Call& call);

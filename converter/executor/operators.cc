@@ -118,6 +118,12 @@ const Operator* FindOperator(const Node& node) {
   return found == Table().end() ? nullptr : found->second;
 }
 
+std::vector<const Operator*> AllOperators() {
+  std::vector<const Operator*> rows;
+  for (const auto& [key, row] : Table()) rows.push_back(row);
+  return rows;
+}
+
 std::string WhyUnsupported(const Node& node) {
   if (std::string why = WhyNotRun(node); !why.empty()) return why;
   return WhyInputsMissing(node);

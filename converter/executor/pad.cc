@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <numeric>
 
-#include "converter/executor/operator.h"
+#include "converter/executor/gradient.h"
 #include "converter/executor/strides.h"
 
 namespace lutra::converter::executor {
@@ -44,30 +44,31 @@ int64_t SourceIndex(int64_t i, int64_t n, PadMode mode) {
   return std::min(phase, period - phase);
 }
 
-/// Inputs: pads [begin..., end...], value (0), axes (all).
-Results Pad(const Call& call) {
-  const Tensor& x = call.Input(0);
-  const Shape pads = call.Input(1).ToInts();
-  std::vector<size_t> axes(x.rank());
+/// Where each position of the result comes from, by axis; `pads` are [begin..., end...], `given`
+/// (null: all) the axes that they are for.
+std::vector<Shape> PadMaps(const Node& node, const Shape& x_dims, const Shape& pads,
+                           const Tensor* given) {
+  const size_t rank = x_dims.size();
+  std::vector<size_t> axes(rank);
   std::iota(axes.begin(), axes.end(), 0);
-  if (const Tensor* given = call.Optional(3)) axes = Axes(given->ToInts(), x.rank());
+  if (given != nullptr) axes = Axes(given->ToInts(), rank);
   if (pads.size() != 2 * axes.size()) throw Error("two pads per axis are needed");
-  Shape begin(x.rank(), 0), end(x.rank(), 0);
+  Shape begin(rank, 0), end(rank, 0);
   for (size_t i = 0; i < axes.size(); ++i) {
     begin[axes[i]] = pads[i];
     end[axes[i]] = pads[axes.size() + i];
   }
-  const PadMode mode = ModeOf(call.node);
-  Shape dims = x.dims();
-  for (size_t axis = 0; axis < x.rank(); ++axis) {
+  const PadMode mode = ModeOf(node);
+  Shape dims = x_dims;
+  for (size_t axis = 0; axis < rank; ++axis) {
     const int64_t larger = std::max(std::abs(begin[axis] / 2), std::abs(end[axis] / 2));
     if (larger > kLargestAxis) throw Error("a pad is out of range");
     dims[axis] = std::max<int64_t>(dims[axis] + begin[axis] + end[axis], 0);
   }
   CheckResult(dims);
-  std::vector<Shape> maps(x.rank());
-  for (size_t axis = 0; axis < x.rank(); ++axis) {
-    int64_t first = 0, n = x.dims()[axis];
+  std::vector<Shape> maps(rank);
+  for (size_t axis = 0; axis < rank; ++axis) {
+    int64_t first = 0, n = x_dims[axis];
     if (mode != PadMode::constant) {
       first = std::max<int64_t>(-begin[axis], 0);
       n += std::min<int64_t>(begin[axis], 0) + std::min<int64_t>(end[axis], 0);
@@ -80,12 +81,30 @@ Results Pad(const Call& call) {
       maps[axis].push_back(index < 0 ? -1 : index + first);
     }
   }
+  return maps;
+}
+
+/// Inputs: x, pads, value (0), axes (all).
+Results Pad(const Call& call) {
+  const Tensor& x = call.Input(0);
+  const std::vector<Shape> maps =
+      PadMaps(call.node, x.dims(), call.Input(1).ToInts(), call.Optional(3));
   const Tensor* value = call.Optional(2);
   if (value != nullptr && value->elements() == 0) value = nullptr;
   return {SelectAxes(x, maps, value)};
 }
 
-constexpr Operator kPadOperators[] = {{"Pad", Pad, Precision::any, WhyNotPad}};
+Gradients PadGradient(const GradientCall& call) {
+  const Shape& dims = call.input_dims[0];
+  Gradients gradients = call.None();
+  gradients[0] = SumSelected(
+      call.Of(), PadMaps(call.node, dims, call.Input(1).ToInts(), call.Optional(3)), dims);
+  return gradients;
+}
+
+constexpr Operator kPadOperators[] = {
+    Trainable({"Pad", Pad, Precision::any, WhyNotPad}, {.run = PadGradient}),
+};
 
 }  // namespace
 

@@ -1,47 +1,24 @@
 // Pooling. Plain float32 MaxPool and AveragePool of at most three spatial axes run on oneDNN; what
 // it does not know (indices, integers, Lp, windows that hang over the padding) runs in loops over
 // the same geometry. Global pooling is a window as large as the input.
+#include "converter/executor/pool.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
 
 #include "converter/executor/dnnl_adapter.h"
-#include "converter/executor/operator.h"
-#include "converter/executor/spatial.h"
 #include "converter/executor/types.h"
 #include "converter/graph/check_finite.h"
 
 namespace lutra::converter::executor {
 namespace {
 
-struct Geometry {
-  Activation x, y;
-  Window window;
-};
-
-bool IsGlobal(const Node& node) { return node.op.starts_with("Global"); }
-
-Geometry GeometryOf(const Call& call) {
-  const Node& node = call.node;
-  Geometry geometry{ActivationOf(call.Input(0), node.layout), {}, {}};
-  const Activation& x = geometry.x;
-  if (IsGlobal(node)) {
-    const size_t rank = x.Spatial().size();
-    geometry.window = {Shape(x.Spatial().begin(), x.Spatial().end()), Shape(rank, 1),
-                       Shape(rank, 1), Shape(rank, 0), Shape(rank, 0)};
-  } else {
-    geometry.window = WindowOf(node, {}, x.Spatial());
-  }
-  const Shape spatial = WindowResult(geometry.window, x.Spatial(), node.Int("ceil_mode", 0) != 0);
-  geometry.y = MakeActivation(x.Batch(), x.Channels(), spatial, node.layout);
-  return geometry;
-}
-
 // ---- On oneDNN.
 
 /// Tail padding that makes oneDNN's arithmetic give this result; ceil_mode adds to it.
-onednn::Dims TailPads(const Geometry& geometry) {
+onednn::Dims TailPads(const PoolGeometry& geometry) {
   onednn::Dims pads;
   const Window& w = geometry.window;
   for (size_t i = 0; i < w.kernel.size(); ++i) {
@@ -52,7 +29,7 @@ onednn::Dims TailPads(const Geometry& geometry) {
 }
 
 /// Every window must touch the input, and the whole one count where padding counts.
-bool SuitsOnednn(const Call& call, const Geometry& geometry) {
+bool SuitsOnednn(const Call& call, const PoolGeometry& geometry) {
   if (call.Input(0).type() != DataType::float32 || call.node.outputs.size() > 1) return false;
   const Window& w = geometry.window;
   if (w.kernel.size() > 3 || call.Input(0).elements() == 0) return false;
@@ -65,7 +42,7 @@ bool SuitsOnednn(const Call& call, const Geometry& geometry) {
   return true;
 }
 
-Tensor PoolOnednn(const Call& call, const Geometry& geometry, dnnl::algorithm algorithm) {
+Tensor PoolOnednn(const Call& call, const PoolGeometry& geometry, dnnl::algorithm algorithm) {
   const auto src = onednn::Strided(geometry.x.dims, geometry.x.strides);
   const auto dst = onednn::Strided(geometry.y.dims, geometry.y.strides);
   const auto& primitive = call.cache.Get<onednn::PoolingForward>(call.Input(0).dims(), [&] {
@@ -86,7 +63,7 @@ Tensor PoolOnednn(const Call& call, const Geometry& geometry, dnnl::algorithm al
 /// Calls visit(result offset, plane's input offset, input offsets within the plane, window size
 /// with padding) for every window of every channel.
 template <typename Visit>
-void ForEachWindow(const Geometry& geometry, const Visit& visit) {
+void ForEachWindow(const PoolGeometry& geometry, const Visit& visit) {
   const Window& w = geometry.window;
   const size_t rank = w.kernel.size();
   ElementCount(w.kernel);  // throws for a window whose positions cannot be counted
@@ -128,7 +105,7 @@ void ForEachWindow(const Geometry& geometry, const Visit& visit) {
   }
 }
 
-Results MaxPoolLoops(const Call& call, const Geometry& geometry) {
+Results MaxPoolLoops(const Call& call, const PoolGeometry& geometry) {
   const Tensor& x = call.Input(0);
   Tensor y(x.type(), geometry.y.Stored(call.node.layout));
   Tensor indices(DataType::int64, y.dims());
@@ -169,7 +146,7 @@ Results MaxPoolLoops(const Call& call, const Geometry& geometry) {
 
 /// y = finish(sum of step(x), number of elements counted)
 template <typename Step, typename Finish>
-Results SumPoolLoops(const Call& call, const Geometry& geometry, Step step, Finish finish) {
+Results SumPoolLoops(const Call& call, const PoolGeometry& geometry, Step step, Finish finish) {
   const Tensor& x = call.Input(0);
   const bool counts_pads = call.node.Int("count_include_pad", 0) != 0;
   Tensor y(x.type(), geometry.y.Stored(call.node.layout));
@@ -186,14 +163,14 @@ Results SumPoolLoops(const Call& call, const Geometry& geometry, Step step, Fini
 }
 
 Results MaxPool(const Call& call) {
-  const Geometry geometry = GeometryOf(call);
+  const PoolGeometry geometry = PoolGeometryOf(call.node, call.Input(0).dims());
   // oneDNN's maximum passes over NaN.
   if (!SuitsOnednn(call, geometry) || FirstNan(call.Input(0))) return MaxPoolLoops(call, geometry);
   return {PoolOnednn(call, geometry, dnnl::algorithm::pooling_max)};
 }
 
 Results AveragePool(const Call& call) {
-  const Geometry geometry = GeometryOf(call);
+  const PoolGeometry geometry = PoolGeometryOf(call.node, call.Input(0).dims());
   if (!SuitsOnednn(call, geometry)) {
     return SumPoolLoops(
         call, geometry, [](double x) { return x; },
@@ -208,7 +185,8 @@ Results AveragePool(const Call& call) {
 Results LpPool(const Call& call) {
   const auto p = static_cast<double>(call.node.Int("p", 2));
   return SumPoolLoops(
-      call, GeometryOf(call), [p](double x) { return std::pow(std::abs(x), p); },
+      call, PoolGeometryOf(call.node, call.Input(0).dims()),
+      [p](double x) { return std::pow(std::abs(x), p); },
       [p](double sum, double) { return std::pow(sum, 1 / p); });
 }
 
@@ -256,16 +234,33 @@ Results MaxUnpool(const Call& call) {
 }
 
 constexpr Operator kPoolOperators[] = {
-    {"MaxPool", MaxPool, Precision::wide, WhyNotMaxPool},
-    {"GlobalMaxPool", MaxPool},
-    {"AveragePool", AveragePool},
-    {"GlobalAveragePool", AveragePool},
+    Trainable({"MaxPool", MaxPool, Precision::wide, WhyNotMaxPool},
+              {.run = MaxPoolGradient, .reads_inputs = true, .reads_results = true}),
+    Trainable({"GlobalMaxPool", MaxPool},
+              {.run = MaxPoolGradient, .reads_inputs = true, .reads_results = true}),
+    Trainable({"AveragePool", AveragePool}, {.run = AveragePoolGradient}),
+    Trainable({"GlobalAveragePool", AveragePool}, {.run = AveragePoolGradient}),
     {"LpPool", LpPool},
     {"GlobalLpPool", LpPool},
     {"MaxUnpool", MaxUnpool, Precision::single, nullptr, true},
 };
 
 }  // namespace
+
+PoolGeometry PoolGeometryOf(const Node& node, const Shape& x_dims) {
+  PoolGeometry geometry{ActivationOf(x_dims, node.layout), {}, {}};
+  const Activation& x = geometry.x;
+  if (node.op.starts_with("Global")) {
+    const size_t rank = x.Spatial().size();
+    geometry.window = {Shape(x.Spatial().begin(), x.Spatial().end()), Shape(rank, 1),
+                       Shape(rank, 1), Shape(rank, 0), Shape(rank, 0)};
+  } else {
+    geometry.window = WindowOf(node, {}, x.Spatial());
+  }
+  const Shape spatial = WindowResult(geometry.window, x.Spatial(), node.Int("ceil_mode", 0) != 0);
+  geometry.y = MakeActivation(x.Batch(), x.Channels(), spatial, node.layout);
+  return geometry;
+}
 
 OperatorRows PoolOperators() { return kPoolOperators; }
 

@@ -4,7 +4,7 @@
 #include <limits>
 #include <numeric>
 
-#include "converter/executor/operator.h"
+#include "converter/executor/gradient.h"
 #include "converter/executor/strides.h"
 #include "converter/executor/types.h"
 
@@ -18,26 +18,26 @@ struct Plan {
   Shape reduced, reduced_strides;
 };
 
-Plan MakePlan(const Call& call, const Tensor& x) {
-  std::vector<bool> reduce(x.rank(), false);
-  const Tensor* given = call.Optional(1);
+/// `given`: the axes, null when left out.
+Plan MakePlan(const Node& node, const Tensor* given, const Shape& dims) {
+  std::vector<bool> reduce(dims.size(), false);
   if (given != nullptr && given->elements() > 0) {
-    for (const size_t axis : Axes(given->ToInts(), x.rank())) reduce[axis] = true;
-  } else if (call.node.Int("noop_with_empty_axes", 0) == 0) {
-    reduce.assign(x.rank(), true);
+    for (const size_t axis : Axes(given->ToInts(), dims.size())) reduce[axis] = true;
+  } else if (node.Int("noop_with_empty_axes", 0) == 0) {
+    reduce.assign(dims.size(), true);
   }
-  const bool keep = call.node.Int("keepdims", 1) != 0;
-  const Shape strides = Strides(x.dims());
+  const bool keep = node.Int("keepdims", 1) != 0;
+  const Shape strides = Strides(dims);
   Plan plan;
-  for (size_t i = 0; i < x.rank(); ++i) {
+  for (size_t i = 0; i < dims.size(); ++i) {
     if (reduce[i]) {
-      plan.reduced.push_back(x.dims()[i]);
+      plan.reduced.push_back(dims[i]);
       plan.reduced_strides.push_back(strides[i]);
       if (keep) plan.result.push_back(1);
     } else {
-      plan.kept.push_back(x.dims()[i]);
+      plan.kept.push_back(dims[i]);
       plan.kept_strides.push_back(strides[i]);
-      plan.result.push_back(x.dims()[i]);
+      plan.result.push_back(dims[i]);
     }
   }
   return plan;
@@ -50,7 +50,7 @@ using Wide = std::conditional_t<std::is_floating_point_v<T>, double, int64_t>;
 /// Reducer: Start<T>(), Step(accumulator, element), Finish(accumulator, count).
 template <typename Reducer>
 Tensor ReduceTensor(const Call& call, const Tensor& x) {
-  const Plan plan = MakePlan(call, x);
+  const Plan plan = MakePlan(call.node, call.Optional(1), x.dims());
   return VisitNumeric(x.type(), [&]<typename T>() {
     Tensor y(x.type(), plan.result);
     const T* from = x.as<T>().data();
@@ -191,17 +191,81 @@ struct LogSumExp {
   static double Finish(const State& state, double) { return state.largest + std::log(state.sum); }
 };
 
+// ---- Backwards.
+
+/// The shape of the result with every reduced axis kept as 1.
+Shape KeptShape(const GradientCall& call) {
+  Node keep = call.node;
+  keep.attributes["keepdims"] = int64_t{1};
+  return MakePlan(keep, call.Optional(1), call.input_dims[0]).result;
+}
+
+Gradients ReduceSumGradient(const GradientCall& call) {
+  Gradients gradients = call.None();
+  gradients[0] = BroadcastTo(call.Of().Reshaped(KeptShape(call)), call.input_dims[0]);
+  return gradients;
+}
+
+Gradients ReduceMeanGradient(const GradientCall& call) {
+  Tensor shares = call.Of().Reshaped(KeptShape(call));
+  const auto count = static_cast<float>(Count(call.input_dims[0])) /
+                     static_cast<float>(std::max<size_t>(shares.elements(), 1));
+  for (float& share : shares.as<float>()) share /= count;
+  Gradients gradients = call.None();
+  gradients[0] = BroadcastTo(shares, call.input_dims[0]);
+  return gradients;
+}
+
+/// Elements that are equally large share the gradient equally, as in PyTorch.
+Gradients ReduceExtremeGradient(const GradientCall& call) {
+  const Tensor& x = call.Input(0);
+  const Shape kept = KeptShape(call);
+  Tensor wins = BroadcastTo(call.Result().Reshaped(kept), x.dims());
+  const auto won = wins.as<float>();
+  const auto from = x.as<float>();
+  for (size_t i = 0; i < won.size(); ++i) won[i] = from[i] == won[i] ? 1.0f : 0.0f;
+  const Tensor g = call.Of().Reshaped(kept), winners = SumTo(wins, kept);
+  const Tensor share = Compute("Div", call.node, {&g, &winners});
+  Gradients gradients = call.None();
+  gradients[0] = Compute("Mul", call.node, {&wins, &share});
+  return gradients;
+}
+
+/// Of reductions whose derivative at x follows from x and the result y that it went into.
+template <float (*kDerivative)(float x, float y)>
+Gradients ReduceGradient(const GradientCall& call) {
+  const Tensor& x = call.Input(0);
+  const Shape kept = KeptShape(call);
+  Gradients gradients = call.None();
+  gradients[0] = BroadcastTo(call.Of().Reshaped(kept), x.dims());
+  const Tensor y = BroadcastTo(call.Result().Reshaped(kept), x.dims());
+  const auto from = x.as<float>(), result = y.as<float>();
+  const auto to = gradients[0].as<float>();
+  for (size_t i = 0; i < to.size(); ++i) to[i] *= kDerivative(from[i], result[i]);
+  return gradients;
+}
+
+float SquareSlope(float x, float) { return 2 * x; }
+float L1Slope(float x, float) { return static_cast<float>((x > 0) - (x < 0)); }
+/// 0 at the origin, where the norm has no derivative.
+float L2Slope(float x, float y) { return y == 0 ? 0 : x / y; }
+float LogSumExpSlope(float x, float y) { return std::exp(x - y); }
+
+constexpr Gradient FromBoth(Gradients (*run)(const GradientCall&)) {
+  return {.run = run, .reads_inputs = true, .reads_results = true};
+}
+
 constexpr Operator kReduceOperators[] = {
-    {"ReduceSum", Reduce<Sum>},
-    {"ReduceMean", Reduce<Mean>},
-    {"ReduceSumSquare", Reduce<SumSquare>},
-    {"ReduceL1", Reduce<L1>},
-    {"ReduceL2", Reduce<L2>},
+    Trainable({"ReduceSum", Reduce<Sum>}, {.run = ReduceSumGradient}),
+    Trainable({"ReduceMean", Reduce<Mean>}, {.run = ReduceMeanGradient}),
+    Trainable({"ReduceSumSquare", Reduce<SumSquare>}, FromBoth(ReduceGradient<SquareSlope>)),
+    Trainable({"ReduceL1", Reduce<L1>}, FromBoth(ReduceGradient<L1Slope>)),
+    Trainable({"ReduceL2", Reduce<L2>}, FromBoth(ReduceGradient<L2Slope>)),
     {"ReduceLogSum", Reduce<LogSum>},
-    {"ReduceLogSumExp", Reduce<LogSumExp>},
+    Trainable({"ReduceLogSumExp", Reduce<LogSumExp>}, FromBoth(ReduceGradient<LogSumExpSlope>)),
     {"ReduceProd", Reduce<Product>},
-    {"ReduceMax", ReduceOrdered<Largest>},
-    {"ReduceMin", ReduceOrdered<Smallest>},
+    Trainable({"ReduceMax", ReduceOrdered<Largest>}, FromBoth(ReduceExtremeGradient)),
+    Trainable({"ReduceMin", ReduceOrdered<Smallest>}, FromBoth(ReduceExtremeGradient)),
 };
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <numeric>
 
-#include "converter/executor/operator.h"
+#include "converter/executor/gradient.h"
 #include "converter/executor/strides.h"
 #include "converter/executor/types.h"
 
@@ -196,16 +196,31 @@ Results OneHot(const Call& call) {
   return {std::move(result)};
 }
 
+/// Of operators that keep all elements in their order.
+Gradients ReshapedGradient(const GradientCall& call) {
+  Gradients gradients = call.None();
+  gradients[0] = call.Of().Reshaped(call.input_dims[0]);
+  return gradients;
+}
+
+/// Between floating types; what rounding does to the value is passed over.
+Gradients CastGradient(const GradientCall& call) {
+  if (!IsFloating(call.Of().type())) throw Error("integers have no gradient");
+  Gradients gradients = call.None();
+  gradients[0] = call.Of().Cast(DataType::float32);
+  return gradients;
+}
+
 constexpr Operator kShapeOperators[] = {
     {"Shape", ShapeOf, Precision::any},
     {"Size", SizeOf, Precision::any},
-    {"Reshape", Reshape, Precision::any},
-    {"Flatten", Flatten, Precision::any},
-    {"Squeeze", Squeeze, Precision::any},
-    {"Unsqueeze", Unsqueeze, Precision::any},
-    {"Identity", Identity, Precision::any},
-    {"Dropout", Dropout, Precision::any},
-    {"Cast", Cast, Precision::any, WhyNotCast},
+    Trainable({"Reshape", Reshape, Precision::any}, {.run = ReshapedGradient}),
+    Trainable({"Flatten", Flatten, Precision::any}, {.run = ReshapedGradient}),
+    Trainable({"Squeeze", Squeeze, Precision::any}, {.run = ReshapedGradient}),
+    Trainable({"Unsqueeze", Unsqueeze, Precision::any}, {.run = ReshapedGradient}),
+    Trainable({"Identity", Identity, Precision::any}, {.run = ReshapedGradient}),
+    Trainable({"Dropout", Dropout, Precision::any}, {.run = ReshapedGradient}),
+    Trainable({"Cast", Cast, Precision::any, WhyNotCast}, {.run = CastGradient}),
     {"CastLike", CastLike, Precision::any},
     {"ConstantOfShape", ConstantOfShape, Precision::any},
     {"Range", Range},

@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "converter/executor/dnnl_adapter.h"
-#include "converter/executor/operator.h"
+#include "converter/executor/gradient.h"
 #include "converter/executor/strides.h"
 #include "converter/graph/check_finite.h"
 
@@ -25,13 +25,17 @@ void SpreadNan(const Tensor& x, const Shape& lines, Tensor& y) {
   }
 }
 
+/// [outer, axis, inner]
+onednn::Dims LinesOf(const Node& node, std::span<const int64_t> dims) {
+  const size_t axis = Axis(node.Int("axis", -1), dims.size());
+  return {Count(dims.first(axis)), dims[axis], Count(dims.subspan(axis + 1))};
+}
+
 Results RunSoftmax(const Call& call) {
   const Tensor& x = call.Input(0);
   Tensor y(DataType::float32, x.dims());
   if (x.elements() == 0) return {std::move(y)};
-  const std::span dims(x.dims());
-  const size_t axis = Axis(call.node.Int("axis", -1), x.rank());
-  const onednn::Dims lines{Count(dims.first(axis)), dims[axis], Count(dims.subspan(axis + 1))};
+  const onednn::Dims lines = LinesOf(call.node, x.dims());
   const auto data = onednn::Strided(lines, Strides(lines));
   const auto algorithm = call.node.op == "LogSoftmax" ? dnnl::algorithm::softmax_log
                                                       : dnnl::algorithm::softmax_accurate;
@@ -46,9 +50,33 @@ Results RunSoftmax(const Call& call) {
   return {std::move(y)};
 }
 
+/// By line: y * (g - sum(g * y)); of the logarithm: g - exp(y) * sum(g).
+template <bool kLog>
+Gradients SoftmaxGradient(const GradientCall& call) {
+  const Shape lines = LinesOf(call.node, call.input_dims[0]);
+  const int64_t length = lines[1], inner = lines[2];
+  Gradients gradients = call.None();
+  gradients[0] = Tensor(DataType::float32, call.input_dims[0]);
+  const auto y = call.Result().as<float>(), g = call.Of().as<float>();
+  const auto to = gradients[0].as<float>();
+  for (int64_t line = 0; line < lines[0] * inner; ++line) {
+    const int64_t start = line / inner * length * inner + line % inner;
+    const int64_t end = start + length * inner;
+    double sum = 0;
+    for (int64_t i = start; i < end; i += inner) sum += kLog ? g[i] : double{g[i]} * y[i];
+    const auto total = static_cast<float>(sum);
+    for (int64_t i = start; i < end; i += inner) {
+      to[i] = kLog ? g[i] - std::exp(y[i]) * total : y[i] * (g[i] - total);
+    }
+  }
+  return gradients;
+}
+
 constexpr Operator kSoftmaxOperators[] = {
-    {"Softmax", RunSoftmax, Precision::single},
-    {"LogSoftmax", RunSoftmax, Precision::single},
+    Trainable({"Softmax", RunSoftmax, Precision::single},
+              {.run = SoftmaxGradient<false>, .reads_results = true}),
+    Trainable({"LogSoftmax", RunSoftmax, Precision::single},
+              {.run = SoftmaxGradient<true>, .reads_results = true}),
 };
 
 }  // namespace

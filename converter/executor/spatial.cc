@@ -43,8 +43,7 @@ Activation MakeActivation(int64_t batch, int64_t channels, const Shape& spatial,
   return activation;
 }
 
-Activation ActivationOf(const Tensor& tensor, Layout layout) {
-  const Shape& dims = tensor.dims();
+Activation ActivationOf(const Shape& dims, Layout layout) {
   if (dims.size() < 3) throw Error("the input, " + DimsText(dims) + ", has no spatial axis");
   const bool nhwc = layout == Layout::nhwc;
   const Shape spatial =

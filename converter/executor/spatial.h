@@ -17,8 +17,11 @@ struct Activation {
   Shape Stored(Layout layout) const;
 };
 
-/// Throws Error when the tensor has no spatial axis.
-Activation ActivationOf(const Tensor& tensor, Layout layout);
+/// Of a tensor of these dims as they lie. Throws Error when it has no spatial axis.
+Activation ActivationOf(const Shape& dims, Layout layout);
+inline Activation ActivationOf(const Tensor& tensor, Layout layout) {
+  return ActivationOf(tensor.dims(), layout);
+}
 Activation MakeActivation(int64_t batch, int64_t channels, const Shape& spatial, Layout layout);
 
 struct Window {

@@ -49,6 +49,25 @@ void CopyAxis(const Box& box, size_t axis, const T* from, T* to) {
   }
 }
 
+void AddAxis(const Box& box, size_t axis, const float* from, double* to) {
+  const int64_t n = box.dims[axis], from_stride = box.from[axis], to_stride = box.to[axis];
+  if (axis + 1 < box.dims.size()) {
+    for (int64_t i = 0; i < n; ++i)
+      AddAxis(box, axis + 1, from + i * from_stride, to + i * to_stride);
+  } else if (to_stride == 1) {
+    for (int64_t i = 0; i < n; ++i) to[i] += from[i];
+  } else {
+    // Four sums, so that an addition need not wait for the last one.
+    double sums[4] = {};
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+      for (int64_t k = 0; k < 4; ++k) sums[k] += from[i + k];
+    }
+    for (; i < n; ++i) sums[0] += from[i];
+    *to += (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  }
+}
+
 template <typename T>
 struct Selection {
   const std::vector<Shape>& maps;
@@ -71,6 +90,30 @@ struct Selection {
       }
     }
     return to;
+  }
+};
+
+/// Selection backwards.
+struct Scattering {
+  const std::vector<Shape>& maps;
+  const Shape& strides;
+  const Shape& counts;
+
+  const float* Add(size_t axis, const float* from, float* to) const {
+    if (axis == maps.size()) {
+      *to += *from;
+      return from + 1;
+    }
+    for (const int64_t index : maps[axis]) {
+      if (index < 0) {
+        from += counts[axis];
+      } else if (axis + 1 == maps.size()) {
+        to[index] += *from++;
+      } else {
+        from = Add(axis + 1, from, to + index * strides[axis]);
+      }
+    }
+    return from;
   }
 };
 
@@ -221,6 +264,19 @@ Tensor BroadcastTo(const Tensor& tensor, const Shape& dims) {
   return result;
 }
 
+Tensor SumTo(Tensor tensor, const Shape& dims) {
+  if (tensor.dims() == dims) return tensor;
+  const Shape to = BroadcastStrides(dims, tensor.dims());
+  Tensor result(DataType::float32, dims);
+  if (tensor.elements() == 0) return result;
+  std::vector<double> sums(result.elements());
+  AddAxis(Collapse(tensor.dims(), Strides(tensor.dims()), to), 0, Words<float>(tensor),
+          sums.data());
+  std::ranges::transform(sums, result.as<float>().begin(),
+                         [](double sum) { return static_cast<float>(sum); });
+  return result;
+}
+
 Tensor SelectAxes(const Tensor& tensor, const std::vector<Shape>& maps, const Tensor* fill) {
   if (fill != nullptr && (fill->type() != tensor.type() || fill->elements() != 1)) {
     throw Error("the fill value is not one element of the input's type");
@@ -234,6 +290,14 @@ Tensor SelectAxes(const Tensor& tensor, const std::vector<Shape>& maps, const Te
     const T value = fill == nullptr ? T{0} : *Words<T>(*fill);
     Selection<T>{maps, strides, counts, value}.Copy(0, Words<T>(tensor), Words<T>(result));
   });
+  return result;
+}
+
+Tensor SumSelected(const Tensor& tensor, const std::vector<Shape>& maps, const Shape& dims) {
+  Tensor result(DataType::float32, dims);
+  if (tensor.elements() == 0) return result;
+  const Shape strides = Strides(dims), counts = Strides(tensor.dims());
+  Scattering{maps, strides, counts}.Add(0, tensor.as<float>().data(), result.as<float>().data());
   return result;
 }
 

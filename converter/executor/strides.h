@@ -47,11 +47,18 @@ void CopyStrided(size_t bytes, std::span<const int64_t> dims, const std::byte* f
 /// Axis i of the result is axis perm[i] of the tensor.
 Tensor Transposed(const Tensor& tensor, std::span<const int64_t> perm);
 Tensor BroadcastTo(const Tensor& tensor, const Shape& dims);
+/// BroadcastTo backwards, in float32: the sums (in double) over all axes along which `dims`
+/// broadcast to the tensor's.
+Tensor SumTo(Tensor tensor, const Shape& dims);
 
 /// result[i, j, ...] = tensor[maps[0][i], maps[1][j], ...]; where any index is -1, `fill` (one
 /// element of the tensor's type; null: zero).
 Tensor SelectAxes(const Tensor& tensor, const std::vector<Shape>& maps,
                   const Tensor* fill = nullptr);
+
+/// The same backwards, in float32: every element of `tensor` is added to where SelectAxes, on a
+/// tensor of `dims`, took it from; those that were filled are left out.
+Tensor SumSelected(const Tensor& tensor, const std::vector<Shape>& maps, const Shape& dims);
 
 /// Between [N, C, spatial...] and [N, spatial..., C].
 Tensor ToNchw(const Tensor& tensor);

@@ -1,12 +1,16 @@
 // Functions of one value, element by element, with their attributes: ONNX's, and the activations
 // that passes recognise (Silu, Gelu). NaN gives NaN: where a comparison or std::max decides, it is
 // written so that x is taken when the comparison with it fails.
+//
+// Those that networks are trained with have their derivative beside them: as a function of the
+// result where that is enough (the input need not be kept), else of the input. At a kink it is that
+// of the flat or lower side, as PyTorch has it.
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numbers>
 
-#include "converter/executor/operator.h"
+#include "converter/executor/gradient.h"
 #include "converter/executor/types.h"
 
 namespace lutra::converter::executor {
@@ -104,9 +108,12 @@ Results Celu(const Call& call) {
   });
 }
 
+constexpr float kSeluAlpha = 1.67326319217681884765625f;
+constexpr float kSeluGamma = 1.05070102214813232421875f;
+
 Results Selu(const Call& call) {
-  const float alpha = call.node.Float("alpha", 1.67326319217681884765625f);
-  const float gamma = call.node.Float("gamma", 1.05070102214813232421875f);
+  const float alpha = call.node.Float("alpha", kSeluAlpha);
+  const float gamma = call.node.Float("gamma", kSeluGamma);
   return MapFloating(call, [=]<typename T>(T x) {
     return static_cast<T>(gamma) * (x > 0 ? x : static_cast<T>(alpha) * std::expm1(x));
   });
@@ -174,66 +181,215 @@ Results Clip(const Call& call) {
   })};
 }
 
-#define LUTRA_FLOATING(name, expression)                                                        \
+// ---- Derivatives.
+
+/// gradient[i] = g[i] * derivative(at[i])
+template <typename F>
+Gradients Chain(const GradientCall& call, const Tensor& at, F derivative) {
+  Gradients gradients = call.None();
+  gradients[0] = Tensor(DataType::float32, at.dims());
+  const auto g = call.Of().as<float>();
+  std::ranges::transform(at.as<float>(), g, gradients[0].as<float>().begin(),
+                         [=](float z, float dy) { return dy * derivative(z); });
+  return gradients;
+}
+
+/// The same where the derivative is a condition: nothing of an infinite gradient passes a flat
+/// side.
+template <typename F>
+Gradients ChainWhere(const GradientCall& call, const Tensor& at, F passes) {
+  Gradients gradients = call.None();
+  gradients[0] = Tensor(DataType::float32, at.dims());
+  const auto g = call.Of().as<float>();
+  std::ranges::transform(at.as<float>(), g, gradients[0].as<float>().begin(),
+                         [=](float z, float dy) { return passes(z) ? dy : 0.0f; });
+  return gradients;
+}
+
+/// Results of functions with a negative 'alpha' do not tell on which side the input was.
+float AlphaOfMonotonic(const Node& node, float otherwise) {
+  const float alpha = node.Float("alpha", otherwise);
+  if (alpha < 0) throw Error("there is no gradient for a negative 'alpha'");
+  return alpha;
+}
+
+Gradients AbsGradient(const GradientCall& call) {
+  return Chain(call, call.Input(0), [](float x) { return static_cast<float>((x > 0) - (x < 0)); });
+}
+
+Gradients ReluGradient(const GradientCall& call) {
+  return ChainWhere(call, call.Result(), [](float y) { return y > 0; });
+}
+
+Gradients LeakyReluGradient(const GradientCall& call) {
+  const float alpha = AlphaOfMonotonic(call.node, 0.01f);
+  return Chain(call, call.Result(), [=](float y) { return y > 0 ? 1.0f : alpha; });
+}
+
+Gradients EluGradient(const GradientCall& call) {
+  const float alpha = AlphaOfMonotonic(call.node, 1.0f);
+  return Chain(call, call.Result(), [=](float y) { return y > 0 ? 1.0f : y + alpha; });
+}
+
+Gradients CeluGradient(const GradientCall& call) {
+  const float alpha = AlphaOfMonotonic(call.node, 1.0f);
+  return Chain(call, call.Result(), [=](float y) { return y > 0 ? 1.0f : y / alpha + 1; });
+}
+
+Gradients SeluGradient(const GradientCall& call) {
+  const float alpha = AlphaOfMonotonic(call.node, kSeluAlpha);
+  const float gamma = call.node.Float("gamma", kSeluGamma);
+  if (gamma < 0) throw Error("there is no gradient for a negative 'gamma'");
+  return Chain(call, call.Result(), [=](float y) { return y > 0 ? gamma : y + gamma * alpha; });
+}
+
+Gradients ThresholdedReluGradient(const GradientCall& call) {
+  return ChainWhere(call, call.Result(), [](float y) { return y != 0; });
+}
+
+Gradients HardSigmoidGradient(const GradientCall& call) {
+  const float alpha = call.node.Float("alpha", 0.2f);
+  return Chain(call, call.Result(), [=](float y) { return y > 0 && y < 1 ? alpha : 0.0f; });
+}
+
+Gradients HardSwishGradient(const GradientCall& call) {
+  return Chain(call, call.Input(0), [](float x) {
+    const float inside = x / 3 + 0.5f, outside = x > 0 ? 1.0f : 0.0f;
+    return x > -3 && x < 3 ? inside : outside;
+  });
+}
+
+/// Phi(x) + x * phi(x) of the normal distribution, or the derivative of its approximation.
+Gradients GeluGradient(const GradientCall& call) {
+  constexpr float kRoot = 0.797884560802865f;  // sqrt(2 / pi)
+  if (call.node.String("approximate", "none") == "tanh") {
+    return Chain(call, call.Input(0), [](float x) {
+      const float t = std::tanh(kRoot * (x + 0.044715f * x * x * x));
+      return 0.5f * (1 + t) + 0.5f * x * (1 - t * t) * kRoot * (1 + 3 * 0.044715f * x * x);
+    });
+  }
+  return Chain(call, call.Input(0), [](float x) {
+    const float below = 0.5f * (1 + std::erf(x / std::numbers::sqrt2_v<float>));
+    return below + x * 0.5f * kRoot * std::exp(-0.5f * x * x);
+  });
+}
+
+float SiluSlope(float x) {
+  const float s = Sigmoid(x);
+  return s * (1 + x * (1 - s));
+}
+
+/// x * t with t = tanh(softplus(x)), and softplus' = sigmoid
+Gradients MishGradient(const GradientCall& call) {
+  return Chain(call, call.Input(0), [](float x) {
+    const float t = std::tanh(std::max(x, 0.0f) + std::log1p(std::exp(-std::abs(x))));
+    return t + x * (1 - t * t) * Sigmoid(x);
+  });
+}
+
+/// The bounds are constants.
+Gradients ClipGradient(const GradientCall& call) {
+  const auto bound = [&](size_t input, float otherwise) {
+    const Tensor* tensor = call.Optional(input);
+    return tensor == nullptr ? otherwise : First<float>(*tensor);
+  };
+  const float lo = bound(1, std::numeric_limits<float>::lowest());
+  const float hi = bound(2, std::numeric_limits<float>::max());
+  return ChainWhere(call, call.Result(), [=](float y) { return y > lo && y < hi; });
+}
+
+#define LUTRA_FORWARD(name, expression)                                                         \
   {                                                                                             \
     name, [](const Call& call) { return MapFloating(call, [](auto x) { return expression; }); } \
   }
+/// With the derivative by x, from the result y or from x.
+#define LUTRA_FROM_Y(name, expression, derivative)                                        \
+  Trainable(LUTRA_FORWARD(name, expression),                                              \
+            {.run =                                                                       \
+                 [](const GradientCall& call) {                                           \
+                   return Chain(call, call.Result(), [](float y) { return derivative; }); \
+                 },                                                                       \
+             .reads_results = true})
+#define LUTRA_FROM_X(name, expression, derivative)                                        \
+  Trainable(LUTRA_FORWARD(name, expression),                                              \
+            {.run =                                                                       \
+                 [](const GradientCall& call) {                                           \
+                   return Chain(call, call.Input(0), [](float x) { return derivative; }); \
+                 },                                                                       \
+             .reads_inputs = true})
+
+constexpr Gradient FromInput(Gradients (*run)(const GradientCall&)) {
+  return {.run = run, .reads_inputs = true};
+}
+constexpr Gradient FromResult(Gradients (*run)(const GradientCall&)) {
+  return {.run = run, .reads_results = true};
+}
 
 constexpr Operator kUnaryOperators[] = {
-    {"Abs", Abs},
+    Trainable({"Abs", Abs}, FromInput(AbsGradient)),
     {"Sign", Sign},
-    {"Relu", Relu},
+    Trainable({"Relu", Relu}, FromResult(ReluGradient)),
     {"Not", Not},
     {"IsInf", IsInf},
     {"IsNaN", [](const Call& call) { return Test(call, [](auto x) { return std::isnan(x); }); }},
-    {"Neg",
-     [](const Call& call) {
-       return MapNumeric(call, []<typename T>(T x) {
-         if constexpr (std::is_integral_v<T>) {
-           return WrapSubtract(T{0}, x);
-         } else {
-           return -x;
-         }
-       });
-     }},
-    {"LeakyRelu", LeakyRelu},
-    {"Elu", Elu},
-    {"Celu", Celu},
-    {"Selu", Selu},
-    {"ThresholdedRelu", ThresholdedRelu},
+    Trainable({"Neg",
+               [](const Call& call) {
+                 return MapNumeric(call, []<typename T>(T x) {
+                   if constexpr (std::is_integral_v<T>) {
+                     return WrapSubtract(T{0}, x);
+                   } else {
+                     return -x;
+                   }
+                 });
+               }},
+              {.run =
+                   [](const GradientCall& call) {
+                     return Chain(call, call.Of(), [](float) { return -1.0f; });
+                   }}),
+    Trainable({"LeakyRelu", LeakyRelu}, FromResult(LeakyReluGradient)),
+    Trainable({"Elu", Elu}, FromResult(EluGradient)),
+    Trainable({"Celu", Celu}, FromResult(CeluGradient)),
+    Trainable({"Selu", Selu}, FromResult(SeluGradient)),
+    Trainable({"ThresholdedRelu", ThresholdedRelu}, FromResult(ThresholdedReluGradient)),
     {"Shrink", Shrink},
-    {"HardSigmoid", HardSigmoid},
-    {"HardSwish", HardSwish},
-    {"Gelu", Gelu},
-    {"Softplus", Softplus},
-    {"Clip", Clip},
-    LUTRA_FLOATING("Silu", x* Sigmoid(x)),
-    LUTRA_FLOATING("Sigmoid", Sigmoid(x)),
-    LUTRA_FLOATING("Softsign", x / (1 + std::abs(x))),
-    LUTRA_FLOATING("Mish", x* std::tanh(std::log1p(std::exp(x)))),
-    LUTRA_FLOATING("Reciprocal", 1 / x),
-    LUTRA_FLOATING("Exp", std::exp(x)),
-    LUTRA_FLOATING("Log", std::log(x)),
-    LUTRA_FLOATING("Sqrt", std::sqrt(x)),
-    LUTRA_FLOATING("Erf", std::erf(x)),
-    LUTRA_FLOATING("Tanh", std::tanh(x)),
-    LUTRA_FLOATING("Sin", std::sin(x)),
-    LUTRA_FLOATING("Cos", std::cos(x)),
-    LUTRA_FLOATING("Tan", std::tan(x)),
-    LUTRA_FLOATING("Sinh", std::sinh(x)),
-    LUTRA_FLOATING("Cosh", std::cosh(x)),
-    LUTRA_FLOATING("Asin", std::asin(x)),
-    LUTRA_FLOATING("Acos", std::acos(x)),
-    LUTRA_FLOATING("Atan", std::atan(x)),
-    LUTRA_FLOATING("Asinh", std::asinh(x)),
-    LUTRA_FLOATING("Acosh", std::acosh(x)),
-    LUTRA_FLOATING("Atanh", std::atanh(x)),
-    LUTRA_FLOATING("Floor", std::floor(x)),
-    LUTRA_FLOATING("Ceil", std::ceil(x)),
-    LUTRA_FLOATING("Round", std::nearbyint(x)),  // half to even
+    Trainable({"HardSigmoid", HardSigmoid}, FromResult(HardSigmoidGradient)),
+    Trainable({"HardSwish", HardSwish}, FromInput(HardSwishGradient)),
+    Trainable({"Gelu", Gelu}, FromInput(GeluGradient)),
+    // softplus' = sigmoid(x) = 1 - exp(-softplus(x))
+    Trainable({"Softplus", Softplus}, FromResult([](const GradientCall& call) {
+                return Chain(call, call.Result(), [](float y) { return -std::expm1(-y); });
+              })),
+    Trainable({"Clip", Clip}, FromResult(ClipGradient)),
+    LUTRA_FROM_X("Silu", x* Sigmoid(x), SiluSlope(x)),
+    LUTRA_FROM_Y("Sigmoid", Sigmoid(x), y*(1 - y)),
+    LUTRA_FROM_Y("Softsign", x / (1 + std::abs(x)), (1 - std::abs(y)) * (1 - std::abs(y))),
+    Trainable(LUTRA_FORWARD("Mish", x* std::tanh(std::log1p(std::exp(x)))),
+              FromInput(MishGradient)),
+    LUTRA_FROM_Y("Reciprocal", 1 / x, -y* y),
+    LUTRA_FROM_Y("Exp", std::exp(x), y),
+    LUTRA_FROM_X("Log", std::log(x), 1 / x),
+    LUTRA_FROM_Y("Sqrt", std::sqrt(x), 0.5f / y),
+    LUTRA_FROM_X("Erf", std::erf(x), 2 * std::numbers::inv_sqrtpi_v<float> * std::exp(-x * x)),
+    LUTRA_FROM_Y("Tanh", std::tanh(x), 1 - y * y),
+    LUTRA_FROM_X("Sin", std::sin(x), std::cos(x)),
+    LUTRA_FROM_X("Cos", std::cos(x), -std::sin(x)),
+    LUTRA_FORWARD("Tan", std::tan(x)),
+    LUTRA_FORWARD("Sinh", std::sinh(x)),
+    LUTRA_FORWARD("Cosh", std::cosh(x)),
+    LUTRA_FORWARD("Asin", std::asin(x)),
+    LUTRA_FORWARD("Acos", std::acos(x)),
+    LUTRA_FORWARD("Atan", std::atan(x)),
+    LUTRA_FORWARD("Asinh", std::asinh(x)),
+    LUTRA_FORWARD("Acosh", std::acosh(x)),
+    LUTRA_FORWARD("Atanh", std::atanh(x)),
+    LUTRA_FORWARD("Floor", std::floor(x)),
+    LUTRA_FORWARD("Ceil", std::ceil(x)),
+    LUTRA_FORWARD("Round", std::nearbyint(x)),  // half to even
 };
 
-#undef LUTRA_FLOATING
+#undef LUTRA_FORWARD
+#undef LUTRA_FROM_Y
+#undef LUTRA_FROM_X
 
 }  // namespace
 

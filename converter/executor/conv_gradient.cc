@@ -1,0 +1,136 @@
+// Conv and ConvTranspose backwards on oneDNN: gradients by the input and by the weights are two
+// primitives, kept per input shape once they are asked for; that by the bias is a sum.
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "converter/executor/conv.h"
+#include "converter/executor/dnnl_adapter.h"
+
+namespace lutra::converter::executor {
+namespace {
+
+struct ConvBackward {
+  using Forward = dnnl::convolution_forward;
+  using Data = dnnl::convolution_backward_data;
+  using Weights = dnnl::convolution_backward_weights;
+  static constexpr auto kAlgorithm = dnnl::algorithm::convolution_direct;
+};
+
+struct DeconvBackward {
+  using Forward = dnnl::deconvolution_forward;
+  using Data = dnnl::deconvolution_backward_data;
+  using Weights = dnnl::deconvolution_backward_weights;
+  static constexpr auto kAlgorithm = dnnl::algorithm::deconvolution_direct;
+};
+
+template <typename Primitive>
+struct Kept {
+  typename Primitive::primitive_desc descriptor;
+  Primitive primitive;
+};
+
+template <typename Family>
+struct KeptGradients {
+  ConvGeometry geometry;
+  std::optional<Kept<typename Family::Data>> data;
+  std::optional<Kept<typename Family::Weights>> weights;
+};
+
+/// The primitive on activations as they lie, or, where oneDNN has only its reference loops for that
+/// (depthwise in NHWC), in formats of its own choice.
+template <typename Family, typename Primitive>
+Kept<Primitive> MakeBackward(const ConvGeometry& geometry, Layout layout) {
+  const Window& window = geometry.window;
+  const auto weights = onednn::AnyFormat(geometry.weights.dims);
+  const dnnl::primitive_attr attr;
+  const auto describe = [&](const dnnl::memory::desc& x, const dnnl::memory::desc& y) {
+    const auto forward = onednn::Describe<typename Family::Forward>(
+        attr, dnnl::prop_kind::forward_training, Family::kAlgorithm, x, weights, y, window.strides,
+        geometry.dilations, window.begin, geometry.tail);
+    return onednn::DescribeBackward<Primitive>(forward, attr, Family::kAlgorithm, x, weights, y,
+                                               window.strides, geometry.dilations, window.begin,
+                                               geometry.tail);
+  };
+  const auto any_x = onednn::AnyFormat(geometry.x.dims), any_y = onednn::AnyFormat(geometry.y.dims);
+  if (layout == Layout::nhwc) {
+    auto descriptor = describe(onednn::Strided(geometry.x.dims, geometry.x.strides),
+                               onednn::Strided(geometry.y.dims, geometry.y.strides));
+    const std::string_view implementation = descriptor.impl_info_str();
+    if (!implementation.starts_with("ref")) return {descriptor, Primitive(descriptor)};
+  }
+  auto descriptor = describe(any_x, any_y);
+  return {descriptor, Primitive(descriptor)};
+}
+
+/// Runs a primitive whose result goes to `result`, described by `desc`, through a reorder if need
+/// be.
+void ExecuteInto(const dnnl::primitive& primitive, std::unordered_map<int, dnnl::memory> arguments,
+                 int argument, const dnnl::memory::desc& wanted, const Tensor& result,
+                 const dnnl::memory::desc& desc) {
+  const auto user = onednn::View(result, desc);
+  const auto to = wanted == desc ? user : dnnl::memory(wanted, onednn::CpuEngine());
+  arguments.emplace(argument, to);
+  primitive.execute(onednn::Stream(), arguments);
+  onednn::Stream().wait();
+  if (to != user) onednn::Reorder(to, user);
+}
+
+/// Sums over everything but channels.
+Tensor BiasGradient(const GradientCall& call, const Activation& y) {
+  const Tensor& g = call.Of();
+  if (call.node.layout == Layout::nhwc) return SumTo(g, {y.Channels()});
+  const Tensor planes = g.Reshaped({y.Batch(), y.Channels(), Count(y.Spatial())});
+  return SumTo(planes, {y.Channels(), 1});
+}
+
+template <typename Family>
+Gradients ConvGradients(const GradientCall& call) {
+  const Shape &x_dims = call.input_dims[0], &weight_dims = call.input_dims[1];
+  Shape key = x_dims;
+  key.insert(key.end(), weight_dims.begin(), weight_dims.end());
+  auto& kept = call.cache.Get<KeptGradients<Family>>(key, [&] {
+    return KeptGradients<Family>{ConvGeometryOf(call.node, x_dims, weight_dims), {}, {}};
+  });
+  const ConvGeometry& geometry = kept.geometry;
+  const auto x_desc = onednn::Strided(geometry.x.dims, geometry.x.strides);
+  const auto weights_desc = onednn::Strided(geometry.weights.dims, geometry.weights.strides);
+  const auto g = onednn::View(call.Of(), onednn::Strided(geometry.y.dims, geometry.y.strides));
+  Gradients gradients = call.None();
+  if (call.Wants(0)) {
+    if (!kept.data) {
+      kept.data = MakeBackward<Family, typename Family::Data>(geometry, call.node.layout);
+    }
+    const auto& descriptor = kept.data->descriptor;
+    gradients[0] = Tensor(DataType::float32, x_dims);
+    const auto weights = onednn::View(call.Input(1), weights_desc);
+    ExecuteInto(kept.data->primitive,
+                {{DNNL_ARG_DIFF_DST, onednn::Reordered(g, descriptor.diff_dst_desc())},
+                 {DNNL_ARG_WEIGHTS, onednn::Reordered(weights, descriptor.weights_desc())}},
+                DNNL_ARG_DIFF_SRC, descriptor.diff_src_desc(), gradients[0], x_desc);
+  }
+  if (call.Wants(1)) {
+    if (!kept.weights) {
+      kept.weights = MakeBackward<Family, typename Family::Weights>(geometry, call.node.layout);
+    }
+    const auto& descriptor = kept.weights->descriptor;
+    gradients[1] = Tensor(DataType::float32, weight_dims);
+    const auto x = onednn::View(call.Input(0), x_desc);
+    ExecuteInto(kept.weights->primitive,
+                {{DNNL_ARG_DIFF_DST, onednn::Reordered(g, descriptor.diff_dst_desc())},
+                 {DNNL_ARG_SRC, onednn::Reordered(x, descriptor.src_desc())}},
+                DNNL_ARG_DIFF_WEIGHTS, descriptor.diff_weights_desc(), gradients[1], weights_desc);
+  }
+  if (call.Wants(2)) gradients[2] = BiasGradient(call, geometry.y).Reshaped(call.input_dims[2]);
+  return gradients;
+}
+
+}  // namespace
+
+Gradients ConvGradient(const GradientCall& call) { return ConvGradients<ConvBackward>(call); }
+
+Gradients ConvTransposeGradient(const GradientCall& call) {
+  return ConvGradients<DeconvBackward>(call);
+}
+
+}  // namespace lutra::converter::executor
