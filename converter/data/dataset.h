@@ -27,8 +27,16 @@ struct Normalization {
   bool stated = true;            ///< false: nobody said anything, neither that it is the identity
 
   float Apply(float x, size_t channel) const {
-    const auto at = [&](const std::vector<float>& v) { return v[v.size() == 1 ? 0 : channel]; };
-    return (x * scale - (mean.empty() ? 0.0F : at(mean))) / (std.empty() ? 1.0F : at(std));
+    return (x * scale - At(mean, channel, 0)) / At(std, channel, 1);
+  }
+  /// x * scale of what Apply made y of, up to rounding.
+  float Scaled(float y, size_t channel) const {
+    return y * At(std, channel, 1) + At(mean, channel, 0);
+  }
+
+ private:
+  static float At(const std::vector<float>& values, size_t channel, float otherwise) {
+    return values.empty() ? otherwise : values[values.size() == 1 ? 0 : channel];
   }
 };
 
