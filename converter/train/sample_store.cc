@@ -25,18 +25,17 @@ class SampleStore::PixelCode {
   // Empty unless every value is that of a byte.
   std::vector<uint8_t> Encode(const Tensor& sample) const {
     const std::span<const float> values = sample.as<float>();
-    const size_t channels = Channels(sample.dims());
-    if (channels == 0 || values.empty()) return {};
+    const size_t plane = Plane(sample.dims());
+    if (plane == 0) return {};
     std::vector<uint8_t> bytes(values.size());
-    const size_t plane = values.size() / channels;
-    for (size_t i = 0; i < values.size(); ++i) {
-      const size_t channel = i / plane;
-      const float x = std::nearbyint(rule_.Scaled(values[i], channel) / rule_.scale);
-      if (!(x >= 0 && x < static_cast<float>(kBytes))) return {};
-      bytes[i] = static_cast<uint8_t>(x);
-      if (std::bit_cast<uint32_t>(tables_[channel][bytes[i]]) !=
-          std::bit_cast<uint32_t>(values[i])) {
-        return {};
+    for (size_t c = 0; c < tables_.size(); ++c) {
+      for (size_t i = c * plane; i < (c + 1) * plane; ++i) {
+        const float x = std::nearbyint(rule_.Scaled(values[i], c) / rule_.scale);
+        if (!(x >= 0 && x < static_cast<float>(kBytes))) return {};
+        bytes[i] = static_cast<uint8_t>(x);
+        if (std::bit_cast<uint32_t>(tables_[c][bytes[i]]) != std::bit_cast<uint32_t>(values[i])) {
+          return {};
+        }
       }
     }
     return bytes;
@@ -45,18 +44,22 @@ class SampleStore::PixelCode {
   Tensor Decode(std::span<const uint8_t> bytes, const std::vector<int64_t>& dims) const {
     Tensor sample(DataType::float32, dims);
     const std::span<float> values = sample.as<float>();
-    const size_t plane = values.size() / Channels(dims);
-    for (size_t i = 0; i < values.size(); ++i) values[i] = tables_[i / plane][bytes[i]];
+    const size_t plane = Plane(dims);
+    for (size_t c = 0; c < tables_.size(); ++c) {
+      for (size_t i = c * plane; i < (c + 1) * plane; ++i) values[i] = tables_[c][bytes[i]];
+    }
     return sample;
   }
 
  private:
   static constexpr size_t kBytes = 256;
 
-  // That the tables tell apart; 0 when the sample has others.
-  size_t Channels(const std::vector<int64_t>& dims) const {
-    if (tables_.size() == 1) return 1;
-    return dims.size() >= 2 && dims[0] == static_cast<int64_t>(tables_.size()) ? tables_.size() : 0;
+  // Elements that share a table; 0 when the sample has not as many channels as there are tables.
+  size_t Plane(const std::vector<int64_t>& dims) const {
+    const size_t count = tables_.size();
+    if (count == 1) return ElementCount(dims);
+    const bool fits = dims.size() >= 2 && dims[0] == static_cast<int64_t>(count);
+    return fits ? ElementCount(dims) / count : 0;
   }
 
   data::Normalization rule_;
