@@ -8,6 +8,7 @@
 #include <memory>
 #include <numeric>
 #include <set>
+#include <utility>
 
 #include "converter/error.h"
 #include "converter/train/given_samples.h"

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <utility>
 
 #include "converter/error.h"
 #include "converter/train/pytorch_values.h"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes pytorch_values.h: what PyTorch computes for the losses, optimizers and schedules of training.
 
-  make_pytorch_values.py > pytorch_values.h
+  make_pytorch_values.py > pytorch_values.h; then scripts/format
 
 Needs PyTorch (Debian's python3-torch is 1.13). Inputs are small exact numbers, so nothing depends on
 a generator of random numbers.

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <utility>
 
 #include "converter/error.h"
 #include "converter/train/pytorch_values.h"
