@@ -45,14 +45,6 @@ void WithPath(const std::string& path, const Function& function) {
   }
 }
 
-Graph ImportGraph(const std::string& path, importing::ImportOptions import,
-                  std::map<std::string, ValueInfo>* declared = nullptr) {
-  import.declared = declared;
-  if (!import.why_unsupported) import.why_unsupported = executor::WhyUnsupported;
-  if (!import.known_value) import.known_value = passes::KnownValue;
-  return importing::ImportOnnx(path, import);
-}
-
 // The network in the forms that conversion needs.
 struct Network {
   Graph imported;                             // no pass has seen it
@@ -289,6 +281,14 @@ void CheckModel(const Network& network, const data::Dataset* data, const Convert
 }
 
 }  // namespace
+
+Graph ImportGraph(const std::string& path, importing::ImportOptions import,
+                  std::map<std::string, ValueInfo>* declared) {
+  import.declared = declared;
+  if (!import.why_unsupported) import.why_unsupported = executor::WhyUnsupported;
+  if (!import.known_value) import.known_value = passes::KnownValue;
+  return importing::ImportOnnx(path, import);
+}
 
 Graph LoadGraph(const std::string& path, importing::ImportOptions import) {
   Graph graph = ImportGraph(path, std::move(import));

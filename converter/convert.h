@@ -18,7 +18,12 @@ namespace lutra::converter {
 
 class Outputs;  // converter/files.h
 
-/// Imports an ONNX file that Lutra can execute and optimizes the graph: what conversion, evaluation
+/// Imports an ONNX file that Lutra can execute; no pass has seen the graph. `declared`, if not
+/// null, gets what the file states of its values. Throws Error that begins with the path.
+Graph ImportGraph(const std::string& path, importing::ImportOptions import,
+                  std::map<std::string, ValueInfo>* declared = nullptr);
+
+/// The same, and optimizes the graph: what conversion, evaluation
 /// and comparison all work on. Throws Error that begins with the path.
 Graph LoadGraph(const std::string& path, importing::ImportOptions import);
 

@@ -93,9 +93,30 @@ Results FakeQuantize(const Call& call) {
   const int64_t zero_point = node.Int("zero_point", 0);
   const auto low = static_cast<float>(node.Int("lo", -128) - zero_point);
   const auto high = static_cast<float>(node.Int("hi", 127) - zero_point);
+  // Between the two, adding and taking away this rounds to the nearest integer, halves to even.
+  constexpr float kWhole = 0x1.8p23F;
   Tensor y = call.Input(0);
-  for (float& x : y.as<float>()) x = scale * std::clamp(std::nearbyint(x / scale), low, high);
+  for (float& x : y.as<float>()) x = scale * (std::clamp(x / scale, low, high) + kWhole - kWhole);
   return {std::move(y)};
+}
+
+/// The straight-through estimator (Bengio, Léonard, Courville, arXiv 1308.3432): rounding counts as
+/// the identity, and nothing comes back from the grid's ends, where values are clamped.
+Gradients FakeQuantizeGradient(const GradientCall& call) {
+  const Node& node = call.node;
+  const float scale = node.Float("scale", 1);
+  const int64_t zero_point = node.Int("zero_point", 0);
+  const float low = scale * static_cast<float>(node.Int("lo", -128) - zero_point);
+  const float high = scale * static_cast<float>(node.Int("hi", 127) - zero_point);
+  Tensor gradient = call.Of();
+  const auto y = call.Result().as<float>();
+  const auto g = gradient.as<float>();
+  for (size_t i = 0; i < g.size(); ++i) {
+    if (!(y[i] > low && y[i] < high)) g[i] = 0;
+  }
+  Gradients gradients = call.None();
+  gradients[0] = std::move(gradient);
+  return gradients;
 }
 
 std::string WhyNoGrid(const Node& node) {
@@ -113,7 +134,8 @@ constexpr Operator kQuantizeOperators[] = {
     {"QuantizeLinear", QuantizeLinear, Precision::any, WhyNotBlocked},
     {"DequantizeLinear", DequantizeLinear, Precision::any, WhyNotBlocked},
     {"DynamicQuantizeLinear", DynamicQuantizeLinear, Precision::single},
-    {"FakeQuantize", FakeQuantize, Precision::single, WhyNoGrid},
+    Trainable({"FakeQuantize", FakeQuantize, Precision::single, WhyNoGrid},
+              {.run = FakeQuantizeGradient, .reads_results = true}),
     {"QuantizeLinear", QuantizeLinear, Precision::any, nullptr, false, "com.microsoft"},
     {"DequantizeLinear", DequantizeLinear, Precision::any, nullptr, false, "com.microsoft"},
 };

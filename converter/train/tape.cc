@@ -204,7 +204,11 @@ void Tape::State::RunForward(Step& step, size_t index, TensorMap& shared) {
       if (v == kAbsent) continue;
       part.dims[static_cast<size_t>(v)] = part.values[static_cast<size_t>(v)].dims();
     }
-    for (const int v : step.drop_forward) part.values[static_cast<size_t>(v)] = Tensor();
+    for (const int v : step.drop_forward) {
+      // Indices and shapes stay for gradients, which may read them without saying so.
+      Tensor& value = part.values[static_cast<size_t>(v)];
+      if (value.type() == DataType::float32) value = Tensor();
+    }
   }
 }
 

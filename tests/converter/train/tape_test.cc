@@ -71,7 +71,7 @@ std::set<std::string> Learned(const Trainable& network) {
 }
 
 /// The sum of all outputs times fixed numbers, which are the gradients by them.
-double Loss(const std::vector<TensorMap>& outputs, const std::vector<TensorMap>& gradients) {
+double WeightedSum(const std::vector<TensorMap>& outputs, const std::vector<TensorMap>& gradients) {
   double loss = 0;
   for (size_t p = 0; p < outputs.size(); ++p) {
     const auto y = outputs[p].at("y").as<float>(), g = gradients[p].at("y").as<float>();
@@ -155,9 +155,9 @@ TEST_CASE("gradients of all parameters are those of finite differences") {
         float& element = values.at(name).as<float>()[i];
         const float before = element;
         element = before + kStep;
-        const double more = Loss(tape.Forward(x, values), gradients);
+        const double more = WeightedSum(tape.Forward(x, values), gradients);
         values.at(name).as<float>()[i] = before - kStep;
-        const double less = Loss(tape.Forward(x, values), gradients);
+        const double less = WeightedSum(tape.Forward(x, values), gradients);
         const double slope = (more - less) / (2 * static_cast<double>(kStep));
         CHECK(static_cast<double>(gradient.as<float>()[i]) ==
               doctest::Approx(slope).epsilon(0.02).scale(2));

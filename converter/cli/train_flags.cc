@@ -1,0 +1,166 @@
+#include "converter/cli/train_flags.h"
+
+#include <unistd.h>
+
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "converter/error.h"
+
+namespace lutra::converter::cli {
+namespace {
+
+volatile std::sig_atomic_t interrupted = 0;
+
+// The first Ctrl-C ends training after the epoch at hand, a second one the program.
+void OnInterrupt(int) {
+  interrupted = 1;
+  std::signal(SIGINT, SIG_DFL);
+}
+
+template <typename Parse>
+auto Parsed(const char* flag, const Parse& parse) {
+  try {
+    return parse();
+  } catch (const Error& error) {
+    throw CLI::ValidationError(flag, error.what());
+  }
+}
+
+const char* NameOf(train::OptimizerSettings::Method method) {
+  switch (method) {
+    case train::OptimizerSettings::Method::sgd:
+      return "sgd";
+    case train::OptimizerSettings::Method::adam:
+      return "adam";
+    case train::OptimizerSettings::Method::adamw:
+      return "adamw";
+  }
+  return "";
+}
+
+const char* NameOf(train::Schedule::Shape shape) {
+  switch (shape) {
+    case train::Schedule::Shape::constant:
+      return "constant";
+    case train::Schedule::Shape::steps:
+      return "steps";
+    case train::Schedule::Shape::cosine:
+      return "cosine";
+    case train::Schedule::Shape::one_cycle:
+      return "one-cycle";
+  }
+  return "";
+}
+
+std::string Minutes(double seconds) {
+  const auto whole = static_cast<long>(std::lround(seconds));
+  char text[32];
+  std::snprintf(text, sizeof text, "%ld:%02ld", whole / 60, whole % 60);
+  return text;
+}
+
+nlohmann::json NumberOrNull(double x) {
+  return std::isfinite(x) ? nlohmann::json(x) : nlohmann::json(nullptr);
+}
+
+}  // namespace
+
+void TrainFlags::AddTo(CLI::App& command) {
+  optimizer_ = NameOf(settings_.optimizer.method);
+  schedule_ = NameOf(settings_.schedule.shape);
+  const auto number = [&](const char* flag, auto& value, const char* description, double lowest,
+                          double highest) {
+    command.add_option(flag, value, description)
+        ->check(CLI::Range(lowest, highest))
+        ->type_name("N")
+        ->capture_default_str();
+  };
+  number("--epochs", settings_.epochs, "times through the data", 1, 1e6);
+  number("--batch", settings_.batches.size, "samples of a minibatch; 0: as fits the data", 0,
+         65536);
+  command.add_option("--optimizer", optimizer_, "sgd (momentum, Nesterov), adam or adamw")
+      ->type_name("NAME")
+      ->capture_default_str();
+  number("--rate", settings_.schedule.rate, "the highest learning rate", 0, 1e3);
+  command.add_option("--schedule", schedule_, "of the rate: constant, steps, cosine or one-cycle")
+      ->type_name("NAME")
+      ->capture_default_str();
+  number("--warm-up", settings_.schedule.warm_up, "steps in which the rate grows from 0", 0, 1e9);
+  number("--momentum", settings_.optimizer.momentum, "of sgd", 0, 1);
+  number("--weight-decay", settings_.optimizer.weight_decay,
+         "of weights, not of biases and normalizations", 0, 1);
+  number("--smoothing", settings_.smoothing, "of labels", 0, 0.99);
+  number("--clip", settings_.largest_norm, "largest norm of all gradients; 0: any", 0, 1e9);
+  number("--average", settings_.average, "decay of the weights' moving average; 0: none", 0,
+         0.999999);
+  command
+      .add_option("--augment", augment_,
+                  "flip,crop:4,shift:2,jitter:0.2,noise:0.01,cutout:8,mixup:0.2, or some of them")
+      ->type_name("LIST")
+      ->capture_default_str();
+  number("--validation", settings_.validation,
+         "samples set apart to choose the best epoch on: a share, or from 1 on a number", 0, 1e9);
+  number("--target", target_, "accuracy on them in percent, at which training ends; 0: none", 0,
+         100);
+  number("--time-limit", time_limit_,
+         "minutes after which the best weights so far are kept; 0: none", 0, 1e6);
+  command.add_option("--seed", settings_.batches.seed, "of everything random")
+      ->type_name("N")
+      ->capture_default_str();
+  number("--threads", threads_, "0: as many as there are processors; changes no result", 0, 1024);
+}
+
+train::TrainSettings TrainFlags::Settings() const {
+  train::TrainSettings settings = settings_;
+  settings.optimizer.method = Parsed("--optimizer", [&] { return train::ParseMethod(optimizer_); });
+  settings.schedule.shape = Parsed("--schedule", [&] { return train::ParseShape(schedule_); });
+  settings.batches.augmentation =
+      Parsed("--augment", [&] { return train::ParseAugmentation(augment_); });
+  if (target_ > 0) settings.target = target_ / 100;
+  if (time_limit_ > 0) settings.time_limit = 60 * time_limit_;
+  return settings;
+}
+
+TrainingLog::TrainingLog(bool json) : json_(json || isatty(STDOUT_FILENO) == 0) {
+  interrupted = 0;
+  std::signal(SIGINT, OnInterrupt);
+}
+
+void TrainingLog::Step(size_t step, size_t steps) { progress_.Show("train", step, steps); }
+
+bool TrainingLog::Epoch(const train::EpochReport& report) {
+  if (json_) {
+    PrintJson({{"epoch", report.epoch},
+               {"epochs", report.epochs},
+               {"loss", report.loss},
+               {"accuracy", report.accuracy},
+               {"validation_loss", NumberOrNull(report.validation_loss)},
+               {"validation_accuracy", NumberOrNull(report.validation_accuracy)},
+               {"rate", report.rate},
+               {"seconds", report.seconds},
+               {"remaining", report.remaining},
+               {"best", report.best}});
+  } else {
+    std::string line =
+        "epoch " + std::to_string(report.epoch) + "/" + std::to_string(report.epochs);
+    char text[128];
+    std::snprintf(text, sizeof text, "  loss %.4f  %.2f %%", report.loss, 100 * report.accuracy);
+    line += text;
+    if (!std::isnan(report.validation_accuracy)) {
+      std::snprintf(text, sizeof text, "  validation %.4f  %.2f %%%s", report.validation_loss,
+                    100 * report.validation_accuracy, report.best ? " *" : "  ");
+      line += text;
+    }
+    std::snprintf(text, sizeof text, "  rate %.2g", report.rate);
+    line += text;
+    PrintText(line + "  " + Minutes(report.seconds) + ", " + Minutes(report.remaining) + " left\n");
+  }
+  std::fflush(stdout);
+  return interrupted == 0;
+}
+
+}  // namespace lutra::converter::cli

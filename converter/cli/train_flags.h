@@ -1,0 +1,43 @@
+// What `lutra train` and `lutra tune` share: how to train, and how it is shown while it goes on.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "converter/cli/common.h"
+#include "converter/train/trainer.h"
+
+namespace lutra::converter::cli {
+
+class TrainFlags {
+ public:
+  /// `settings`: the command's own defaults.
+  explicit TrainFlags(const train::TrainSettings& settings) : settings_(settings) {}
+  void AddTo(CLI::App& command);
+  /// Throws CLI::ValidationError for a word that is none.
+  train::TrainSettings Settings() const;
+  size_t threads() const { return threads_; }
+  uint64_t seed() const { return settings_.batches.seed; }
+
+ private:
+  train::TrainSettings settings_;
+  std::string optimizer_, schedule_, augment_ = "none";
+  double target_ = 0, time_limit_ = 0;  // percent, minutes; 0: none
+  size_t threads_ = 0, warm_up_ = 0;
+};
+
+/// On a terminal a line per epoch and a progress line with the remaining time; otherwise, and with
+/// `json`, one JSON object per epoch on stdout. stop: Ctrl-C was pressed.
+class TrainingLog {
+ public:
+  explicit TrainingLog(bool json);
+  void Step(size_t step, size_t steps);
+  /// False: the user has had enough; the best weights so far count.
+  bool Epoch(const train::EpochReport& report);
+
+ private:
+  bool json_;
+  Progress progress_;
+};
+
+}  // namespace lutra::converter::cli

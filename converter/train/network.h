@@ -1,0 +1,42 @@
+// The network as training holds it: a graph that ends in scores, parameters with their constraints,
+// running statistics.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "converter/train/loss.h"
+#include "converter/train/tape.h"
+#include "converter/train/trainable.h"
+#include "converter/train/trained_weight.h"
+
+namespace lutra::converter::train {
+
+struct Network {
+  Graph graph;  ///< one output: `scores`; inputs: the data's, then parameters
+  std::string input, scores;
+  std::vector<int64_t> input_dims;  ///< [1, ...]
+  OutputKind kind = OutputKind::logits;
+  size_t classes = 0;
+  std::vector<TrainedWeight> weights;
+  TensorMap statistics;
+  /// Batch normalizations as in inference.
+  bool frozen_batch_norm = false;
+
+  /// What the graph gets besides the data: weights as they are now, and statistics.
+  TensorMap Shared();
+};
+
+/// The scores are the named output, or the only one; where it is the result of a Softmax or
+/// LogSoftmax along the last axis, the graph ends before that: losses take logits. Every parameter
+/// gets an unconstrained TrainedWeight. Throws Error when there is more than one input, or no
+/// output [1, classes] (further dimensions of 1 count for nothing).
+Network MakeNetwork(Trainable trainable, const std::string& scores = "");
+
+/// New weights: products from a normal distribution of variance 2 / (inputs of a sum) (He et al.,
+/// "Delving deep into rectifiers", arXiv 1502.01852), biases 0, normalizations the identity,
+/// slopes of PRelu 0.25. Does not depend on what was there, but for the shapes.
+void MakeFresh(const Graph& graph, const std::vector<Parameter>& parameters, uint64_t seed,
+               TensorMap& values);
+
+}  // namespace lutra::converter::train

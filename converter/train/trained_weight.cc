@@ -1,0 +1,93 @@
+#include "converter/train/trained_weight.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace lutra::converter::train {
+namespace {
+
+constexpr float kEntryUnit = 127;
+
+Tensor Vector(std::vector<float> values) {
+  const auto count = static_cast<int64_t>(values.size());
+  return Tensor::Of({count}, std::move(values));
+}
+
+}  // namespace
+
+TrainedWeight::TrainedWeight(std::string name, const Tensor& weights, bool decays)
+    : TrainedWeight(std::move(name), weights, decays, {}, {1.0F}) {}
+
+TrainedWeight::TrainedWeight(std::string name, const Tensor& weights, bool decays, ChannelAxis axis,
+                             std::vector<float> unit)
+    : name_(std::move(name)), decays_(decays), axis_(axis), unit_(std::move(unit)) {
+  for (float& u : unit_) u = u > 0 ? u : 1;
+  latents_.push_back({name_, weights, decays});
+  const auto latent = latents_[0].values.as<float>();
+  for (size_t i = 0; i < latent.size(); ++i) latent[i] /= UnitOf(i);
+}
+
+void TrainedWeight::SetGrid(WeightGrid grid) {
+  grid_ = std::move(grid);
+  first_scale_ = grid_->scale();
+  latents_.resize(1);
+  latents_.push_back({name_ + "/scale", Vector(std::vector<float>(first_scale_.size(), 1.0F))});
+  if (grid_->is_linear()) return;
+  std::vector<float> entries = grid_->entries();
+  for (float& entry : entries) entry /= kEntryUnit;
+  latents_.push_back({name_ + "/entries", Vector(std::move(entries))});
+}
+
+void TrainedWeight::SetKept(std::vector<bool> kept) { kept_ = std::move(kept); }
+
+std::vector<float> TrainedWeight::Real() const {
+  const auto latent = latents_[0].values.as<float>();
+  std::vector<float> real(latent.size());
+  for (size_t i = 0; i < real.size(); ++i) real[i] = latent[i] * UnitOf(i);
+  return real;
+}
+
+Tensor TrainedWeight::Weights() {
+  Tensor weights = Tensor::Of(latents_[0].values.dims(), Real());
+  const auto values = weights.as<float>();
+  if (grid_) {
+    std::vector<float> scale = first_scale_;
+    const auto relative = latents_[1].values.as<float>();
+    for (size_t c = 0; c < scale.size(); ++c) scale[c] *= relative[c];
+    grid_->SetScale(scale);
+    if (!grid_->is_linear()) {
+      std::vector<float> entries(latents_[2].values.elements());
+      std::ranges::transform(latents_[2].values.as<float>(), entries.begin(),
+                             [](float entry) { return entry * kEntryUnit; });
+      grid_->SetEntries(entries);
+    }
+    grid_->Apply(values, axis_, values);
+  }
+  for (size_t i = 0; i < kept_.size(); ++i) {
+    if (!kept_[i]) values[i] = 0;
+  }
+  return weights;
+}
+
+std::vector<Tensor> TrainedWeight::Backward(Tensor gradient) const {
+  const auto values = gradient.as<float>();
+  for (size_t i = 0; i < kept_.size(); ++i) {
+    if (!kept_[i]) values[i] = 0;
+  }
+  std::vector<Tensor> result;
+  std::vector<float> by_scale, by_entry;
+  if (grid_) {
+    WeightGrid::Gradients of_grid = grid_->Backward(Real(), axis_, values);
+    by_scale = std::move(of_grid.scale);
+    for (size_t c = 0; c < by_scale.size(); ++c) by_scale[c] *= first_scale_[c];
+    by_entry = std::move(of_grid.entries);
+    for (float& g : by_entry) g *= kEntryUnit;
+  }
+  for (size_t i = 0; i < values.size(); ++i) values[i] *= UnitOf(i);
+  result.push_back(std::move(gradient));
+  if (grid_) result.push_back(Vector(std::move(by_scale)));
+  if (grid_ && !grid_->is_linear()) result.push_back(Vector(std::move(by_entry)));
+  return result;
+}
+
+}  // namespace lutra::converter::train

@@ -1,0 +1,71 @@
+// One parameter of the network as the optimizer sees it: the numbers that gradients move, and what
+// the network gets made of them. Everything that constrains weights is here, so constraints
+// combine: a mask keeps pruned weights exactly 0, a grid (weight_grid.h) lets only the values of a
+// quantized layer pass, and units bring the channels to one size.
+//
+//   weight = kept ? grid(unit[channel] * latent) : 0
+//
+// Folding a batch normalization makes channels of very different size, and one learning rate suits
+// all of them only when their numbers are alike: with a unit of the channel's largest weight, a
+// step of 0.001 is a thousandth of that whichever channel it is.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "converter/graph/tensor.h"
+#include "converter/train/weight_grid.h"
+
+namespace lutra::converter::train {
+
+class TrainedWeight {
+ public:
+  /// The weights as they are, unconstrained: unit 1.
+  TrainedWeight(std::string name, const Tensor& weights, bool decays);
+  /// With a unit per channel of `axis`; those that are 0 become 1.
+  TrainedWeight(std::string name, const Tensor& weights, bool decays, ChannelAxis axis,
+                std::vector<float> unit);
+
+  const std::string& name() const { return name_; }
+  bool decays() const { return decays_; }
+  ChannelAxis axis() const { return axis_; }
+
+  void SetGrid(WeightGrid grid);
+  const std::optional<WeightGrid>& grid() const { return grid_; }
+  /// One flag for each weight; empty: all are kept.
+  void SetKept(std::vector<bool> kept);
+  const std::vector<bool>& kept() const { return kept_; }
+
+  /// What the optimizer changes, in this order: the latents, then, of a grid, scales (in units of
+  /// what they were when it was set) and entries of codebooks (in units of 127).
+  struct Latent {
+    std::string name;  ///< "NAME", "NAME/scale", "NAME/entries"
+    Tensor values;
+    bool decays = false;
+  };
+  std::vector<Latent>& latents() { return latents_; }
+  const std::vector<Latent>& latents() const { return latents_; }
+
+  /// unit * latent, neither rounded nor masked: for choosing masks and grids anew.
+  std::vector<float> Real() const;
+
+  /// The network's weights. Takes the latents as they are now.
+  Tensor Weights();
+  /// `gradient` by the weights that Weights() gave last -> by each of the latents.
+  std::vector<Tensor> Backward(Tensor gradient) const;
+
+ private:
+  float UnitOf(size_t element) const { return unit_[axis_.Of(element)]; }
+
+  std::string name_;
+  bool decays_;
+  ChannelAxis axis_;
+  std::vector<float> unit_;
+  std::vector<bool> kept_;
+  std::optional<WeightGrid> grid_;
+  std::vector<float> first_scale_;
+  std::vector<Latent> latents_;
+};
+
+}  // namespace lutra::converter::train

@@ -1,0 +1,369 @@
+#include "converter/train/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <deque>
+#include <utility>
+
+#include "converter/error.h"
+#include "converter/executor/float_executor.h"
+#include "converter/train/split.h"
+
+namespace lutra::converter::train {
+namespace {
+
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
+double Seconds() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration<double>(now).count();
+}
+
+struct Range {
+  size_t first, count;
+};
+
+/// `size` samples in kParts parts, the larger ones first.
+std::vector<Range> Parts(size_t size) {
+  std::vector<Range> parts;
+  const size_t count = std::min(kParts, size);
+  size_t first = 0;
+  for (size_t p = 0; p < count; ++p) {
+    const size_t samples = size / count + (p < size % count ? 1 : 0);
+    parts.push_back({first, samples});
+    first += samples;
+  }
+  return parts;
+}
+
+size_t Best(std::span<const float> row) {
+  return static_cast<size_t>(std::ranges::max_element(row) - row.begin());
+}
+
+/// Rows whose largest score is at the label.
+size_t Right(const Tensor& scores, std::span<const int64_t> labels) {
+  const auto values = scores.as<float>();
+  const size_t classes = values.size() / labels.size();
+  size_t right = 0;
+  for (size_t i = 0; i < labels.size(); ++i) {
+    if (static_cast<int64_t>(Best(values.subspan(i * classes, classes))) == labels[i]) ++right;
+  }
+  return right;
+}
+
+/// One label for each row: the teacher's choice.
+std::vector<int64_t> Choices(const Tensor& scores, size_t rows) {
+  const auto values = scores.as<float>();
+  const size_t classes = values.size() / rows;
+  std::vector<int64_t> choices;
+  for (size_t i = 0; i < rows; ++i) {
+    choices.push_back(static_cast<int64_t>(Best(values.subspan(i * classes, classes))));
+  }
+  return choices;
+}
+
+void AddScaled(const Tensor& from, float factor, Tensor& to) {
+  const auto source = from.as<float>();
+  const auto target = to.as<float>();
+  for (size_t i = 0; i < target.size(); ++i) target[i] += factor * source[i];
+}
+
+void Scale(Tensor& tensor, float factor) {
+  for (float& x : tensor.as<float>()) x *= factor;
+}
+
+std::set<std::string> Names(const std::vector<TrainedWeight>& weights) {
+  std::set<std::string> names;
+  for (const TrainedWeight& weight : weights) names.insert(weight.name());
+  return names;
+}
+
+std::vector<Optimizer::Parameter> OptimizerParameters(const std::vector<TrainedWeight>& weights) {
+  std::vector<Optimizer::Parameter> parameters;
+  for (const TrainedWeight& weight : weights) {
+    for (const TrainedWeight::Latent& latent : weight.latents()) {
+      parameters.push_back({latent.name, latent.values.dims(), latent.decays});
+    }
+  }
+  return parameters;
+}
+
+}  // namespace
+
+struct Trainer::State {
+  State(Network& n, const SampleStore& s, TrainSettings chosen, Workers& w)
+      : network(n),
+        store(s),
+        settings(std::move(chosen)),
+        workers(w),
+        split(SplitSamples(s.labels(), ValidationCount(settings.validation, s.size()),
+                           settings.batches.seed)),
+        batches(s, split.training, settings.batches),
+        tape(n.graph, {Names(n.weights), n.frozen_batch_norm}, w),
+        optimizer(settings.optimizer, OptimizerParameters(n.weights)) {
+    for (size_t p = 0; p < kParts; ++p) executors.emplace_back(n.graph);
+  }
+
+  Network& network;
+  const SampleStore& store;
+  const TrainSettings settings;
+  Workers& workers;
+  const Split split;
+  const Batches batches;
+  Tape tape;
+  Optimizer optimizer;
+  std::deque<executor::FloatExecutor> executors;  // of validation, one for each part
+  Teacher teacher;
+  std::function<void(size_t, size_t)> before_step, after_step;
+
+  TensorMap shared;
+  std::vector<Tensor> average;  // of the latents, in their order
+
+  struct Kept {
+    std::vector<TrainedWeight> weights;
+    TensorMap statistics;
+    Measured measured;
+  };
+  std::optional<Kept> best;
+
+  size_t Steps() const { return settings.epochs * batches.per_epoch(); }
+  void MakeShared();
+  Loss LossOf(const Tensor& scores, const Batch& batch, size_t part, size_t total) const;
+  double Step(const Batches::Epoch& epoch, size_t minibatch, size_t step, size_t& right);
+  void Update(const TensorMap& gradients, size_t step);
+  void UpdateAverage();
+  void SwapAverage();
+  Measured Validate();
+  bool KeepIfBest(const Measured& measured);
+};
+
+void Trainer::State::MakeShared() {
+  std::vector<Tensor> made(network.weights.size());
+  workers.Run(made.size(), [&](size_t i) { made[i] = network.weights[i].Weights(); });
+  for (size_t i = 0; i < made.size(); ++i) {
+    shared.insert_or_assign(network.weights[i].name(), std::move(made[i]));
+  }
+}
+
+Loss Trainer::State::LossOf(const Tensor& scores, const Batch& batch, size_t part,
+                            size_t total) const {
+  const bool soft = batch.soft_labels.type() != DataType::undefined;
+  const auto hard = [&] {
+    return soft ? CrossEntropy(network.kind, scores, batch.soft_labels, total, settings.smoothing)
+                : CrossEntropy(network.kind, scores, batch.labels, total, settings.smoothing);
+  };
+  if (!teacher) return hard();
+  Loss loss = Distillation(scores, teacher(batch.input, part), settings.temperature, total);
+  if (!settings.labelled) return loss;
+  const auto share = static_cast<float>(settings.teacher_share);
+  const Loss labels = hard();
+  Scale(loss.gradient, share);
+  AddScaled(labels.gradient, 1 - share, loss.gradient);
+  loss.sum = settings.teacher_share * loss.sum + (1 - settings.teacher_share) * labels.sum;
+  return loss;
+}
+
+double Trainer::State::Step(const Batches::Epoch& epoch, size_t minibatch, size_t step,
+                            size_t& right) {
+  if (before_step) before_step(step, Steps());
+  const std::vector<Range> ranges = Parts(batches.size());
+  std::vector<Batch> parts(ranges.size());
+  std::vector<TensorMap> inputs(ranges.size()), gradients(ranges.size());
+  workers.Run(ranges.size(), [&](size_t p) {
+    parts[p] = batches.Get(epoch, minibatch, ranges[p].first, ranges[p].count);
+    inputs[p].emplace(network.input, parts[p].input);
+  });
+  MakeShared();
+  const std::vector<TensorMap> outputs = tape.Forward(inputs, shared);
+  std::vector<double> sums(ranges.size());
+  std::vector<size_t> rights(ranges.size());
+  workers.Run(ranges.size(), [&](size_t p) {
+    const Tensor& scores = outputs[p].at(network.scores);
+    Loss loss = LossOf(scores, parts[p], p, batches.size());
+    sums[p] = loss.sum;
+    rights[p] = Right(scores, parts[p].labels);
+    gradients[p].emplace(network.scores, std::move(loss.gradient));
+  });
+  double loss = 0;
+  for (size_t p = 0; p < ranges.size(); ++p) {
+    loss += sums[p];
+    right += rights[p];
+  }
+  if (!std::isfinite(loss)) {
+    throw Error("the loss is no number any more at step " + std::to_string(step + 1) +
+                "; a lower --rate, or --clip, may help");
+  }
+  Update(tape.Backward(std::move(gradients), shared), step);
+  return loss;
+}
+
+void Trainer::State::Update(const TensorMap& gradients, size_t step) {
+  std::vector<std::vector<Tensor>> by_latent(network.weights.size());
+  workers.Run(by_latent.size(), [&](size_t i) {
+    by_latent[i] = network.weights[i].Backward(gradients.at(network.weights[i].name()));
+  });
+  if (settings.largest_norm > 0) {
+    std::vector<std::span<float>> all;
+    for (std::vector<Tensor>& tensors : by_latent) {
+      for (Tensor& tensor : tensors) all.push_back(tensor.as<float>());
+    }
+    ClipNorm(all, settings.largest_norm);
+  }
+  optimizer.Begin(LearningRate(settings.schedule, step, Steps()));
+  // Elements are independent of each other: large latents are shared out in pieces.
+  constexpr size_t kPiece = size_t{1} << 16;
+  struct Piece {
+    size_t weight, latent, parameter, first;
+  };
+  std::vector<Piece> pieces;
+  size_t parameter = 0;
+  for (size_t w = 0; w < by_latent.size(); ++w) {
+    for (size_t l = 0; l < by_latent[w].size(); ++l, ++parameter) {
+      for (size_t at = 0; at < by_latent[w][l].elements(); at += kPiece) {
+        pieces.push_back({w, l, parameter, at});
+      }
+    }
+  }
+  workers.Run(pieces.size(), [&](size_t i) {
+    const Piece& piece = pieces[i];
+    const auto gradient = by_latent[piece.weight][piece.latent].as<float>();
+    const size_t count = std::min(kPiece, gradient.size() - piece.first);
+    Tensor& values = network.weights[piece.weight].latents()[piece.latent].values;
+    optimizer.Update(piece.parameter, values.as<float>().subspan(piece.first, count),
+                     gradient.subspan(piece.first, count), piece.first);
+  });
+  if (settings.average > 0) UpdateAverage();
+}
+
+void Trainer::State::UpdateAverage() {
+  size_t at = 0;
+  const bool first = average.empty();
+  for (const TrainedWeight& weight : network.weights) {
+    for (const TrainedWeight::Latent& latent : weight.latents()) {
+      if (first) {
+        average.push_back(latent.values);
+        continue;
+      }
+      Scale(average[at], static_cast<float>(settings.average));
+      AddScaled(latent.values, static_cast<float>(1 - settings.average), average[at++]);
+    }
+  }
+}
+
+void Trainer::State::SwapAverage() {
+  size_t at = 0;
+  if (average.empty()) return;
+  for (TrainedWeight& weight : network.weights) {
+    for (TrainedWeight::Latent& latent : weight.latents()) {
+      std::swap(latent.values, average[at++]);
+    }
+  }
+}
+
+Trainer::Measured Trainer::State::Validate() {
+  const std::vector<uint32_t>& samples = split.validation;
+  if (samples.empty()) return {kNone, kNone};
+  MakeShared();
+  const size_t size = std::min<size_t>(batches.size(), 64);
+  const size_t count = (samples.size() + size - 1) / size;
+  std::vector<double> losses(count);
+  std::vector<size_t> rights(count);
+  // Each executor belongs to one task at a time.
+  const size_t lanes = std::min(kParts, count);
+  workers.Run(lanes, [&](size_t lane) {
+    TensorMap inputs = shared;
+    for (size_t b = lane; b < count; b += lanes) {
+      const size_t first = b * size, rows = std::min(size, samples.size() - first);
+      Batch batch = Assemble(store, std::span(samples).subspan(first, rows));
+      inputs.insert_or_assign(network.input, batch.input);
+      const Tensor scores = executors[lane].Run(inputs).at(network.scores);
+      if (teacher && !settings.labelled) {
+        const Tensor wanted = teacher(batch.input, lane);
+        losses[b] = Distillation(scores, wanted, settings.temperature, samples.size()).sum;
+        batch.labels = Choices(wanted, rows);
+      } else {
+        losses[b] = CrossEntropy(network.kind, scores, batch.labels, samples.size()).sum;
+      }
+      rights[b] = Right(scores, batch.labels);
+    }
+  });
+  Measured measured;
+  for (size_t b = 0; b < count; ++b) {
+    measured.loss += losses[b] / static_cast<double>(samples.size());
+    measured.accuracy += static_cast<double>(rights[b]) / static_cast<double>(samples.size());
+  }
+  return measured;
+}
+
+bool Trainer::State::KeepIfBest(const Measured& measured) {
+  // Without validation samples the last epoch is the best guess.
+  const bool better =
+      !best || std::isnan(measured.accuracy) || measured.accuracy > best->measured.accuracy ||
+      (measured.accuracy == best->measured.accuracy && measured.loss < best->measured.loss);
+  if (better) best = Kept{network.weights, network.statistics, measured};
+  return better;
+}
+
+Trainer::Trainer(Network& network, const SampleStore& store, TrainSettings settings,
+                 Workers& workers, Warnings& warnings) {
+  if (settings.labelled) CheckLabels(store, network.classes, warnings);
+  settings.batches.classes = settings.labelled ? network.classes : 0;
+  state_ = std::make_unique<State>(network, store, std::move(settings), workers);
+  state_->shared = network.statistics;
+}
+
+Trainer::~Trainer() = default;
+
+void Trainer::SetTeacher(Teacher teacher) { state_->teacher = std::move(teacher); }
+void Trainer::BeforeStep(std::function<void(size_t, size_t)> change) {
+  state_->before_step = std::move(change);
+}
+void Trainer::AfterStep(std::function<void(size_t, size_t)> show) {
+  state_->after_step = std::move(show);
+}
+
+Trainer::Measured Trainer::Validate() { return state_->Validate(); }
+
+void Trainer::Run(const std::function<bool(const EpochReport&)>& report) {
+  State& state = *state_;
+  const double start = Seconds();
+  const size_t per_epoch = state.batches.per_epoch();
+  for (size_t number = 0; number < state.settings.epochs; ++number) {
+    const Batches::Epoch epoch = state.batches.Shuffled(number);
+    EpochReport line;
+    line.epoch = number + 1;
+    line.epochs = state.settings.epochs;
+    size_t right = 0;
+    for (size_t m = 0; m < per_epoch; ++m) {
+      const size_t step = number * per_epoch + m;
+      line.loss += state.Step(epoch, m, step, right);
+      if (state.after_step) state.after_step(step + 1, state.Steps());
+    }
+    const auto samples = static_cast<double>(per_epoch * state.batches.size());
+    line.loss /= samples;
+    line.accuracy = static_cast<double>(right) / samples;
+    line.rate = LearningRate(state.settings.schedule, (number + 1) * per_epoch - 1, state.Steps());
+    for (auto& [name, tensor] : state.network.statistics) tensor = state.shared.at(name);
+    state.SwapAverage();
+    const Measured measured = state.Validate();
+    line.validation_loss = measured.loss;
+    line.validation_accuracy = measured.accuracy;
+    line.best = state.KeepIfBest(measured);
+    state.SwapAverage();
+    line.seconds = Seconds() - start;
+    line.remaining = line.seconds / static_cast<double>(number + 1) *
+                     static_cast<double>(state.settings.epochs - number - 1);
+    const bool go_on = report(line);
+    if (!go_on || measured.accuracy >= state.settings.target ||
+        line.seconds >= state.settings.time_limit) {
+      break;
+    }
+  }
+  if (state.best) {
+    state.network.weights = state.best->weights;
+    state.network.statistics = state.best->statistics;
+  }
+}
+
+}  // namespace lutra::converter::train

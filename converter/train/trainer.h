@@ -1,0 +1,84 @@
+// The loop of training: minibatches forward and backward, the optimizer, validation after every
+// epoch, the best weights kept.
+//
+// A minibatch is cut into kParts parts whatever the machine has, so weights come out bit for bit
+// the same for any number of threads (on one kind of CPU: oneDNN's kernels differ between them).
+#pragma once
+
+#include <functional>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "converter/train/batches.h"
+#include "converter/train/network.h"
+#include "converter/train/optimizer.h"
+#include "converter/train/schedule.h"
+
+namespace lutra::converter::train {
+
+constexpr size_t kParts = 4;
+
+struct TrainSettings {
+  size_t epochs = 30;
+  BatchSettings batches;
+  OptimizerSettings optimizer;
+  Schedule schedule;
+  double validation = 0.1;  ///< share of the samples, or their number (split.h)
+  float smoothing = 0;      ///< of labels
+  double largest_norm = 0;  ///< of all gradients together; 0: not clipped
+  /// Ends as soon as the validation samples reach it (a fraction); NaN: never.
+  double target = std::numeric_limits<double>::quiet_NaN();
+  /// Weights are validated and kept as their moving average with this decay; 0: as they are.
+  double average = 0;
+  /// With a teacher: what its scores count for beside the labels, 0 to 1; 1 without labels.
+  double teacher_share = 0.7;
+  double temperature = 2;
+  bool labelled = true;
+  double time_limit = std::numeric_limits<double>::infinity();  ///< seconds
+};
+
+/// The scores of another network for the same input: [n, ...] -> [n, classes]. Called for several
+/// parts at the same time, each with its number.
+using Teacher = std::function<Tensor(const Tensor& input, size_t part)>;
+
+struct EpochReport {
+  size_t epoch = 0, epochs = 0;  ///< from 1
+  double loss = 0;               ///< mean over the epoch's samples
+  double accuracy = 0;           ///< on them, as they were being trained on; fraction
+  double validation_loss = 0, validation_accuracy = 0;  ///< NaN without validation samples
+  double rate = 0;                                      ///< of the last step
+  double seconds = 0, remaining = 0;
+  bool best = false;  ///< of all epochs so far: its weights are kept
+};
+
+class Trainer {
+ public:
+  /// Keeps references to all but the settings. `network` is left with the best weights.
+  /// Throws Error: a data set that does not fit the network or the settings.
+  Trainer(Network& network, const SampleStore& store, TrainSettings settings, Workers& workers,
+          Warnings& warnings);
+  ~Trainer();
+
+  void SetTeacher(Teacher teacher);
+  /// Called before every step, for constraints that change with time.
+  void BeforeStep(std::function<void(size_t step, size_t steps)> change);
+  /// Called after every step with the steps done, for a progress line.
+  void AfterStep(std::function<void(size_t step, size_t steps)> show);
+
+  /// Whether to go on is what `report` returns. Throws Error when the loss is no number.
+  void Run(const std::function<bool(const EpochReport&)>& report);
+
+  /// Fraction of the validation samples, and their mean loss, with the weights as they are.
+  struct Measured {
+    double loss = 0, accuracy = 0;
+  };
+  Measured Validate();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace lutra::converter::train
