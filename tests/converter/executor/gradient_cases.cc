@@ -183,14 +183,16 @@ void AddMatmul(Cases& cases) {
         const Tensor b = Random(trans_b ? Int64s{n, k} : Int64s{k, n}, 42);
         const Attributes attributes = {{"transA", int64_t{trans_a}}, {"transB", int64_t{trans_b}}};
         cases.Add("Gemm", {a, b}, attributes);
-        for (const Int64s& c : {Int64s{n}, {1, n}, {m, 1}, {m, n}, {1}, {}}) {
-          cases.Add("Gemm", {a, b, Random(c, 43)}, attributes);
-          Attributes scaled = attributes;
-          scaled.insert({{"alpha", 0.5f}, {"beta", 1.5f}});
-          cases.Add("Gemm", {a, b, Random(c, 44)}, scaled);
-        }
+        cases.Add("Gemm", {a, b, Random({n}, 43)}, attributes);
+        Attributes scaled = attributes;
+        scaled.insert({{"alpha", 0.5f}, {"beta", 1.5f}});
+        cases.Add("Gemm", {a, b, Random({m, 1}, 44)}, scaled);
       }
     }
+  }
+  const Tensor a = Random({3, 4}, 41), b = Random({4, 5}, 42);
+  for (const Int64s& c : {Int64s{1, 5}, {3, 1}, {3, 5}, {1}, {}}) {
+    cases.Add("Gemm", {a, b, Random(c, 43)});
   }
   cases.AgainClamped(-0.25f, 0.25f);
   const std::pair<Int64s, Int64s> factors[] = {{{3, 4}, {4, 5}},
@@ -204,7 +206,9 @@ void AddMatmul(Cases& cases) {
                                                {{4}, {2, 4, 3}},
                                                {{2, 3, 4}, {1, 4, 5}},
                                                {{2, 1, 3, 4}, {3, 4, 2}}};
-  for (const auto& [a, b] : factors) cases.Add("MatMul", {Random(a, 45), Random(b, 46)});
+  for (const auto& [left, right] : factors) {
+    cases.Add("MatMul", {Random(left, 45), Random(right, 46)});
+  }
 }
 
 void AddPool(Cases& cases) {
