@@ -6,8 +6,6 @@
 #include <unordered_map>
 #include <utility>
 
-#include "converter/executor/dnnl_adapter.h"
-
 namespace lutra::converter::executor {
 namespace {
 
@@ -26,17 +24,12 @@ std::string WhyNotConv(const Node& node) {
   return "";
 }
 
-/// NHWC stays as it is. NCHW is slow to compute on: the primitive chooses, for a reorder each way.
-dnnl::memory::desc Wanted(const Activation& activation, Layout layout) {
-  return layout == Layout::nhwc ? onednn::Strided(activation.dims, activation.strides)
-                                : onednn::AnyFormat(activation.dims);
-}
-
 template <typename Primitive>
 Prepared<Primitive> Prepare(const Call& call, dnnl::algorithm algorithm) {
   ConvGeometry geometry = ConvGeometryOf(call.node, call.Input(0).dims(), call.Input(1).dims());
   const Window& window = geometry.window;
-  const auto src = Wanted(geometry.x, call.node.layout), dst = Wanted(geometry.y, call.node.layout);
+  const auto src = ConvFormat(geometry.x, call.node.layout);
+  const auto dst = ConvFormat(geometry.y, call.node.layout);
   const auto weights = onednn::AnyFormat(geometry.weights.dims);
   const auto kind = dnnl::prop_kind::forward_inference;
   // The node's clamp is not fused into the primitive, whose maximum makes a number of NaN.

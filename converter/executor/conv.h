@@ -2,6 +2,7 @@
 // and the weights as oneDNN describes them.
 #pragma once
 
+#include "converter/executor/dnnl_adapter.h"
 #include "converter/executor/gradient.h"
 #include "converter/executor/spatial.h"
 
@@ -27,6 +28,9 @@ struct ConvGeometry {
 ConvGeometry ConvGeometryOf(const Node& node, const Shape& x, const Shape& weights);
 
 bool IsTransposedConv(const Node& node);
+
+/// NHWC stays as it is. NCHW is slow to compute on: the primitive chooses, for a reorder each way.
+dnnl::memory::desc ConvFormat(const Activation& activation, Layout layout);
 
 /// Gradients by x, weights and bias; read the inputs.
 Gradients ConvGradient(const GradientCall& call);           // conv_gradient.cc

@@ -75,6 +75,11 @@ GroupedWeights::GroupedWeights(const Shape& weights, int64_t groups, bool transp
   }
 }
 
+dnnl::memory::desc ConvFormat(const Activation& activation, Layout layout) {
+  return layout == Layout::nhwc ? onednn::Strided(activation.dims, activation.strides)
+                                : onednn::AnyFormat(activation.dims);
+}
+
 bool IsTransposedConv(const Node& node) { return node.op == "ConvTranspose"; }
 
 ConvGeometry ConvGeometryOf(const Node& node, const Shape& x_dims, const Shape& weights) {

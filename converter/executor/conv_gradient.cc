@@ -1,11 +1,10 @@
 // Conv and ConvTranspose backwards on oneDNN: gradients by the input and by the weights are two
 // primitives, kept per input shape once they are asked for; that by the bias is a sum.
 #include <optional>
-#include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "converter/executor/conv.h"
-#include "converter/executor/dnnl_adapter.h"
 
 namespace lutra::converter::executor {
 namespace {
@@ -37,29 +36,18 @@ struct KeptGradients {
   std::optional<Kept<typename Family::Weights>> weights;
 };
 
-/// The primitive on activations as they lie, or, where oneDNN has only its reference loops for that
-/// (depthwise in NHWC), in formats of its own choice.
 template <typename Family, typename Primitive>
 Kept<Primitive> MakeBackward(const ConvGeometry& geometry, Layout layout) {
   const Window& window = geometry.window;
+  const auto x = ConvFormat(geometry.x, layout), y = ConvFormat(geometry.y, layout);
   const auto weights = onednn::AnyFormat(geometry.weights.dims);
   const dnnl::primitive_attr attr;
-  const auto describe = [&](const dnnl::memory::desc& x, const dnnl::memory::desc& y) {
-    const auto forward = onednn::Describe<typename Family::Forward>(
-        attr, dnnl::prop_kind::forward_training, Family::kAlgorithm, x, weights, y, window.strides,
-        geometry.dilations, window.begin, geometry.tail);
-    return onednn::DescribeBackward<Primitive>(forward, attr, Family::kAlgorithm, x, weights, y,
-                                               window.strides, geometry.dilations, window.begin,
-                                               geometry.tail);
-  };
-  const auto any_x = onednn::AnyFormat(geometry.x.dims), any_y = onednn::AnyFormat(geometry.y.dims);
-  if (layout == Layout::nhwc) {
-    auto descriptor = describe(onednn::Strided(geometry.x.dims, geometry.x.strides),
-                               onednn::Strided(geometry.y.dims, geometry.y.strides));
-    const std::string_view implementation = descriptor.impl_info_str();
-    if (!implementation.starts_with("ref")) return {descriptor, Primitive(descriptor)};
-  }
-  auto descriptor = describe(any_x, any_y);
+  const auto forward = onednn::Describe<typename Family::Forward>(
+      attr, dnnl::prop_kind::forward_training, Family::kAlgorithm, x, weights, y, window.strides,
+      geometry.dilations, window.begin, geometry.tail);
+  auto descriptor = onednn::DescribeBackward<Primitive>(
+      forward, attr, Family::kAlgorithm, x, weights, y, window.strides, geometry.dilations,
+      window.begin, geometry.tail);
   return {descriptor, Primitive(descriptor)};
 }
 
@@ -85,43 +73,55 @@ Tensor BiasGradient(const GradientCall& call, const Activation& y) {
 }
 
 template <typename Family>
-Gradients ConvGradients(const GradientCall& call) {
-  const Shape &x_dims = call.input_dims[0], &weight_dims = call.input_dims[1];
-  Shape key = x_dims;
-  key.insert(key.end(), weight_dims.begin(), weight_dims.end());
-  auto& kept = call.cache.Get<KeptGradients<Family>>(key, [&] {
-    return KeptGradients<Family>{ConvGeometryOf(call.node, x_dims, weight_dims), {}, {}};
-  });
+Tensor DataGradient(const GradientCall& call, KeptGradients<Family>& kept, const dnnl::memory& g) {
   const ConvGeometry& geometry = kept.geometry;
-  const auto x_desc = onednn::Strided(geometry.x.dims, geometry.x.strides);
-  const auto weights_desc = onednn::Strided(geometry.weights.dims, geometry.weights.strides);
-  const auto g = onednn::View(call.Of(), onednn::Strided(geometry.y.dims, geometry.y.strides));
+  if (!kept.data) {
+    kept.data = MakeBackward<Family, typename Family::Data>(geometry, call.node.layout);
+  }
+  const auto& descriptor = kept.data->descriptor;
+  const auto weights =
+      onednn::View(call.Input(1), onednn::Strided(geometry.weights.dims, geometry.weights.strides));
+  Tensor result(DataType::float32, call.input_dims[0]);
+  ExecuteInto(kept.data->primitive,
+              {{DNNL_ARG_DIFF_DST, onednn::Reordered(g, descriptor.diff_dst_desc())},
+               {DNNL_ARG_WEIGHTS, onednn::Reordered(weights, descriptor.weights_desc())}},
+              DNNL_ARG_DIFF_SRC, descriptor.diff_src_desc(), result,
+              onednn::Strided(geometry.x.dims, geometry.x.strides));
+  return result;
+}
+
+template <typename Family>
+Tensor WeightsGradient(const GradientCall& call, KeptGradients<Family>& kept,
+                       const dnnl::memory& g) {
+  const ConvGeometry& geometry = kept.geometry;
+  if (!kept.weights) {
+    kept.weights = MakeBackward<Family, typename Family::Weights>(geometry, call.node.layout);
+  }
+  const auto& descriptor = kept.weights->descriptor;
+  const auto x = onednn::View(call.Input(0), onednn::Strided(geometry.x.dims, geometry.x.strides));
+  Tensor result(DataType::float32, call.input_dims[1]);
+  ExecuteInto(kept.weights->primitive,
+              {{DNNL_ARG_DIFF_DST, onednn::Reordered(g, descriptor.diff_dst_desc())},
+               {DNNL_ARG_SRC, onednn::Reordered(x, descriptor.src_desc())}},
+              DNNL_ARG_DIFF_WEIGHTS, descriptor.diff_weights_desc(), result,
+              onednn::Strided(geometry.weights.dims, geometry.weights.strides));
+  return result;
+}
+
+template <typename Family>
+Gradients ConvGradients(const GradientCall& call) {
+  const Shape &x = call.input_dims[0], &weights = call.input_dims[1];
+  Shape key = x;
+  key.insert(key.end(), weights.begin(), weights.end());
+  auto& kept = call.cache.Get<KeptGradients<Family>>(key, [&] {
+    return KeptGradients<Family>{ConvGeometryOf(call.node, x, weights), {}, {}};
+  });
+  const Activation& y = kept.geometry.y;
+  const auto g = onednn::View(call.Of(), onednn::Strided(y.dims, y.strides));
   Gradients gradients = call.None();
-  if (call.Wants(0)) {
-    if (!kept.data) {
-      kept.data = MakeBackward<Family, typename Family::Data>(geometry, call.node.layout);
-    }
-    const auto& descriptor = kept.data->descriptor;
-    gradients[0] = Tensor(DataType::float32, x_dims);
-    const auto weights = onednn::View(call.Input(1), weights_desc);
-    ExecuteInto(kept.data->primitive,
-                {{DNNL_ARG_DIFF_DST, onednn::Reordered(g, descriptor.diff_dst_desc())},
-                 {DNNL_ARG_WEIGHTS, onednn::Reordered(weights, descriptor.weights_desc())}},
-                DNNL_ARG_DIFF_SRC, descriptor.diff_src_desc(), gradients[0], x_desc);
-  }
-  if (call.Wants(1)) {
-    if (!kept.weights) {
-      kept.weights = MakeBackward<Family, typename Family::Weights>(geometry, call.node.layout);
-    }
-    const auto& descriptor = kept.weights->descriptor;
-    gradients[1] = Tensor(DataType::float32, weight_dims);
-    const auto x = onednn::View(call.Input(0), x_desc);
-    ExecuteInto(kept.weights->primitive,
-                {{DNNL_ARG_DIFF_DST, onednn::Reordered(g, descriptor.diff_dst_desc())},
-                 {DNNL_ARG_SRC, onednn::Reordered(x, descriptor.src_desc())}},
-                DNNL_ARG_DIFF_WEIGHTS, descriptor.diff_weights_desc(), gradients[1], weights_desc);
-  }
-  if (call.Wants(2)) gradients[2] = BiasGradient(call, geometry.y).Reshaped(call.input_dims[2]);
+  if (call.Wants(0)) gradients[0] = DataGradient(call, kept, g);
+  if (call.Wants(1)) gradients[1] = WeightsGradient(call, kept, g);
+  if (call.Wants(2)) gradients[2] = BiasGradient(call, y).Reshaped(call.input_dims[2]);
   return gradients;
 }
 

@@ -21,8 +21,11 @@ Tensor ThroughClamp(const Clamp& clamp, const Tensor& result, const Tensor& grad
   Tensor before = gradient;
   const auto y = result.as<float>();
   const auto g = before.as<float>();
+  const float lo = clamp.lo, hi = clamp.hi;
+  // Without jumps, which would follow the signs of activations.
   for (size_t i = 0; i < g.size(); ++i) {
-    if (!(y[i] > clamp.lo && y[i] < clamp.hi)) g[i] = 0;
+    const float kept = g[i];
+    g[i] = (y[i] > lo) & (y[i] < hi) ? kept : 0.0f;
   }
   return before;
 }

@@ -42,15 +42,14 @@ Results BatchNorm(const Call& call) {
     offset.push_back(static_cast<float>(bias[c] - mean[c] * f));
   }
   Tensor y(DataType::float32, x.dims());
-  const float* from = x.as<float>().data();
-  float* to = y.as<float>().data();
-  float* const end = to + y.elements();
-  while (to < end) {
-    for (size_t c = 0; c < factor.size(); ++c) {
-      const float f = factor[c], o = offset[c];
-      for (int64_t i = 0; i < inner; ++i) *to++ = *from++ * f + o;
-    }
-  }
+  const float* const from = x.as<float>().data();
+  float* const to = y.as<float>().data();
+  ForEachRun(y.elements(), factor.size(), static_cast<size_t>(inner),
+             [&](size_t first, size_t n, const auto& channel) {
+               for (size_t i = 0; i < n; ++i) {
+                 to[first + i] = from[first + i] * factor[channel(i)] + offset[channel(i)];
+               }
+             });
   return {std::move(y)};
 }
 

@@ -1,4 +1,5 @@
-// Gradients of the normalizations (normalize_gradient.cc), for their rows; all read the inputs.
+// What the forward and the backward run of normalizations share, and the gradients
+// (normalize_gradient.cc) for the rows; all read the inputs.
 #pragma once
 
 #include "converter/executor/gradient.h"
@@ -11,6 +12,21 @@ struct Moments {
 
 /// Of a line of at least one value; epsilon is added to the variance.
 Moments MomentsOf(std::span<const float> values, double epsilon);
+
+/// Calls f(first element, number of elements, channel of the i-th) for runs of contiguous elements:
+/// in NHWC (`inner` is 1) all channels of one position, else one channel's plane.
+template <typename F>
+void ForEachRun(size_t elements, size_t channels, size_t inner, const F& f) {
+  if (inner == 1) {
+    for (size_t first = 0; first < elements; first += channels) {
+      f(first, channels, [](size_t i) { return i; });
+    }
+    return;
+  }
+  for (size_t first = 0, c = 0; first < elements; first += inner, c = (c + 1) % channels) {
+    f(first, inner, [=](size_t) { return c; });
+  }
+}
 
 /// By x, scale and bias, with the statistics as constants; none by mean and variance.
 Gradients BatchNormGradient(const GradientCall& call);

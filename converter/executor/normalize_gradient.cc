@@ -39,21 +39,6 @@ Tensor Rounded(const std::vector<double>& sums, const Shape& dims) {
   return result;
 }
 
-/// Calls f(first element, number of elements, channel of the i-th) for runs of contiguous elements:
-/// in NHWC (`inner` is 1) all channels of one position, else one channel's plane.
-template <typename F>
-void ForEachRun(size_t elements, size_t channels, size_t inner, const F& f) {
-  if (inner == 1) {
-    for (size_t first = 0; first < elements; first += channels) {
-      f(first, channels, [](size_t i) { return i; });
-    }
-    return;
-  }
-  for (size_t first = 0, c = 0; first < elements; first += inner, c = (c + 1) % channels) {
-    f(first, inner, [=](size_t) { return c; });
-  }
-}
-
 /// Groups of channels, each by its own statistics; NCHW.
 Gradients NormalizedGroupsGradient(const GradientCall& call, int64_t groups) {
   const Tensor& x = call.Input(0);

@@ -183,27 +183,30 @@ Results Clip(const Call& call) {
 
 // ---- Derivatives.
 
-/// gradient[i] = g[i] * derivative(at[i])
+/// to[i] = step(at[i], g[i]); with indices, as compilers do not vectorize algorithms over two
+/// ranges.
 template <typename F>
-Gradients Chain(const GradientCall& call, const Tensor& at, F derivative) {
+Gradients MapGradient(const GradientCall& call, const Tensor& at, F step) {
   Gradients gradients = call.None();
   gradients[0] = Tensor(DataType::float32, at.dims());
-  const auto g = call.Of().as<float>();
-  std::ranges::transform(at.as<float>(), g, gradients[0].as<float>().begin(),
-                         [=](float z, float dy) { return dy * derivative(z); });
+  const auto z = at.as<float>(), g = call.Of().as<float>();
+  const auto to = gradients[0].as<float>();
+  for (size_t i = 0; i < to.size(); ++i) to[i] = step(z[i], g[i]);
   return gradients;
 }
 
-/// The same where the derivative is a condition: nothing of an infinite gradient passes a flat
-/// side.
+template <typename F>
+Gradients Chain(const GradientCall& call, const Tensor& at, F derivative) {
+  return MapGradient(call, at, [=](float z, float g) {
+    const float slope = derivative(z);
+    return g * slope;
+  });
+}
+
+/// Where the derivative is 1 or 0. No gradient passes a flat side, not even an infinite one.
 template <typename F>
 Gradients ChainWhere(const GradientCall& call, const Tensor& at, F passes) {
-  Gradients gradients = call.None();
-  gradients[0] = Tensor(DataType::float32, at.dims());
-  const auto g = call.Of().as<float>();
-  std::ranges::transform(at.as<float>(), g, gradients[0].as<float>().begin(),
-                         [=](float z, float dy) { return passes(z) ? dy : 0.0f; });
-  return gradients;
+  return MapGradient(call, at, [=](float z, float g) { return passes(z) ? g : 0.0f; });
 }
 
 /// Results of functions with a negative 'alpha' do not tell on which side the input was.
@@ -295,7 +298,8 @@ Gradients ClipGradient(const GradientCall& call) {
   };
   const float lo = bound(1, std::numeric_limits<float>::lowest());
   const float hi = bound(2, std::numeric_limits<float>::max());
-  return ChainWhere(call, call.Result(), [=](float y) { return y > lo && y < hi; });
+  // `&`: both are cheaper than a jump.
+  return ChainWhere(call, call.Result(), [=](float y) { return (y > lo) & (y < hi); });
 }
 
 #define LUTRA_FORWARD(name, expression)                                                         \
