@@ -4,6 +4,7 @@
 // does not, OrderedDict([...]) does) and draw on a budget of their own.
 #include "converter/checkpoint/pickle.h"
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cstring>
@@ -212,9 +213,23 @@ class PickleMachine {
   }
 
   // Containers.
+  //
+  // An object that is made of nothing and then gets keys and values is of a dictionary's class:
+  // what it holds are these, whatever else the class does.
+  bool WasGivenNothing(const PickleNode& object) const {
+    return std::ranges::all_of(object.items, [&](PickleId id) {
+      return tree_.nodes_[id].kind == PickleKind::tuple && tree_.nodes_[id].items.empty();
+    });
+  }
   void AddItems(PickleKind kind, const std::vector<PickleId>& items) {
     if (kind == PickleKind::dict && items.size() % 2 != 0) throw Error("a key without a value");
     PickleNode& container = tree_.nodes_[Top()];
+    if (kind == PickleKind::dict && container.kind == PickleKind::object &&
+        WasGivenNothing(container)) {
+      container.kind = PickleKind::dict;
+      container.built = true;
+      container.items.clear();
+    }
     if (container.kind != kind && container.kind != PickleKind::object) {
       throw Error("adds an item to something that takes none");
     }

@@ -28,7 +28,7 @@ enum class PickleKind : uint8_t {
   bytes,
   list,     // items; sets too
   tuple,    // items
-  dict,     // items: key, value, key, value ...
+  dict,     // items: key, value, key, value ...; "text.name" where its class is not Python's own
   global,   // a class or function that is named, not used: "text.name"
   storage,  // items: the persistent id's fields after "storage"
   tensor,   // items: storage, offset, sizes, strides, and for _rebuild_tensor_v3 the dtype
@@ -38,7 +38,7 @@ enum class PickleKind : uint8_t {
 
 struct PickleNode {
   PickleKind kind = PickleKind::none;
-  bool built = false;  ///< dict: made by a call, so a state may follow that is ignored
+  bool built = false;  ///< made by a call, so a state may follow that is ignored
   int64_t integer = 0;
   double real = 0;
   std::string_view text, name;

@@ -60,9 +60,8 @@ std::map<std::string, size_t> StorageUnits(const PickleTree& tree) {
   for (PickleId id = 0; id < tree.size(); ++id) {
     if (tree[id].kind != PickleKind::storage) continue;
     const TorchStorage storage = DescribeStorage(tree, tree[id]);
-    const size_t unit = storage.type ? ElementBytes(*storage.type) : 1;
-    const auto [entry, fresh] = units.emplace(storage.key, unit);
-    if (!fresh && entry->second != unit) {
+    const auto [entry, fresh] = units.emplace(storage.key, storage.unit);
+    if (!fresh && entry->second != storage.unit) {
       throw Error("storage '" + Printable(storage.key) + "' has two element types");
     }
   }

@@ -29,6 +29,16 @@ constexpr std::array kStorageTypes = {
     NamedType{"ShortStorage", DataType::int16},   NamedType{"IntStorage", DataType::int32},
     NamedType{"LongStorage", DataType::int64},    NamedType{"BoolStorage", DataType::boolean}};
 
+// Types that are not read but may lie beside the weights, with the bytes of an element.
+struct UnreadStorage {
+  std::string_view name;
+  size_t element_bytes;
+};
+constexpr std::array kUnreadStorages = {
+    UnreadStorage{"ComplexFloatStorage", 8}, UnreadStorage{"ComplexDoubleStorage", 16},
+    UnreadStorage{"QInt8Storage", 1}, UnreadStorage{"QUInt8Storage", 1},
+    UnreadStorage{"QInt32Storage", 4}};
+
 constexpr std::array kScalarTypes = {
     NamedType{"float32", DataType::float32}, NamedType{"float64", DataType::float64},
     NamedType{"float16", DataType::float16}, NamedType{"bfloat16", DataType::bfloat16},
@@ -111,13 +121,17 @@ class Collector {
                         : kFreeBytes + kMaxExpansion * file_bytes) {}
 
   Checkpoint Run() {
+    CollectAll();
+    if (result_.tensors.empty()) RefuseArrays();
     WarnOfObjects();
+    return std::move(result_);
+  }
+
+ private:
+  void CollectAll() {
     const PickleNode& root = tree_[tree_.root()];
     const std::optional<size_t> entry = StateDict(root);
-    if (!entry) {
-      Collect("", tree_.root(), 0);
-      return std::move(result_);
-    }
+    if (!entry) return Collect("", tree_.root(), 0);
     for (size_t i = 0; i + 1 < root.items.size(); i += 2) {
       if (i == *entry) {
         Collect("", root.items[i + 1], 0);
@@ -125,16 +139,17 @@ class Collector {
         Skip(KeyText(root.items[i]), root.items[i + 1]);
       }
     }
-    return std::move(result_);
   }
 
- private:
-  void WarnOfObjects() {
-    std::set<std::string> names;
-    for (PickleId id = 0; id < tree_.size(); ++id) {
-      if (tree_[id].kind == PickleKind::object) names.insert(GlobalName(tree_[id]));
-    }
-    if (names.empty()) return;
+  void RefuseArrays() const {
+    size_t arrays = 0;
+    for (PickleId id = 0; id < tree_.size(); ++id) arrays += IsNumpyArray(tree_[id]) ? 1 : 0;
+    if (arrays == 0) return;
+    throw Error("holds no tensors but " + std::to_string(arrays) +
+                " NumPy arrays; save them as tensors (torch.from_numpy)");
+  }
+
+  static std::string Enumerated(const std::set<std::string>& names) {
     constexpr size_t kMost = 5;
     std::string text;
     size_t count = 0;
@@ -142,7 +157,22 @@ class Collector {
       if (++count <= kMost) text += (text.empty() ? "" : ", ") + name;
     }
     if (count > kMost) text += " and " + std::to_string(count - kMost) + " more";
-    result_.warnings.Add("objects of " + text + " are not read, and nothing was executed");
+    return text;
+  }
+
+  void WarnOfObjects() {
+    std::set<std::string> names;
+    for (PickleId id = 0; id < tree_.size(); ++id) {
+      if (tree_[id].kind == PickleKind::object) names.insert(GlobalName(tree_[id]));
+    }
+    if (!names.empty()) {
+      result_.warnings.Add("objects of " + Enumerated(names) +
+                           " are not read, and nothing was executed");
+    }
+    if (!dictionary_classes_.empty()) {
+      result_.warnings.Add("objects of " + Enumerated(dictionary_classes_) +
+                           " are read as dictionaries, without attributes of their own");
+    }
   }
 
   /// Index of the key in the root's items.
@@ -203,11 +233,22 @@ class Collector {
     return count == 0 ? "" : ", with " + std::to_string(count) + " tensors";
   }
 
+  static bool IsNumpyArray(const PickleNode& object) {
+    return object.kind == PickleKind::object && object.name == "_reconstruct" &&
+           object.text.ends_with(".multiarray");
+  }
+
+  // What torch itself builds is a tensor of a kind that is not read; anything else holds some.
+  static std::string ObjectCure(const PickleNode& object) {
+    return object.text.starts_with("torch.") && object.name.starts_with("_rebuild")
+               ? "Make it an ordinary tensor before saving (to_dense() of a sparse one, "
+                 "dequantize() of a quantized one)"
+               : "Save plain tensors alone (torch.save(model.state_dict(), FILE))";
+  }
+
   static std::string ObjectText(const PickleNode& object) {
     if (object.name == "scalar" && object.text.ends_with(".multiarray")) return "a NumPy number";
-    if (object.name == "_reconstruct" && object.text.ends_with(".multiarray")) {
-      return "a NumPy array";
-    }
+    if (IsNumpyArray(object)) return "a NumPy array";
     return "object of " + GlobalName(object);
   }
 
@@ -231,7 +272,8 @@ class Collector {
       case PickleKind::tuple: {
         const size_t count = node.items.size() / (node.kind == PickleKind::dict ? 2 : 1);
         return (node.kind == PickleKind::dict ? "dictionary of " : "list of ") +
-               std::to_string(count) + TensorsText(CountTensors(id));
+               std::to_string(count) + (node.name.empty() ? "" : " (" + GlobalName(node) + ")") +
+               TensorsText(CountTensors(id));
       }
       case PickleKind::tensor:
         return "tensor";
@@ -255,13 +297,13 @@ class Collector {
     if (node.kind == PickleKind::object && CountTensors(id) > 0) {
       throw Error((path.empty() ? "" : "'" + Printable(path) + "': ") +
                   "the file holds an object of " + GlobalName(node) +
-                  " with tensors, which is not read; nothing was executed. Save the state_dict "
-                  "alone (torch.save(model.state_dict(), FILE))");
+                  " with tensors, which is not read; nothing was executed. " + ObjectCure(node));
     }
     if (!IsContainer(node) || CountTensors(id) == 0) {
       if (!path.empty()) Skip(path, id);
       return;
     }
+    if (!node.name.empty()) dictionary_classes_.insert(GlobalName(node));
     const std::string prefix = path.empty() ? "" : path + ".";
     if (node.kind == PickleKind::dict) {
       for (size_t i = 0; i + 1 < node.items.size(); i += 2) {
@@ -292,9 +334,11 @@ class Collector {
     const std::vector<int64_t> strides = Counts(tree_, node.items[3], "its strides");
     if (dims.size() != strides.size()) throw Error("sizes and strides do not belong together");
     const bool untyped = node.items.size() > 4;
-    const DataType type =
-        untyped ? TypeOf(kScalarTypes, tree_[node.items[4]]) : storage.type.value_or(DataType());
-    if (untyped == storage.type.has_value()) throw Error("its storage has no element type");
+    const PickleNode& stored = tree_[tree_[node.items[0]].items[0]];
+    const bool bytes_alone = stored.name == "UntypedStorage";
+    if (!bytes_alone) TypeOf(kStorageTypes, stored);
+    if (untyped != bytes_alone) throw Error("its storage has no element type");
+    const DataType type = untyped ? TypeOf(kScalarTypes, tree_[node.items[4]]) : *storage.type;
 
     const size_t element = ElementBytes(type);
     const uint64_t bytes = ElementCount(dims) * element;
@@ -309,13 +353,12 @@ class Collector {
                   std::to_string(extent) + " of a storage of " + std::to_string(held));
     }
     const std::span<const uint8_t> all = storage_bytes_(storage);
-    const uint64_t unit = untyped ? 1 : element;
-    if (all.size() / unit < storage.elements) {
+    if (all.size() / storage.unit < storage.elements) {
       throw Error("its storage holds " + std::to_string(all.size()) + " bytes instead of " +
-                  std::to_string(storage.elements * unit));
+                  std::to_string(storage.elements * storage.unit));
     }
     Tensor tensor(type, dims);
-    const uint8_t* from = all.data() + storage.view_offset * unit + offset * element;
+    const uint8_t* from = all.data() + storage.view_offset * storage.unit + offset * element;
     if (IsDense(dims, strides)) {
       std::memcpy(tensor.bytes().data(), from, bytes);
     } else {
@@ -334,6 +377,7 @@ class Collector {
   std::vector<uint32_t> seen_;  // the count in which a node was last seen
   uint32_t epoch_ = 0;
   std::set<std::string> names_;
+  std::set<std::string> dictionary_classes_;  // of dictionaries that were read
   Checkpoint result_;
 };
 
@@ -348,7 +392,13 @@ TorchStorage DescribeStorage(const PickleTree& tree, const PickleNode& storage) 
   }
   TorchStorage described;
   const PickleNode& type = tree[storage.items[0]];
-  if (type.name != "UntypedStorage") described.type = TypeOf(kStorageTypes, type);
+  const auto unread = std::ranges::find(kUnreadStorages, type.name, &UnreadStorage::name);
+  if (unread != kUnreadStorages.end()) {
+    described.unit = unread->element_bytes;
+  } else if (type.name != "UntypedStorage") {
+    described.type = TypeOf(kStorageTypes, type);
+    described.unit = ElementBytes(*described.type);
+  }
   described.key = tree[storage.items[1]].text;
   described.elements = described.view_elements = Count(tree, storage.items[3], "a storage's size");
   if (described.elements > uint64_t{1} << 40) throw Error("a storage of more than 2^40 elements");

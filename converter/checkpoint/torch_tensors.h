@@ -11,14 +11,15 @@ namespace lutra::converter::checkpoint {
 
 /// A persistent id ("storage", type, key, location, elements[, view]), checked.
 struct TorchStorage {
-  std::optional<DataType> type;  ///< none: untyped, counted in bytes
+  std::optional<DataType> type;  ///< none: untyped, counted in bytes, or a type that is not read
+  size_t unit = 1;               ///< bytes of one of `elements`
   std::string key;
   uint64_t elements = 0;  ///< of the whole storage
   /// The part that the tensor sees: legacy files may have views into storages.
   uint64_t view_offset = 0, view_elements = 0;
 };
 
-/// Throws Error for a storage of complex or quantized numbers, by its type's name.
+/// Throws Error for a storage of a type that torch does not have.
 TorchStorage DescribeStorage(const PickleTree& tree, const PickleNode& storage);
 
 /// The bytes of a storage, which live until the tensors are collected; throws Error when the file

@@ -268,7 +268,7 @@ TEST_CASE("bad input: one line, status 1, and a file of that name stays as it wa
   const std::string refusal =
       foreign +
       ": the file holds an object of net.Model with tensors, which is not read; nothing was "
-      "executed. Save the state_dict alone (torch.save(model.state_dict(), FILE))\n";
+      "executed. Save plain tensors alone (torch.save(model.state_dict(), FILE))\n";
   for (const std::string command : {"compress ", "cluster "}) {
     CHECK(fail(command + foreign + to) == refusal);
   }

@@ -171,13 +171,70 @@ TEST_CASE("Objects beside the weights are listed by the name of their class") {
   CHECK(skipped == std::vector<std::string>{
                        "best: a NumPy number", "history: a NumPy array",
                        "args: object of argparse.Namespace", "old: object of argparse.Namespace",
-                       "config: object of easydict.EasyDict", "queue: object of collections.deque",
-                       "loop: object of a.Node"});
-  CHECK(
-      checkpoint.warnings.lines() ==
-      std::vector<std::string>{
-          "x.pt: objects of a.Node, argparse.Namespace, collections.deque, easydict.EasyDict, "
-          "numpy.core.multiarray._reconstruct and 2 more are not read, and nothing was executed"});
+                       "config: dictionary of 1 (easydict.EasyDict)",
+                       "queue: object of collections.deque", "loop: object of a.Node"});
+  CHECK(checkpoint.warnings.lines() ==
+        std::vector<std::string>{
+            "x.pt: objects of a.Node, argparse.Namespace, collections.deque, "
+            "numpy.core.multiarray._reconstruct, numpy.core.multiarray.scalar and 1 more are not "
+            "read, and nothing was executed"});
+}
+
+// class StateDict(OrderedDict) and class Config(dict), as torch.save writes them: made of nothing,
+// then keys and values, then perhaps attributes.
+TEST_CASE("Objects of a dictionary's class are read as dictionaries") {
+  for (const char* made : {")R", ")\x81"}) {
+    Pickle pickle;
+    pickle.Raw("}(").Text("state_dict").Global("net", "StateDict").Raw(made).Raw("(");
+    pickle.Text("w").Tensor("FloatStorage", "0", 1, 0, {1}, {1});
+    pickle.Raw("u}(").Text("version").Int(2).Raw("ub");
+    pickle.Text("epoch").Int(3).Raw("u");
+    const Checkpoint checkpoint =
+        ReadCheckpointBytes(test::TorchZipOf(pickle.Stop(), {{"0", "abcd"}}), "x.pt");
+    REQUIRE(checkpoint.tensors.size() == 1);
+    CHECK(checkpoint.tensors[0].name == "w");
+    REQUIRE(checkpoint.skipped.size() == 1);
+    CHECK(checkpoint.skipped[0].path == "epoch");
+    CHECK(checkpoint.warnings.lines() ==
+          std::vector<std::string>{"x.pt: objects of net.StateDict are read as dictionaries, "
+                                   "without attributes of their own"});
+  }
+  // One that was given something is not known to be one.
+  Pickle given;
+  given.Global("net", "Bag").Raw("(").Int(1).Raw("tR(").Text("w");
+  given.Tensor("FloatStorage", "0", 1, 0, {1}, {1}).Raw("u");
+  CHECK(Mentions(ErrorOf(test::TorchZipOf(given.Stop(), {{"0", "abcd"}})), "an object of net.Bag"));
+}
+
+TEST_CASE("NumPy arrays alone are no weights, and the error says how to make them some") {
+  Pickle pickle;
+  pickle.Raw("}(").Text("w").Global("numpy.core.multiarray", "_reconstruct").Raw("(");
+  pickle.Global("numpy", "ndarray").Raw("K\x01\x85").Raw("C\x01").Raw("btRu");
+  CHECK(Mentions(ErrorOf(test::TorchZipOf(pickle.Stop(), {})),
+                 "holds no tensors but 1 NumPy arrays; save them as tensors (torch.from_numpy)"));
+}
+
+// Legacy files hold storages one after another: those of types that are not read have a size, too.
+TEST_CASE("Quantized and complex storages of legacy files lie beside the weights") {
+  Pickle pickle;
+  pickle.Raw("}(").Text("state_dict").Raw("}(").Text("w");
+  pickle.Tensor("FloatStorage", "0", 1, 0, {1}, {1}, true).Raw("u").Text("rest").Raw("(");
+  pickle.Tensor("ComplexDoubleStorage", "1", 2, 0, {2}, {1}, true);
+  pickle.Tensor("ComplexFloatStorage", "2", 3, 0, {3}, {1}, true);
+  for (const char* type : {"QInt8Storage", "QUInt8Storage", "QInt32Storage"}) {
+    pickle.Global("torch._utils", "_rebuild_qtensor").Raw("(").Storage(type, type, 5, true);
+    pickle.Raw("tR");
+  }
+  const Checkpoint checkpoint = ReadCheckpointBytes(
+      test::TorchLegacyOf(pickle.Raw("tu").Stop(), {{"1", 2, std::string(32, 'x')},
+                                                    {"QInt32Storage", 5, std::string(20, 'x')},
+                                                    {"QInt8Storage", 5, std::string(5, 'x')},
+                                                    {"2", 3, std::string(24, 'x')},
+                                                    {"QUInt8Storage", 5, std::string(5, 'x')},
+                                                    {"0", 1, BytesOf<float>({2.5F})}}),
+      "x.pt");
+  REQUIRE(checkpoint.tensors.size() == 1);
+  CHECK(checkpoint.tensors[0].tensor.ToFloats() == std::vector<float>{2.5F});
 }
 
 TEST_CASE("Tensors inside objects are never left out silently") {
@@ -194,6 +251,7 @@ TEST_CASE("Tensors inside objects are never left out silently") {
   Pickle sparse;
   sparse.Raw("}(").Text("w").Global("torch._utils", "_rebuild_sparse_tensor").Raw(")Ru");
   CHECK(Mentions(fault(sparse), "'w': the file holds an object of torch._utils._rebuild_sparse"));
+  CHECK(Mentions(fault(sparse), "Make it an ordinary tensor before saving (to_dense() of"));
   Pickle quantized;
   quantized.Raw("}(").Text("w").Global("torch.ao", "_rebuild").Raw("(");
   quantized.Storage("FloatStorage", "0", 1).Raw("tRu");
