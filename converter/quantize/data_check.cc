@@ -17,6 +17,11 @@ constexpr double kMostOutliers = 0.1;
 constexpr size_t kNamedOutliers = 3;
 // Pixels between black and half of the brightest could also be counts of something.
 constexpr float kBrightPixel = 128;
+// Half of the samples stay below, or above, this. Pixels that are divided by 255 twice reach
+// 0.0039; numbers in the ten thousands that are no counts are of another unit than any network's
+// inputs.
+constexpr float kTiny = 0.02F;
+constexpr float kHuge = 1e4F;
 
 const std::string kCure = "; give samples as the network will see them";
 
@@ -36,7 +41,8 @@ void DataCheck::AddSample(std::span<const float> input) {
   for (const float x : input) {
     extent.low = std::min(extent.low, x);
     extent.high = std::max(extent.high, x);
-    bytes_ = bytes_ && x >= 0 && x <= 255 && x == std::floor(x);
+    integers_ = integers_ && x == std::floor(x);
+    bytes_ = bytes_ && integers_ && x >= 0 && x <= 255;
   }
   if (samples_.empty()) first_.assign(input.begin(), input.end());
   all_like_first_ = all_like_first_ && std::ranges::equal(input, first_);
@@ -49,7 +55,7 @@ void DataCheck::Report(const data::Dataset& data, bool takes_bytes, Warnings& wa
   const auto is_constant = [](const Extent& e) { return e.low == e.high; };
   if (std::ranges::all_of(samples_, is_constant)) {
     if (std::ranges::all_of(samples_, [&](const Extent& e) { return e.low == value; })) {
-      warnings.Add("all values of the calibration data are " + Number(std::fabs(value)) +
+      warnings.Add("all values of the calibration data are " + Number(value == 0 ? 0 : value) +
                    ", so no range can be read off it" + kCure);
     } else {
       warnings.Add("every sample of the calibration data is constant (one value throughout)" +
@@ -65,7 +71,13 @@ void DataCheck::Report(const data::Dataset& data, bool takes_bytes, Warnings& wa
                  (samples_.size() == 1 ? " sample" : " samples") +
                  " shows less than the range of real data; give a hundred or more");
   }
+  const auto constant = static_cast<size_t>(std::ranges::count_if(samples_, is_constant));
+  if (2 * constant >= samples_.size()) {
+    warnings.Add(std::to_string(constant) + " of " + std::to_string(samples_.size()) +
+                 " samples of the calibration data are constant (one value throughout)" + kCure);
+  }
   ReportOutliers(data, warnings);
+  ReportMagnitude(warnings);
   const bool bright = std::ranges::any_of(
       samples_, [](const Extent& extent) { return extent.high >= kBrightPixel; });
   if (bytes_ && bright && !takes_bytes && !data.normalization().stated) {
@@ -74,6 +86,21 @@ void DataCheck::Report(const data::Dataset& data, bool takes_bytes, Warnings& wa
         "scaled "
         "ones, give scale (0.00392157 is 1/255), mean and std, and if not, \"scale\": 1");
   }
+}
+
+void DataCheck::ReportMagnitude(Warnings& warnings) const {
+  std::vector<float> reach;
+  for (const Extent& extent : samples_) {
+    if (extent.low < extent.high) reach.push_back(extent.Magnitude());
+  }
+  const auto middle = reach.begin() + static_cast<ptrdiff_t>(reach.size() / 2);
+  std::ranges::nth_element(reach, middle);
+  const bool tiny = *middle<kTiny, huge = *middle> kHuge && !integers_;
+  if (!tiny && !huge) return;
+  warnings.Add("half of the samples of the calibration data reach " +
+               std::string(tiny ? "no farther than " : "beyond ") + Number(*middle) +
+               ", and networks are seldom trained on values so " + (tiny ? "small" : "large") +
+               "; check scale, mean and std");
 }
 
 void DataCheck::ReportOutliers(const data::Dataset& data, Warnings& warnings) const {

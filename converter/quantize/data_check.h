@@ -16,8 +16,9 @@ class DataCheck {
   /// The network's input, finite values, sample by sample in the data's order.
   void AddSample(std::span<const float> input);
 
-  /// Data that is constant or shows one thing only; samples that own the range (by name); pixels
-  /// that nobody said to scale or not to (unless the network takes bytes); very few samples.
+  /// Data that is constant or shows one thing only; samples that own the range (by name); values of
+  /// another order of magnitude than networks are trained on; pixels that nobody said to scale or
+  /// not to (unless the network takes bytes); very few samples.
   void Report(const data::Dataset& data, bool takes_bytes, Warnings& warnings) const;
 
  private:
@@ -26,10 +27,12 @@ class DataCheck {
     float Magnitude() const;
   };
   void ReportOutliers(const data::Dataset& data, Warnings& warnings) const;
+  void ReportMagnitude(Warnings& warnings) const;  // some sample is not constant
 
   std::vector<Extent> samples_;
   std::vector<float> first_;  // the first sample
   bool all_like_first_ = true;
+  bool integers_ = true;
   bool bytes_ = true;  // every value is an integer from 0 to 255
 };
 

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <random>
 
 namespace lutra::converter::quantize {
@@ -67,6 +68,14 @@ TEST_CASE("constant data") {
   CHECK(Said(SampleList(8, std::vector<float>(5, -0.0F)))[0].find("are 0,") != std::string::npos);
   CHECK(Said(SampleList(8, std::vector<float>(5, 1.5F)))[0].starts_with(
       "all values of the calibration data are 1.5,"));
+  CHECK(Said(SampleList(8, std::vector<float>(5, -2.0F)))[0].find("are -2,") != std::string::npos);
+  SampleList half = Normal(16);
+  for (size_t i = 0; i < 8; ++i) std::ranges::fill(half[i], static_cast<float>(i));
+  CHECK(Said(half) ==
+        std::vector{"8 of 16 samples of the calibration data are constant (one value throughout)" +
+                    cure});
+  half[0][0] = 1;
+  CHECK(Said(half).empty());
   CHECK(Said({{1, 1}, {2, 2}, {3, 3}}) ==
         std::vector{"every sample of the calibration data is constant (one value throughout)" +
                     cure});
@@ -101,7 +110,28 @@ TEST_CASE("samples that own the range are named") {
   // The other samples are all 0: one that is not is no outlier but the only one of use.
   SampleList zeros(10, std::vector<float>(300, 0.0F));
   zeros[4] = Normal(1)[0];
-  CHECK(Said(zeros).empty());
+  const std::vector<std::string> of_zeros = Said(zeros);
+  REQUIRE(of_zeros.size() == 1);
+  CHECK(of_zeros[0].starts_with("9 of 10 samples of the calibration data are constant"));
+}
+
+TEST_CASE("values of another order of magnitude") {
+  // The largest of 300 normal values is between 2 and 5.
+  for (const auto& [deviation, word] : {std::pair{1e-3F, "so small"}, {1e4F, "so large"}}) {
+    const std::vector<std::string> said = Said(Normal(10, deviation));
+    REQUIRE(said.size() == 1);
+    CHECK(said[0].find(word) != std::string::npos);
+    CHECK(said[0].ends_with("; check scale, mean and std"));
+  }
+  for (const float deviation : {0.02F, 1.0F, 100.0F, 1e3F}) {
+    CHECK(Said(Normal(10, deviation)).empty());
+  }
+  // Indices, as of words, may be large.
+  SampleList indices = Normal(10, 1e5F);
+  for (auto& sample : indices) {
+    for (float& x : sample) x = std::floor(std::fabs(x));
+  }
+  CHECK(Said(indices).empty());
 }
 
 TEST_CASE("pixels of 0 to 255, unless it is said that they are meant") {
