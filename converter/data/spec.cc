@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
@@ -64,9 +65,7 @@ class Fields {
   double Number(const std::string& field, double otherwise) const {
     const json* value = Find(field);
     if (value == nullptr) return otherwise;
-    if (!value->is_number() || !std::isfinite(value->get<double>())) {
-      Fail(field, "must be a finite number");
-    }
+    if (!IsFloat(*value)) Fail(field, "must be a finite number");
     return value->get<double>();
   }
 
@@ -76,7 +75,7 @@ class Fields {
     const json list = value->is_array() ? *value : json::array({*value});
     std::vector<double> numbers;
     for (const json& item : list) {
-      if (!item.is_number() || !std::isfinite(item.get<double>())) {
+      if (!IsFloat(item)) {
         Fail(field, "must be a finite number or a list of them, one per channel");
       }
       numbers.push_back(item.get<double>());
@@ -99,6 +98,12 @@ class Fields {
   }
 
  private:
+  // What is calculated with is float32.
+  static bool IsFloat(const json& value) {
+    return value.is_number() &&
+           std::fabs(value.get<double>()) <= double{std::numeric_limits<float>::max()};
+  }
+
   int SideOf(const std::string& field, const json& value) const {
     if (!value.is_number_integer() || value.get<int64_t>() < 1 ||
         value.get<int64_t>() > kMaxImageSide) {
@@ -197,8 +202,12 @@ DataSpec ParseDataSpec(const json& object, const std::string& origin, const std:
   for (const char* field : {"scale", "mean", "std"}) {
     spec.normalization_stated = spec.normalization_stated || fields.Find(field) != nullptr;
   }
+  const auto vanishes = [](double value) {
+    return std::fabs(value) < double{std::numeric_limits<float>::min()};
+  };
+  if (vanishes(spec.scale)) fields.Fail("scale", "must not be 0: it would make all inputs alike");
   for (const double value : spec.std) {
-    if (value == 0) fields.Fail("std", "must not hold 0: the input is divided by it");
+    if (vanishes(value)) fields.Fail("std", "must not hold 0: the input is divided by it");
   }
   return spec;
 }

@@ -114,6 +114,8 @@ TEST_CASE("JSON that is deep, huge, or says what cannot be") {
     CHECK(error(flag, objects) == "nests deeper than 32 levels\n");
     CHECK(error(flag, R"({"default": 1e999})") == "is not JSON (a number is too large)\n");
     CHECK(error(flag, "{\"default\": \"\xff\"}").starts_with("is not JSON (byte "));
+    CHECK(error(flag, R"({"a": {"b": 1}, "c": {"b": 1}, "a": 2})") ==
+          "\"a\" stands twice in one object; keep one\n");
     const std::string path = folder.Write("huge.json", "");
     fs::resize_file(path, uint64_t{1} << 40);  // takes no room on the disk
     const std::string message =

@@ -188,6 +188,12 @@ TEST_CASE("bad descriptions: one line with file, field and cure") {
         "\"resize\" must hold integers of 1 to 16384");
   CHECK(error(R"({"format": "idx", "images": "i.idx", "std": [1, 0]})") ==
         "\"std\" must not hold 0: the input is divided by it");
+  CHECK(error(R"({"format": "idx", "images": "i.idx", "std": 1e-40})") ==
+        "\"std\" must not hold 0: the input is divided by it");
+  CHECK(error(R"({"format": "idx", "images": "i.idx", "scale": 0})") ==
+        "\"scale\" must not be 0: it would make all inputs alike");
+  CHECK(error(R"({"format": "idx", "images": "i.idx", "scale": 1e39})") ==
+        "\"scale\" must be a finite number");
   CHECK(error(R"({"format": "idx", "images": "i.idx", "scale": "1"})") ==
         "\"scale\" must be a finite number");
   CHECK(error(R"({"format": "idx", "images": "i.idx", "mean": [1, 2]})") ==
