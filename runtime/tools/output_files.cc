@@ -142,6 +142,9 @@ bool OutputFiles::Writes(const std::string& role, const std::string& path, std::
   }
   struct stat file;
   const bool exists = ::stat(path.c_str(), &file) == 0;
+  // Whatever keeps a file from being looked at (a name that is too long, links in a circle) keeps
+  // it from being made.
+  if (!exists && errno != ENOENT) return Fail(path, "cannot be created", errno, error);
   if (exists && S_ISDIR(file.st_mode)) {
     *error = path + ": is a folder; name a file";
     return false;

@@ -28,6 +28,17 @@ struct Binding {
   size_t sample_bytes = 0;
 };
 
+// Where the file's name begins in [NAME=]FILE.npy. A folder has no '=' in front of it that parts a
+// name off, unless there is a port of that name.
+size_t FileStart(const lutra_model* model, bool input, const std::string& text) {
+  const size_t equals = text.find('=');
+  if (equals == std::string::npos) return 0;
+  const auto find = input ? lutra_model_find_input : lutra_model_find_output;
+  size_t index = 0;
+  const bool known = find(model, text.substr(0, equals).c_str(), &index, nullptr) == LUTRA_OK;
+  return known || text.find('/') > equals ? equals + 1 : 0;
+}
+
 // [NAME=]FILE.npy, by name or by position.
 bool Bind(const lutra_model* model, bool input, const std::vector<std::string>& texts,
           std::vector<Binding>* bindings, std::string* error) {
@@ -36,8 +47,8 @@ bool Bind(const lutra_model* model, bool input, const std::vector<std::string>& 
   size_t position = 0;
   for (const std::string& text : texts) {
     Binding binding;
-    const size_t equals = text.find('=');
-    if (equals == std::string::npos) {
+    const size_t start = FileStart(model, input, text);
+    if (start == 0) {
       if (position >= count) {
         *error = text + ": is one " + what + " too many; the model has " + std::to_string(count);
         return false;
@@ -45,14 +56,14 @@ bool Bind(const lutra_model* model, bool input, const std::vector<std::string>& 
       binding.index = position++;
       binding.path = text;
     } else {
-      const std::string name = text.substr(0, equals);
+      const std::string name = text.substr(0, start - 1);
       ApiError failure;
       const auto find = input ? lutra_model_find_input : lutra_model_find_output;
       if (find(model, name.c_str(), &binding.index, failure.get()) != LUTRA_OK) {
         *error = failure.Of(text);
         return false;
       }
-      binding.path = text.substr(equals + 1);
+      binding.path = text.substr(start);
     }
     binding.port = input ? InputPort(model, binding.index) : OutputPort(model, binding.index);
     for (const Binding& other : *bindings) {

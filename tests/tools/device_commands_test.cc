@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <cstring>
+#include <filesystem>
 
 #include "lutra/lutra.h"
 #include "runtime/tools/npy.h"
@@ -112,6 +113,12 @@ TEST_CASE("run: every bad input is one line and status 1") {
   CHECK(fail(model + WriteFloats(folder, "nan.npy", {1, 6, 6, 2}, __builtin_nanf(""))) ==
         folder / "nan.npy: input \"x\": element 30 is NaN");
   CHECK(fail(model + "q=" + x) == "q=" + x + ": no input is named \"q\"; there is \"x\"");
+  // A folder with '=' in its name parts no name off.
+  std::filesystem::create_directory(folder / "a=b");
+  CHECK(fail(model + (folder / "a=b/none.npy")) ==
+        folder / "a=b/none.npy: cannot be opened: No such file or directory");
+  CHECK(fail(model + "x=" + (folder / "a=b/none.npy")) ==
+        folder / "a=b/none.npy: cannot be opened: No such file or directory");
   CHECK(fail(model + x + " --input " + x) == x + ": is one input too many; the model has 1");
   CHECK(fail(kModel + " --input " + x + " --output /dev/full") ==
         "/dev/full: cannot be written: No space left on device");

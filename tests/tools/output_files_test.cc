@@ -100,6 +100,12 @@ TEST_CASE("names that cannot be written are refused before there is anything to 
   CHECK(error == folder / "folder: is a folder; name a file");
   CHECK_FALSE(files.Writes("-o", folder / "none/out", &error));
   CHECK(error == folder / "none/out: cannot be created: No such file or directory");
+  const std::string name(256, 'n');
+  CHECK_FALSE(files.Writes("-o", folder / name, &error));
+  CHECK(error == folder / (name + ": cannot be created: File name too long"));
+  fs::create_symlink("circle", folder / "circle");
+  CHECK_FALSE(files.Writes("-o", folder / "circle", &error));
+  CHECK(error == folder / "circle: cannot be created: Too many levels of symbolic links");
   if (::geteuid() == 0) return;  // root may write everything
   const std::string fixed = folder.Write("fixed", "old");
   REQUIRE(::chmod(fixed.c_str(), 0444) == 0);
