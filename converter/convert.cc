@@ -282,16 +282,27 @@ void CheckModel(const Network& network, const data::Dataset* data, const Convert
 
 }  // namespace
 
-Graph ImportGraph(const std::string& path, importing::ImportOptions import,
-                  std::map<std::string, ValueInfo>* declared) {
+Graph ImportGraph(std::span<const uint8_t> bytes, const std::string& path,
+                  importing::ImportOptions import, std::map<std::string, ValueInfo>* declared) {
   import.declared = declared;
   if (!import.why_unsupported) import.why_unsupported = executor::WhyUnsupported;
   if (!import.known_value) import.known_value = passes::KnownValue;
-  return importing::ImportOnnx(path, import);
+  return importing::ImportOnnxBytes({reinterpret_cast<const char*>(bytes.data()), bytes.size()},
+                                    path, import);
+}
+
+Graph ImportGraph(const std::string& path, importing::ImportOptions import,
+                  std::map<std::string, ValueInfo>* declared) {
+  return ImportGraph(ReadBytes(path), path, std::move(import), declared);
 }
 
 Graph LoadGraph(const std::string& path, importing::ImportOptions import) {
-  Graph graph = ImportGraph(path, std::move(import));
+  return LoadGraph(ReadBytes(path), path, std::move(import));
+}
+
+Graph LoadGraph(std::span<const uint8_t> bytes, const std::string& path,
+                importing::ImportOptions import) {
+  Graph graph = ImportGraph(bytes, path, std::move(import));
   WithPath(path, [&] { passes::OptimizeGraph(graph); });
   return graph;
 }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,10 +23,16 @@ class Outputs;  // converter/files.h
 /// null, gets what the file states of its values. Throws Error that begins with the path.
 Graph ImportGraph(const std::string& path, importing::ImportOptions import,
                   std::map<std::string, ValueInfo>* declared = nullptr);
+/// The same of a file's bytes; `path` names it in messages and locates external data.
+Graph ImportGraph(std::span<const uint8_t> bytes, const std::string& path,
+                  importing::ImportOptions import,
+                  std::map<std::string, ValueInfo>* declared = nullptr);
 
 /// The same, and optimizes the graph: what conversion, evaluation
 /// and comparison all work on. Throws Error that begins with the path.
 Graph LoadGraph(const std::string& path, importing::ImportOptions import);
+Graph LoadGraph(std::span<const uint8_t> bytes, const std::string& path,
+                importing::ImportOptions import);
 
 /// How a float network comes to its quantization. `fused` is the network after FuseGraph, in ONNX's
 /// layout; its weights may change, and are then those of the model. The quantization is for the

@@ -12,6 +12,7 @@
 #include "converter/checkpoint/safetensors.h"
 #include "converter/checkpoint/torch.h"
 #include "converter/error.h"
+#include "converter/file_kind.h"
 #include "converter/files.h"
 #include "converter/import/onnx_tensor.h"
 #include "schema/limits.h"
@@ -21,12 +22,11 @@ namespace lutra::converter::checkpoint {
 namespace {
 
 Checkpoint ReadInitializers(std::span<const uint8_t> bytes, const std::string& path) {
-  constexpr const char* kUnknown =
-      "is no checkpoint that Lutra reads (PyTorch, safetensors or ONNX)";
   onnx::ModelProto model;
   if (bytes.size() > INT_MAX ||
       !model.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) || !model.has_graph()) {
-    throw Error(kUnknown);
+    throw Error("is no checkpoint that Lutra reads (PyTorch, safetensors or ONNX)" +
+                LooksLike(bytes));
   }
   Checkpoint checkpoint;
   checkpoint.format = "ONNX";

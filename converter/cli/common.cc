@@ -78,6 +78,15 @@ void PrintWarnings(const char* command, const Warnings& warnings) {
   }
 }
 
+void WorkOn(const data::Dataset* dataset, const char* command, const std::function<void()>& work) {
+  try {
+    work();
+  } catch (...) {
+    if (dataset != nullptr) PrintWarnings(command, dataset->warnings());
+    throw;
+  }
+}
+
 Progress::~Progress() {
   if (shown_) std::fputs("\r\x1b[K", stderr);
 }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "converter/data/dataset.h"
 #include "converter/files.h"
 #include "converter/import/onnx_import.h"
 #include "converter/warnings.h"
@@ -50,6 +51,10 @@ void PrintJson(const nlohmann::json& json);
 /// `lutra COMMAND: warning: TEXT` on stderr, a line for each; every command ends with it, with JSON
 /// as well.
 void PrintWarnings(const char* command, const Warnings& warnings);
+
+/// Does the work of a command. Where it fails, what is known of the data is said before the error:
+/// an empty class folder that shifts the labels, say, may be its cause.
+void WorkOn(const data::Dataset* dataset, const char* command, const std::function<void()>& work);
 
 /// One line on the terminal that is written over and over; nothing when stderr is no terminal.
 class Progress {

@@ -17,7 +17,9 @@ struct CompareCommand {
   void Run() const {
     const std::unique_ptr<data::Dataset> dataset = data.Open();
     if (!dataset) throw CLI::RequiredError("--data");
-    const CompareReport report = Compare(onnx, lutra, shapes.Import(), *dataset);
+    CompareReport report;
+    WorkOn(dataset.get(), "compare",
+           [&] { report = Compare(onnx, lutra, shapes.Import(), *dataset); });
     if (json) {
       PrintJson(report::CompareJson(report));
     } else {

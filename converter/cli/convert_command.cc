@@ -46,7 +46,8 @@ struct ConvertCommand {
     const std::unique_ptr<data::Dataset> dataset = data.Open(outputs);
     Warnings warnings;
     const std::string own_recipe = NameOwnRecipe(outputs, warnings);
-    ConvertReport report = Convert(dataset.get(), outputs);
+    ConvertReport report;
+    WorkOn(dataset.get(), "convert", [&] { report = Convert(dataset.get(), outputs); });
     report.warnings.Add(warnings);
     if (const std::string advice = report::Advice(report); !advice.empty())
       report.warnings.Add(advice);

@@ -24,7 +24,7 @@ struct EvalCommand {
       const EvaluationOptions options{shapes.Import(), scores, [&](size_t done, size_t total) {
                                         progress.Show("eval", done, total);
                                       }};
-      result = Evaluate(model, options, *dataset);
+      WorkOn(dataset.get(), "eval", [&] { result = Evaluate(model, options, *dataset); });
     }
     if (json) {
       const nlohmann::json object = {{"top1", result.top1},

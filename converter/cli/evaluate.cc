@@ -58,7 +58,8 @@ ScoreKind KindOf(const schema::Model& model, size_t output) {
 }
 
 Evaluation Measured(const ScoreCounter& counter, const Warnings& warnings) {
-  return {counter.count(), counter.Top1(), counter.Top5(), counter.Loss(), warnings};
+  return {counter.count(), counter.classes(), counter.Top1(),
+          counter.Top5(),  counter.Loss(),    warnings};
 }
 
 // Stacks samples along the first dimension.
@@ -89,9 +90,9 @@ std::vector<int64_t> WithBatch(std::vector<int64_t> dims, int64_t batch) {
 
 class OnnxEvaluator {
  public:
-  OnnxEvaluator(const std::string& path, const EvaluationOptions& options,
-                const data::Sample& first)
-      : path_(path), graph_(LoadGraph(path, options.import)), executor_(graph_) {
+  OnnxEvaluator(std::span<const uint8_t> file, const std::string& path,
+                const EvaluationOptions& options, const data::Sample& first)
+      : path_(path), graph_(LoadGraph(file, path, options.import)), executor_(graph_) {
     RequireOneInput(graph_.inputs.size(), path);
     const ValueInfo& input = *graph_.Info(graph_.inputs[0]);
     dims_ = *input.dims;
@@ -238,12 +239,23 @@ Evaluation EvaluateLutra(const std::string& path, std::span<const uint8_t> file,
 
 Evaluation Evaluate(const std::string& model_path, const EvaluationOptions& options,
                     const data::Dataset& data) {
-  const std::vector<uint8_t> file = ReadBytes(model_path);
+  return Evaluate(ReadBytes(model_path), model_path, options, data);
+}
+
+Evaluation Evaluate(std::span<const uint8_t> file, const std::string& model_path,
+                    const EvaluationOptions& options, const data::Dataset& data) {
   if (!data.labelled()) throw Error("eval needs labels, but the data has none");
-  Evaluation result = file.size() >= 8 && std::memcmp(file.data() + 4, "LUTR", 4) == 0
-                          ? EvaluateLutra(model_path, file, data, options)
-                          : OnnxEvaluator(model_path, options, data.Get(0)).Run(data, options);
+  Evaluation result =
+      file.size() >= 8 && std::memcmp(file.data() + 4, "LUTR", 4) == 0
+          ? EvaluateLutra(model_path, file, data, options)
+          : OnnxEvaluator(file, model_path, options, data.Get(0)).Run(data, options);
   Warnings warnings = data.warnings();
+  if (const size_t folders = data.class_folders(); folders != 0 && folders < result.classes) {
+    warnings.Add("the data has " + std::to_string(folders) + " class folders, but " + model_path +
+                 " gives " + std::to_string(result.classes) +
+                 " scores: where a class has no folder, the labels behind it are shifted; make a "
+                 "folder for each, or give the classes by format list");
+  }
   warnings.Add(result.warnings);
   result.warnings = std::move(warnings);
   return result;

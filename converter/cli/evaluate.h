@@ -2,7 +2,9 @@
 // .lutra file in the runtime.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 
 #include "converter/data/dataset.h"
@@ -13,6 +15,7 @@ namespace lutra::converter::cli {
 
 struct Evaluation {
   size_t count = 0;
+  size_t classes = 0;         ///< scores of a sample
   double top1 = 0, top5 = 0;  ///< fractions; of equal scores the lower class comes first
   /// Mean cross entropy in nats: -log p[label]. p is the network's output where that ends in
   /// a Softmax (or its logarithm, a LogSoftmax), else the softmax of the output; probabilities
@@ -33,5 +36,8 @@ struct EvaluationOptions {
 /// do not fit, outputs that are no scores (scores.h).
 Evaluation Evaluate(const std::string& model_path, const EvaluationOptions& options,
                     const data::Dataset& data);
+/// The same of a file's bytes, which `model_path` names in messages.
+Evaluation Evaluate(std::span<const uint8_t> file, const std::string& model_path,
+                    const EvaluationOptions& options, const data::Dataset& data);
 
 }  // namespace lutra::converter::cli

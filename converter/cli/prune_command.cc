@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <limits>
 #include <memory>
+#include <span>
 
 #include "converter/cli/common.h"
 #include "converter/cli/data_flags.h"
@@ -41,9 +42,8 @@ struct Step {
     data.AddTo(sub);
   }
 
-  // The part between reading and writing is `change`; what it prints comes after all that can fail
-  // but the second measurement. Prints the accuracy before and after, without retraining, and what
-  // the measurements warned of.
+  // The part between reading and writing is `change`. Prints, after all that can fail, what it did,
+  // the accuracy before and after, without retraining, and what the measurements warned of.
   void Run(const std::function<void(std::vector<prune::LayerWeights>&)>& change,
            const std::function<void(const prune::WeightsFile&, nlohmann::json&)>& print) const {
     Outputs outputs;
@@ -58,10 +58,12 @@ struct Step {
     change(file->weights());
     nlohmann::json report;
     Warnings warnings = file->warnings();
-    if (dataset) report["top1_before"] = Top1(input, *dataset, warnings);
-    file->Write(output);
+    if (dataset) report["top1_before"] = Top1(ReadBytes(input), input, *dataset, warnings);
+    const std::vector<uint8_t> changed = file->Bytes(output);
+    if (dataset) report["top1"] = Top1(changed, output, *dataset, warnings);
+    outputs.Write(output, changed);
+    outputs.Commit();
     print(*file, report);
-    if (dataset) report["top1"] = Top1(output, *dataset, warnings);
     report["warnings"] = warnings.lines();
     report["skipped"] = nlohmann::json::array();
     for (const checkpoint::SkippedEntry& entry : file->Skipped()) {
@@ -87,12 +89,14 @@ struct Step {
     if (!file.HasGraph()) PrintText(output + " is a safetensors file\n");
   }
 
-  double Top1(const std::string& path, const data::Dataset& dataset, Warnings& warnings) const {
+  double Top1(std::span<const uint8_t> network, const std::string& path,
+              const data::Dataset& dataset, Warnings& warnings) const {
     Progress progress;
     const EvaluationOptions options{shapes.Import(), scores, [&](size_t done, size_t total) {
                                       progress.Show("eval", done, total);
                                     }};
-    const Evaluation result = Evaluate(path, options, dataset);
+    Evaluation result;
+    WorkOn(&dataset, command, [&] { result = Evaluate(network, path, options, dataset); });
     warnings.Add(result.warnings);
     return result.top1;
   }

@@ -137,6 +137,7 @@ void ScoreCounter::Add(std::span<const float> scores, const data::Sample& sample
   top5_ += rank < 5 ? 1 : 0;
   loss_ += CrossEntropy(scores, label, kind_);
   ++count_;
+  classes_ = scores.size();
 }
 
 }  // namespace lutra::converter::cli

@@ -37,6 +37,7 @@ class ScoreCounter {
   void Add(std::span<const float> scores, const data::Sample& sample);
 
   size_t count() const { return count_; }
+  size_t classes() const { return classes_; }  ///< scores of a sample, once there was one
   double Top1() const { return static_cast<double>(top1_) / static_cast<double>(count_); }
   double Top5() const { return static_cast<double>(top5_) / static_cast<double>(count_); }
   double Loss() const { return loss_ / static_cast<double>(count_); }
@@ -44,7 +45,7 @@ class ScoreCounter {
  private:
   ScoreKind kind_;
   std::string output_;
-  size_t count_ = 0, top1_ = 0, top5_ = 0;
+  size_t count_ = 0, classes_ = 0, top1_ = 0, top5_ = 0;
   double loss_ = 0;
 };
 

@@ -119,6 +119,7 @@ class SourceDataset : public Dataset {
     return source_->pixels() && spec_.scale == 1 && spec_.mean.empty() && spec_.std.empty();
   }
   Warnings warnings() const override { return source_->warnings(); }
+  size_t class_folders() const override { return source_->class_folders(); }
 
   std::vector<std::string> Files() const override {
     std::vector<std::string> files = source_->Files();

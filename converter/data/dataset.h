@@ -55,6 +55,8 @@ class Dataset {
   virtual bool pixels() const { return false; }
   /// What of the data is left out, known once it is open.
   virtual Warnings warnings() const { return {}; }
+  /// How many class folders the labels come from; 0 where they stand in files.
+  virtual size_t class_folders() const { return 0; }
   /// Every file that is read, for whoever must not write over one.
   virtual std::vector<std::string> Files() const { return {}; }
 };

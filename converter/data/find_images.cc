@@ -73,6 +73,20 @@ std::string UnreadKind(const fs::path& file) {
   return extension.empty() ? "without an extension" : extension;
 }
 
+// "train", "val" instead of the classes in them: every class folder has its images in several
+// folders of its own, whose names are the same in all, and none beside them.
+std::vector<std::string> ClassesWithin(const fs::path& folder,
+                                       const std::vector<fs::path>& images) {
+  std::set<std::string> inner;
+  for (const fs::path& image : images) {
+    const fs::path relative = image.lexically_relative(folder);
+    if (relative.has_parent_path()) inner.insert(relative.begin()->string());
+    if (!relative.has_parent_path()) return {};
+  }
+  if (inner.size() < 2) return {};
+  return {inner.begin(), inner.end()};
+}
+
 void Sort(const std::vector<fs::path>& files, FoundFiles& found) {
   for (const fs::path& file : files) {
     if (IsLeftover(file.filename().string())) continue;
@@ -118,7 +132,8 @@ FoundFiles FindImages(const std::string& folder) {
 ClassFolders FindClasses(const std::string& folder) {
   ClassFolders classes;
   FoundFiles all;
-  std::vector<std::string> leftovers, empty;
+  std::vector<std::string> leftovers, empty, names;
+  std::set<std::vector<std::string>> within;
   const Listing top = List(folder);
   for (const fs::path& inner : top.folders) {
     const std::string name = inner.filename().string();
@@ -127,6 +142,8 @@ ClassFolders FindClasses(const std::string& folder) {
       continue;
     }
     FoundFiles found = FindImages(inner.string());
+    names.push_back(name);
+    within.insert(ClassesWithin(inner, found.images));
     if (found.images.empty()) {
       empty.push_back(name + " (class " + std::to_string(classes.images.size()) + ")");
     }
@@ -144,6 +161,12 @@ ClassFolders FindClasses(const std::string& folder) {
   if (!beside.images.empty()) {
     classes.warnings.Add(folder + ": " + std::to_string(beside.images.size()) +
                          " images beside the class folders are not read; move them into one");
+  }
+  if (within.size() == 1 && !within.begin()->empty()) {
+    classes.warnings.Add(folder + ": taken for classes: " + Enumerated(names) +
+                         ", which all have their images in folders of the same names (" +
+                         Enumerated(*within.begin()) +
+                         "); if those are the classes, name one of the folders");
   }
   if (!leftovers.empty()) {
     classes.warnings.Add(folder + ": not taken for a class: " + Enumerated(leftovers));

@@ -24,6 +24,7 @@ struct Entry {
 struct Entries {
   std::vector<Entry> files;
   Warnings warnings;
+  size_t class_folders = 0;
 };
 
 // The classes take turns, so that any first part of the samples holds them evenly.
@@ -31,7 +32,7 @@ Entries OfClassFolders(const std::string& path) {
   ClassFolders classes = FindClasses(path);
   size_t longest = 0;
   for (const auto& images : classes.images) longest = std::max(longest, images.size());
-  Entries entries{{}, std::move(classes.warnings)};
+  Entries entries{{}, std::move(classes.warnings), classes.images.size()};
   for (size_t i = 0; i < longest; ++i) {
     for (size_t c = 0; c < classes.images.size(); ++c) {
       if (i < classes.images[c].size()) {
@@ -97,6 +98,7 @@ class FileSource : public Source {
   size_t size() const override { return range_.count; }
   bool labelled() const override { return labelled_; }
   Warnings warnings() const override { return entries_.warnings; }
+  size_t class_folders() const override { return entries_.class_folders; }
 
   RawSample Get(size_t index) const override {
     const Entry& entry = entries_.files[range_.offset + index];

@@ -40,6 +40,8 @@ class Source {
   virtual bool pixels() const { return true; }
   /// What was found on the way and left out.
   virtual Warnings warnings() const { return {}; }
+  /// Of format folder; 0 for others.
+  virtual size_t class_folders() const { return 0; }
   /// Files that hold samples and that the description does not name itself.
   virtual std::vector<std::string> Files() const { return {}; }
 };

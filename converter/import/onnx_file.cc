@@ -18,6 +18,24 @@ void Store(const Tensor& tensor, onnx::TensorProto& proto) {
   proto.set_raw_data(tensor.bytes().data(), tensor.bytes().size());
 }
 
+void VisitGraph(onnx::GraphProto& graph, const std::string& where, const OnnxFile::Visit& visit);
+
+void VisitNode(onnx::NodeProto& node, const std::string& where, const OnnxFile::Visit& visit) {
+  for (onnx::AttributeProto& attribute : *node.mutable_attribute()) {
+    if (attribute.has_t()) visit(where, *attribute.mutable_t());
+    for (onnx::TensorProto& tensor : *attribute.mutable_tensors()) visit(where, tensor);
+    if (attribute.has_g()) VisitGraph(*attribute.mutable_g(), node.op_type(), visit);
+    for (onnx::GraphProto& inner : *attribute.mutable_graphs()) {
+      VisitGraph(inner, node.op_type(), visit);
+    }
+  }
+}
+
+void VisitGraph(onnx::GraphProto& graph, const std::string& where, const OnnxFile::Visit& visit) {
+  for (onnx::TensorProto& tensor : *graph.mutable_initializer()) visit(where, tensor);
+  for (onnx::NodeProto& node : *graph.mutable_node()) VisitNode(node, where, visit);
+}
+
 }  // namespace
 
 OnnxFile::OnnxFile(std::span<const uint8_t> bytes, std::string path) : path_(std::move(path)) {
@@ -47,6 +65,15 @@ void OnnxFile::Replace(const std::string& value, const Tensor& tensor) {
   Store(tensor, *constants_.at(value));
 }
 
+void OnnxFile::ForEachTensor(const Visit& visit) {
+  VisitGraph(*model_.mutable_graph(), "", visit);
+  for (onnx::FunctionProto& function : *model_.mutable_functions()) {
+    for (onnx::NodeProto& node : *function.mutable_node()) {
+      VisitNode(node, "function " + function.name(), visit);
+    }
+  }
+}
+
 const std::string* OnnxFile::Metadata(const std::string& key) const {
   for (const auto& entry : model_.metadata_props()) {
     if (entry.key() == key) return &entry.value();
@@ -68,9 +95,9 @@ void OnnxFile::SetMetadata(const std::string& key, std::string text) {
 std::string OnnxFile::Serialize() {
   // Tensors in other files are named relative to this one's folder.
   TensorReader reader(path_);
-  for (onnx::TensorProto& proto : *model_.mutable_graph()->mutable_initializer()) {
+  ForEachTensor([&](const std::string&, onnx::TensorProto& proto) {
     if (proto.data_location() == onnx::TensorProto::EXTERNAL) Store(reader.Read(proto), proto);
-  }
+  });
   std::string bytes;
   if (!model_.SerializeToString(&bytes)) throw Error("is more than 2 GB");
   return bytes;

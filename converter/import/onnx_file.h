@@ -5,6 +5,7 @@
 #include <onnx/onnx_pb.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -26,11 +27,17 @@ class OnnxFile {
   /// Its elements become those of `tensor`, its type too; its dims must be the same.
   void Replace(const std::string& value, const Tensor& tensor);
 
+  /// Visits the tensors of the graph, of whatever is inside it, and of local functions: `where` is
+  /// "" in the main graph, else the operator or "function NAME" around it.
+  using Visit = std::function<void(const std::string& where, onnx::TensorProto& tensor)>;
+  void ForEachTensor(const Visit& visit);
+
   /// Null when there is no such entry in the file's metadata.
   const std::string* Metadata(const std::string& key) const;
   void SetMetadata(const std::string& key, std::string text);
 
-  /// The whole file; tensors that lay in other files come into this one. Throws Error, without the
+  /// The whole file; tensors that lay in other files come into this one, wherever in the graph they
+  /// are. Throws Error, without the
   /// path, when it passes 2 GB.
   std::string Serialize();
 

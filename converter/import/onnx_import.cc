@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "converter/error.h"
+#include "converter/file_kind.h"
 #include "converter/files.h"
 #include "converter/graph/check_finite.h"
 #include "converter/import/canonical.h"
@@ -448,7 +449,8 @@ Graph ImportOnnxBytes(std::string_view bytes, const std::string& path,
   const google::protobuf::LogSilencer silence;  // it would print lines of its own
   onnx::ModelProto model;
   if (!model.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    throw Error(path + ": is no ONNX file, or it is cut off");
+    throw Error(path + ": is no ONNX file, or it is cut off" +
+                LooksLike({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}));
   }
   MakeNamesPrintable(model);
   try {

@@ -3,7 +3,6 @@
 #include "converter/checkpoint/safetensors.h"
 #include "converter/checkpoint/tensor_name.h"
 #include "converter/error.h"
-#include "converter/files.h"
 
 namespace lutra::converter::prune {
 
@@ -32,19 +31,17 @@ CheckpointWeights::CheckpointWeights(std::span<const uint8_t> bytes, const std::
   }
 }
 
-void CheckpointWeights::Write(const std::string& path) {
+std::vector<uint8_t> CheckpointWeights::Bytes(const std::string& path) {
   for (size_t i = 0; i < weights_.size(); ++i) {
     Tensor& tensor = checkpoint_.tensors[tensors_[i]].tensor;
     tensor = WithValues(tensor, weights_[i].values);
     if (weights_[i].masked) checkpoint_.metadata[weights_[i].MaskKey()] = weights_[i].Mask();
   }
-  std::vector<uint8_t> file;
   try {
-    file = checkpoint::WriteSafetensors(checkpoint_.tensors, checkpoint_.metadata);
+    return checkpoint::WriteSafetensors(checkpoint_.tensors, checkpoint_.metadata);
   } catch (const Error& fault) {
     throw Error(path + ": " + fault.what());
   }
-  WriteBytes(path, file);
 }
 
 std::vector<checkpoint::SkippedEntry> CheckpointWeights::Skipped() const {

@@ -13,7 +13,7 @@ class CheckpointWeights : public WeightsFile {
   /// Throws Error that begins with the path.
   CheckpointWeights(std::span<const uint8_t> bytes, const std::string& path);
 
-  void Write(const std::string& path) override;
+  std::vector<uint8_t> Bytes(const std::string& path) override;
   bool HasGraph() const override { return false; }
   std::vector<checkpoint::SkippedEntry> Skipped() const override;
   Warnings warnings() const override { return checkpoint_.warnings; }

@@ -7,7 +7,7 @@
 #include <set>
 
 #include "converter/error.h"
-#include "converter/files.h"
+#include "converter/file_kind.h"
 #include "converter/import/onnx_file.h"
 #include "converter/import/onnx_tensor.h"
 
@@ -35,6 +35,24 @@ bool HoldsWeights(const onnx::TensorProto& tensor) {
                        type == TensorProto::FLOAT16 || type == TensorProto::BFLOAT16 ||
                        type == TensorProto::INT8 || type == TensorProto::UINT8;
   return numbers && std::ranges::count_if(tensor.dims(), [](int64_t d) { return d > 1; }) > 1;
+}
+
+// A node's inputs, and behind them what the graphs inside it read.
+void AddInputs(const onnx::NodeProto& node, std::vector<std::string>& inputs) {
+  inputs.insert(inputs.end(), node.input().begin(), node.input().end());
+  const auto add = [&](const onnx::GraphProto& graph) {
+    for (const onnx::NodeProto& inner : graph.node()) AddInputs(inner, inputs);
+  };
+  for (const onnx::AttributeProto& attribute : node.attribute()) {
+    if (attribute.has_g()) add(attribute.g());
+    for (const onnx::GraphProto& graph : attribute.graphs()) add(graph);
+  }
+}
+
+std::vector<std::string> InputsOf(const onnx::NodeProto& node) {
+  std::vector<std::string> inputs;
+  AddInputs(node, inputs);
+  return inputs;
 }
 
 }  // namespace
@@ -68,7 +86,8 @@ OnnxWeights::OnnxWeights(std::span<const uint8_t> bytes, const std::string& path
   try {
     model_ = std::make_unique<Model>(bytes, path);
   } catch (const Error&) {
-    throw Error(path + ": is no ONNX network, PyTorch checkpoint or safetensors file");
+    throw Error(path + ": is no ONNX network, PyTorch checkpoint or safetensors file" +
+                LooksLike(bytes));
   }
   importing::TensorReader reader(path);
   std::set<const onnx::TensorProto*> seen;
@@ -103,19 +122,20 @@ OnnxWeights::OnnxWeights(std::span<const uint8_t> bytes, const std::string& path
   if (weights_.empty()) {
     throw Error(path +
                 ": has no convolution, Gemm, MatMul or recurrent layer with constant "
-                "floating-point weights");
+                "floating-point weights in its main graph");
   }
   WarnOfOthers(seen);
 }
 
 void OnnxWeights::WarnOfOthers(const std::set<const onnx::TensorProto*>& taken) {
-  std::vector<std::string> left, shared;
+  std::vector<std::string> left, shared, inner;
   std::set<const onnx::TensorProto*> said;
   for (const onnx::NodeProto& node : model_->file.graph().node()) {
     const std::vector<int> operands = WeightOperands(node.op_type());
     if (Moves(node.op_type())) continue;
-    for (int i = 0; i < node.input_size(); ++i) {
-      const auto found = model_->tensors.find(node.input(i));
+    const std::vector<std::string> inputs = InputsOf(node);
+    for (int i = 0; i < static_cast<int>(inputs.size()); ++i) {
+      const auto found = model_->tensors.find(inputs[static_cast<size_t>(i)]);
       if (found == model_->tensors.end() || !HoldsWeights(*found->second)) continue;
       const bool changed = taken.contains(found->second);
       const bool layer = std::ranges::find(operands, i) != operands.end();
@@ -123,6 +143,10 @@ void OnnxWeights::WarnOfOthers(const std::set<const onnx::TensorProto*>& taken) 
       (changed ? shared : left).push_back(found->second->name() + " (" + node.op_type() + ")");
     }
   }
+  model_->file.ForEachTensor([&](const std::string& where, const onnx::TensorProto& tensor) {
+    if (where.empty() || !HoldsWeights(tensor)) return;
+    inner.push_back((tensor.name().empty() ? "a constant" : tensor.name()) + " (" + where + ")");
+  });
   const auto add = [&](const char* what, const std::vector<std::string>& names) {
     if (names.empty()) return;
     constexpr size_t kMost = 10;
@@ -133,23 +157,23 @@ void OnnxWeights::WarnOfOthers(const std::set<const onnx::TensorProto*>& taken) 
     warnings_.Add(text);
   };
   add("left as they are, by the operators that read them: ", left);
+  add("left as they are, in branches, loops and functions: ", inner);
   add("changed for other readers too: ", shared);
 }
 
-void OnnxWeights::Write(const std::string& path) {
+std::vector<uint8_t> OnnxWeights::Bytes(const std::string& path) {
   importing::TensorReader reader(path_);
   for (const LayerWeights& weight : weights_) {
     const Tensor before = reader.Read(*model_->tensors.at(weight.tensor));
     model_->file.Replace(weight.tensor, WithValues(before, weight.values));
     if (weight.masked) model_->file.SetMetadata(weight.MaskKey(), weight.Mask());
   }
-  std::string bytes;
   try {
-    bytes = model_->file.Serialize();
+    const std::string bytes = model_->file.Serialize();
+    return {bytes.begin(), bytes.end()};
   } catch (const Error& fault) {
     throw Error(path + ": " + fault.what());
   }
-  WriteText(path, bytes);
 }
 
 }  // namespace lutra::converter::prune

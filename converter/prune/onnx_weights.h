@@ -24,8 +24,8 @@ class OnnxWeights : public WeightsFile {
   OnnxWeights(std::span<const uint8_t> bytes, const std::string& path);
   ~OnnxWeights() override;
 
-  /// Tensors that lay in other files come into this one.
-  void Write(const std::string& path) override;
+  /// Tensors that lay in other files come into this one, wherever in the graph they are.
+  std::vector<uint8_t> Bytes(const std::string& path) override;
   bool HasGraph() const override { return true; }
   /// Other matrices that stay as they are, and weights that other operators read too.
   Warnings warnings() const override { return warnings_; }

@@ -5,6 +5,7 @@
 // pruned, and other programs see no tensor that they do not know.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -44,8 +45,9 @@ class WeightsFile {
   std::vector<LayerWeights>& weights() { return weights_; }
   const std::vector<LayerWeights>& weights() const { return weights_; }
 
-  /// Writes values (in the tensors' own types) and masks. Throws Error.
-  virtual void Write(const std::string& path) = 0;
+  /// The file with the weights' values (in the tensors' own types) and masks. Throws Error that
+  /// begins with `path`, the name it is to get.
+  virtual std::vector<uint8_t> Bytes(const std::string& path) = 0;
 
   /// Whether it is a network, which can be evaluated.
   virtual bool HasGraph() const = 0;

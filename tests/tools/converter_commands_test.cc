@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <cstring>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -131,6 +132,63 @@ TEST_CASE("a fixed batch is filled up") {
   CHECK(four["count"] == 6);
   CHECK(four["top1"] == one["top1"]);
   CHECK(four["loss"].get<double>() == doctest::Approx(one["loss"].get<double>()));
+}
+
+// A grey pixel, as Python's zlib and struct write it by the PNG specification.
+std::string OnePixelPng() {
+  const std::string_view hex =
+      "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a494441"
+      "54789c636800000082008177cd72b60000000049454e44ae426082";
+  std::string bytes;
+  for (size_t i = 0; i < hex.size(); i += 2) {
+    bytes += static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
+  }
+  return bytes;
+}
+
+TEST_CASE("class folders that do not fit the scores are said, also where they are the error") {
+  TempFolder folder;
+  for (const char c : std::string("012345679")) {
+    folder.Write(std::string("f/c") + c + "/x.png", OnePixelPng());
+  }
+  const std::string eval =
+      " --format folder --path " + (folder / "f") + " --resize 24,24 --channel-order GRAY";
+  const std::string wrong =
+      "lutra eval: warning: the data has 9 class folders, but " + kOnnx +
+      " gives 10 scores: where a class has no folder, the labels behind it are shifted; make a "
+      "folder for each, or give the classes by format list\n";
+  CHECK(RunProgram(kLutra, "eval " + kOnnx + eval).err == wrong);
+  folder.Write("f/c8/x.png", OnePixelPng());
+  CHECK(RunJson("eval " + kOnnx + eval)["warnings"].empty());
+  std::filesystem::create_directory(folder / "f/b");
+  const Outcome shifted = RunProgram(kLutra, "eval " + kOnnx + eval);
+  CHECK(shifted.status == 1);
+  CHECK(shifted.err ==
+        "lutra eval: warning: " + (folder / "f") +
+            ": class folders without images count as classes all the same: b (class 0); remove "
+            "those the network has no class for\nlutra eval: " +
+            (folder / "f/c9/x.png") +
+            ": has class 10, but the network gives 10 scores; check that the labels count the "
+            "network's classes from 0\n");
+}
+
+TEST_CASE("what was given in place of a network is named") {
+  TempFolder folder;
+  const std::string model = folder / "m.lutra", archive = folder / "a.lutra";
+  RunJson("convert " + kOnnx + " -o " + model + " --activations dynamic");
+  RunJson("compress " + kOnnx + " -o " + archive);
+  const std::string to = " -o " + (folder / "x.lutra") + " --activations dynamic";
+  const auto likeness = [&](const std::string& file) {
+    const std::string text = ErrorOf("convert " + file + to, 1);
+    const std::string start = file + ": is no ONNX file, or it is cut off; it ";
+    REQUIRE(text.starts_with(start));
+    return text.substr(start.size());
+  };
+  CHECK(likeness(model) == "looks like a .lutra model\n");
+  CHECK(likeness(archive) ==
+        "looks like a .lutra archive of weights (lutra decompress restores them)\n");
+  CHECK(likeness(folder.Write("x.pt", "PK\3\4 and more")).starts_with("looks like a zip file"));
+  CHECK(likeness(folder.Write("x.npy", "\x93NUMPY")) == "looks like a NumPy array\n");
 }
 
 TEST_CASE("misuse of the command line is status 2") {

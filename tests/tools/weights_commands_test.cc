@@ -164,6 +164,17 @@ TEST_CASE("prune and cluster of a network: densities, accuracy, and the mask sta
   CHECK(again["kept"] == prune["kept"]);
 }
 
+TEST_CASE("the accuracy is measured before anything is written, and into a device too") {
+  TempFolder folder;
+  const json file =
+      RunJson("prune " + kOnnx + " -o " + (folder / "p.onnx") + " --keep 30" + kTestData);
+  const json device = RunJson("prune " + kOnnx + " -o /dev/null --keep 30" + kTestData);
+  CHECK(device["top1"] == file["top1"]);
+  CHECK(device["kept"] == file["kept"]);
+  const json cluster = RunJson("cluster " + kOnnx + " -o /dev/null --bits 8" + kTestData);
+  CHECK(cluster["top1"].is_number());
+}
+
 TEST_CASE("prune and cluster of a checkpoint write safetensors") {
   TempFolder folder;
   const std::string weights = Weights(folder), pruned = folder / "pruned.safetensors";

@@ -72,6 +72,25 @@ TEST_CASE("class folders in name order; what shifts the labels is said") {
             path + ": 1 of 3 files are not read: 1 .gif; PNG and JPEG are (.png, .jpg, .jpeg)"});
 }
 
+TEST_CASE("folders of class folders are told from class folders") {
+  const auto said = [](const std::vector<const char*>& names) {
+    TempFolder folder;
+    for (const char* name : names) folder.Write(name, "");
+    const std::vector<std::string> lines = FindClasses(folder / "").warnings.lines();
+    return lines.empty() ? "" : lines[0].substr((folder / "").size());
+  };
+  CHECK(said({"train/c0/a.png", "train/c1/b.png", "val/c0/a.png", "val/c1/b.png"}) ==
+        ": taken for classes: train, val, which all have their images in folders of the same names "
+        "(c0, c1); if those are the classes, name one of the folders");
+  CHECK(said({"all/c0/a.png", "all/c1/b.png"}).starts_with(": taken for classes: all,"));
+  for (const auto& names : {std::vector{"c0/a.png", "c1/b.png"},
+                            {"c0/x/a.png", "c0/y/a.png", "c1/x/a.png"},
+                            {"c0/x/a.png", "c1/x/b.png"},
+                            {"c0/x/a.png", "c0/y/a.png", "c0/z.png"}}) {
+    CHECK(said(names) == "");
+  }
+}
+
 TEST_CASE("nothing to read is an error that says what is there") {
   TempFolder folder;
   folder.Write("c0/x.webp", "");

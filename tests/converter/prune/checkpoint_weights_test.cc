@@ -8,6 +8,7 @@
 #include "converter/checkpoint/pickle_writer.h"
 #include "converter/checkpoint/safetensors.h"
 #include "converter/error.h"
+#include "converter/files.h"
 #include "converter/prune/prune.h"
 #include "converter/prune/share.h"
 #include "support/skip.h"
@@ -62,7 +63,7 @@ TEST_CASE("pruned elements become 0; everything else keeps its bytes, name, type
   CHECK(file->weights()[2].layer == "head");
   // 25th percentile of 0, .25, .5, 1: 0.1875. 50th of .001, .1, .333, 2: 0.2167. By both names.
   Prune(file->weights(), Keep({"conv=75", "fc.weight=50"}));
-  file->Write(out);
+  WriteBytes(out, file->Bytes(out));
 
   const checkpoint::Checkpoint after = checkpoint::ReadCheckpoint(out);
   CHECK(after.metadata.size() == 3);
@@ -86,13 +87,13 @@ TEST_CASE("a pruned checkpoint knows its mask, a later pruning and sharing keep 
   std::unique_ptr<WeightsFile> file = OpenWeights(in);
   CHECK(!file->weights()[0].masked);
   Prune(file->weights(), Keep({"module.conv.weight=75"}));
-  file->Write(out);
+  WriteBytes(out, file->Bytes(out));
   file = OpenWeights(out);
   CHECK(file->weights()[0].masked);
   CHECK(file->weights()[0].kept == std::vector<bool>{true, true, false, true});
   CHECK(!file->weights()[1].masked);
   ShareWeights(file->weights(), PerLayer("--bits", {"conv=1"}, {1, 8, true}), false);
-  file->Write(out);  // over the file it was read from
+  WriteBytes(out, file->Bytes(out));  // over the file it was read from
   file = OpenWeights(out);
   // One value besides 0: the mean of .5, -.25 and 1, rounded to the tensor's FP16.
   CHECK(file->weights()[0].values[0] == doctest::Approx(1.25 / 3).epsilon(1e-3));
@@ -131,7 +132,7 @@ TEST_CASE("PyTorch files are pruned into safetensors, without what is no tensor"
   PruneOptions options;
   options.sparsity = 50;  // 50th percentile of 1, 2, 3, 4: 2.5
   Prune(file->weights(), options);
-  file->Write(folder / "out.safetensors");
+  WriteBytes(folder / "out.safetensors", file->Bytes(folder / "out.safetensors"));
   const checkpoint::Checkpoint after = checkpoint::ReadCheckpoint(folder / "out.safetensors");
   CHECK(after.format == "safetensors");
   REQUIRE(after.tensors.size() == 2);
@@ -167,7 +168,7 @@ TEST_CASE("a shared checkpoint: StudentNet at a tenth of its weights" *
   PruneOptions options;
   options.sparsity = 90;
   Prune(file->weights(), options);
-  file->Write(folder / "out.safetensors");
+  WriteBytes(folder / "out.safetensors", file->Bytes(folder / "out.safetensors"));
   const checkpoint::Checkpoint before = checkpoint::ReadCheckpoint(in),
                                after = checkpoint::ReadCheckpoint(folder / "out.safetensors");
   REQUIRE(after.tensors.size() == before.tensors.size());

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "converter/error.h"
+#include "converter/files.h"
 #include "converter/graph/half.h"
 #include "converter/prune/base64.h"
 #include "converter/prune/share.h"
@@ -207,6 +208,61 @@ TEST_CASE("weights behind a Transpose, on the left, shared, and those that are l
             path + ": changed for other readers too: tied (Gather)"});
 }
 
+// x -> MatMul by w -> If, whose branch multiplies by w again and by a matrix of its own, and a
+// local function with a third one, which lies in another file.
+TEST_CASE("weights inside branches and functions are named, and come into the file written") {
+  onnx::ModelProto model;
+  model.set_ir_version(8);
+  model.add_opset_import()->set_version(13);
+  onnx::GraphProto& graph = *model.mutable_graph();
+  const auto fill = [](onnx::TensorProto& tensor, const char* name) {
+    tensor.set_name(name);
+    tensor.set_data_type(onnx::TensorProto::FLOAT);
+    for (int i = 0; i < 2; ++i) tensor.add_dims(2);
+    for (int i = 0; i < 4; ++i) tensor.add_float_data(static_cast<float>(i));
+  };
+  fill(*graph.add_initializer(), "w");
+  AddNode(graph, "MatMul", {"x", "w"}, "m");
+  onnx::NodeProto& choice = *AddNode(graph, "If", {"c"}, "y");
+  onnx::AttributeProto& branch = *choice.add_attribute();
+  branch.set_name("then_branch");
+  branch.set_type(onnx::AttributeProto::GRAPH);
+  fill(*branch.mutable_g()->add_initializer(), "inside");
+  AddNode(*branch.mutable_g(), "MatMul", {"m", "w"}, "n");
+  AddNode(*branch.mutable_g(), "MatMul", {"n", "inside"}, "o");
+  onnx::FunctionProto& function = *model.add_functions();
+  function.set_name("Dense");
+  onnx::NodeProto& constant = *function.add_node();
+  constant.set_op_type("Constant");
+  constant.add_output("k");
+  onnx::AttributeProto& value = *constant.add_attribute();
+  value.set_name("value");
+  fill(*value.mutable_t(), "k");
+  value.mutable_t()->clear_float_data();
+  value.mutable_t()->set_data_location(onnx::TensorProto::EXTERNAL);
+  onnx::StringStringEntryProto& location = *value.mutable_t()->add_external_data();
+  location.set_key("location");
+  location.set_value("k.bin");
+
+  const test::TempFolder folder;
+  const std::string path = folder / "in.onnx";
+  folder.Write("k.bin", std::string("abcdefghijklmnop"));
+  Save(model, path);
+  const std::unique_ptr<WeightsFile> file = OpenWeights(path);
+  REQUIRE(file->weights().size() == 1);
+  CHECK(file->warnings().lines() ==
+        std::vector<std::string>{
+            path + ": left as they are, in branches, loops and functions: inside (If), k (function "
+                   "Dense)",
+            path + ": changed for other readers too: w (If)"});
+  const std::vector<uint8_t> bytes = file->Bytes(path);
+  onnx::ModelProto written;
+  REQUIRE(written.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())));
+  const onnx::TensorProto& k = written.functions(0).node(0).attribute(0).t();
+  CHECK(k.data_location() == onnx::TensorProto::DEFAULT);
+  CHECK(k.raw_data() == "abcdefghijklmnop");
+}
+
 TEST_CASE("an ONNX file keeps all but the pruned weights, and says which they are") {
   const test::TempFolder folder;
   const std::string in = folder / "in.onnx", out = folder / "out.onnx";
@@ -221,7 +277,7 @@ TEST_CASE("an ONNX file keeps all but the pruned weights, and says which they ar
   CHECK(network.weights()[1].values == std::vector<float>{0.125F, -2, 3, 0.0625F});
   CHECK(network.weights()[2].layer == "y");
   Prune(network.weights(), KeepOnly({"conv1=75", "fc1=50"}));
-  network.Write(out);
+  WriteBytes(out, network.Bytes(out));
 
   // The 25th percentile of 0, .25, .5, 1 is 0.1875: the trained 0 goes, too.
   const std::unique_ptr<WeightsFile> reopened = OpenWeights(out);
