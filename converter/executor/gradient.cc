@@ -24,8 +24,8 @@ Tensor ThroughClamp(const Clamp& clamp, const Tensor& result, const Tensor& grad
   const float lo = clamp.lo, hi = clamp.hi;
   // Without jumps, which would follow the signs of activations.
   for (size_t i = 0; i < g.size(); ++i) {
-    const float kept = g[i];
-    g[i] = (y[i] > lo) & (y[i] < hi) ? kept : 0.0f;
+    const float above = y[i] > lo ? g[i] : 0.0f;
+    g[i] = y[i] < hi ? above : 0.0f;
   }
   return before;
 }

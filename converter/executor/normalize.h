@@ -23,8 +23,9 @@ void ForEachRun(size_t elements, size_t channels, size_t inner, const F& f) {
     }
     return;
   }
-  for (size_t first = 0, c = 0; first < elements; first += inner, c = (c + 1) % channels) {
+  for (size_t first = 0, c = 0; first < elements; first += inner) {
     f(first, inner, [=](size_t) { return c; });
+    if (++c == channels) c = 0;
   }
 }
 

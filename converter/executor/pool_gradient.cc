@@ -66,7 +66,7 @@ template <typename Start, typename Visit>
 void ForEachLine(const PoolGeometry& geometry, Layout layout, const Start& start,
                  const Visit& visit) {
   const PoolAxes axes = AxesOf(geometry);
-  const auto& [depth, height, width] = axes;
+  const PoolAxis &depth = axes[0], &height = axes[1], &width = axes[2];
   const bool nhwc = layout == Layout::nhwc;
   // Lines run along the channels of each column, or along all columns of each channel.
   const int64_t channels = geometry.x.Channels();
