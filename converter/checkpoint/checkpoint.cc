@@ -2,10 +2,8 @@
 // nothing else claims and protobuf can parse.
 #include "converter/checkpoint/checkpoint.h"
 
-#include <onnx/onnx_pb.h>
-
-#include <climits>
 #include <cstring>
+#include <optional>
 #include <set>
 
 #include "converter/checkpoint/pickle.h"
@@ -14,6 +12,7 @@
 #include "converter/error.h"
 #include "converter/file_kind.h"
 #include "converter/files.h"
+#include "converter/import/onnx_file.h"
 #include "converter/import/onnx_tensor.h"
 #include "schema/limits.h"
 #include "schema/utf8.h"
@@ -21,27 +20,40 @@
 namespace lutra::converter::checkpoint {
 namespace {
 
-Checkpoint ReadInitializers(std::span<const uint8_t> bytes, const std::string& path) {
-  onnx::ModelProto model;
-  if (bytes.size() > INT_MAX ||
-      !model.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) || !model.has_graph()) {
+// Initializers, and what Constant nodes of the main graph hold under the names of their outputs.
+// What lies in branches, loops and functions is listed as skipped.
+Checkpoint ReadOnnx(std::span<const uint8_t> bytes, const std::string& path) {
+  std::optional<importing::OnnxFile> file;
+  try {
+    file.emplace(bytes, path);
+  } catch (const Error&) {
     throw Error("is no checkpoint that Lutra reads (PyTorch, safetensors or ONNX)" +
                 LooksLike(bytes));
   }
   Checkpoint checkpoint;
   checkpoint.format = "ONNX";
   importing::TensorReader reader(path);
-  for (const onnx::TensorProto& proto : model.graph().initializer()) {
+  const auto take = [&](const char* kind, const onnx::TensorProto& proto) {
     if (proto.data_type() == onnx::TensorProto::STRING) {
       checkpoint.skipped.push_back({Printable(proto.name()), "a tensor of text"});
-      continue;
+      return;
     }
     try {
       checkpoint.tensors.push_back({proto.name(), reader.Read(proto)});
     } catch (const Error& error) {
-      throw Error("initializer '" + Printable(proto.name()) + "' " + error.what());
+      throw Error(kind + (" '" + Printable(proto.name())) + "' " + error.what());
     }
+  };
+  for (const onnx::TensorProto& proto : file->graph().initializer()) take("initializer", proto);
+  for (const onnx::NodeProto& node : file->graph().node()) {
+    const bool constant = node.op_type() == "Constant" && node.output_size() == 1;
+    const onnx::TensorProto* held = constant ? file->Constant(node.output(0)) : nullptr;
+    if (held != nullptr) take("constant", *held);
   }
+  file->ForEachTensor([&](const std::string& where, const onnx::TensorProto& proto) {
+    if (where.empty()) return;
+    checkpoint.skipped.push_back({Printable(proto.name()), "a tensor inside " + Printable(where)});
+  });
   return checkpoint;
 }
 
@@ -54,7 +66,7 @@ Checkpoint ReadKnown(std::span<const uint8_t> bytes, const std::string& path) {
   if (IsTorchZip(bytes)) return ReadTorchZip(bytes);
   if (IsTorchLegacy(bytes) || IsPickle(bytes)) return ReadTorchLegacy(bytes);
   if (IsSafetensors(bytes)) return ReadSafetensors(bytes);
-  return ReadInitializers(bytes, path);
+  return ReadOnnx(bytes, path);
 }
 
 void CheckNames(const Checkpoint& checkpoint) {

@@ -1,5 +1,5 @@
-// Trained weights without a graph: what PyTorch checkpoints, safetensors files and the initializers
-// of ONNX files have in common. Names, shapes, types and bytes as the file has them, in its order.
+// Trained weights without a graph: what PyTorch checkpoints, safetensors files and the constants of
+// ONNX files have in common. Names, shapes, types and bytes as the file has them, in its order.
 #pragma once
 
 #include <map>

@@ -64,6 +64,11 @@ Window WindowOf(const Node& node, const Shape& kernel, std::span<const int64_t> 
   window.strides = Values(node, "strides", rank, 1, 1);
   window.dilations = Values(node, "dilations", rank, 1, 1);
   const std::string auto_pad = node.String("auto_pad", "NOTSET");
+  if (auto_pad != "NOTSET" && auto_pad != "VALID" && auto_pad != "SAME_UPPER" &&
+      auto_pad != "SAME_LOWER") {
+    throw Error("'auto_pad' is '" + auto_pad +
+                "'; it must be NOTSET, VALID, SAME_UPPER or SAME_LOWER");
+  }
   Shape pads = Values(node, "pads", 2 * rank, 0, 0);
   if (auto_pad != "NOTSET") pads.assign(2 * rank, 0);
   window.begin.assign(pads.begin(), pads.begin() + static_cast<int64_t>(rank));

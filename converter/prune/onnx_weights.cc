@@ -119,15 +119,19 @@ OnnxWeights::OnnxWeights(std::span<const uint8_t> bytes, const std::string& path
       }
     }
   }
+  const std::vector<std::string> others = Others(seen);
   if (weights_.empty()) {
-    throw Error(path +
-                ": has no convolution, Gemm, MatMul or recurrent layer with constant "
-                "floating-point weights in its main graph");
+    std::string text = path +
+                       ": has no convolution, Gemm, MatMul or recurrent layer with constant "
+                       "floating-point weights in its main graph";
+    for (const std::string& line : others) text += "; " + line;
+    throw Error(text);
   }
-  WarnOfOthers(seen);
+  for (const std::string& line : others) warnings_.Add(path + ": " + line);
 }
 
-void OnnxWeights::WarnOfOthers(const std::set<const onnx::TensorProto*>& taken) {
+std::vector<std::string> OnnxWeights::Others(const std::set<const onnx::TensorProto*>& taken) {
+  std::vector<std::string> lines;
   std::vector<std::string> left, shared, inner;
   std::set<const onnx::TensorProto*> said;
   for (const onnx::NodeProto& node : model_->file.graph().node()) {
@@ -150,15 +154,16 @@ void OnnxWeights::WarnOfOthers(const std::set<const onnx::TensorProto*>& taken) 
   const auto add = [&](const char* what, const std::vector<std::string>& names) {
     if (names.empty()) return;
     constexpr size_t kMost = 10;
-    std::string text = path_ + ": " + what;
+    std::string text = what;
     for (size_t i = 0; i < std::min(names.size(), kMost); ++i)
       text += (i == 0 ? "" : ", ") + names[i];
     if (names.size() > kMost) text += " and " + std::to_string(names.size() - kMost) + " more";
-    warnings_.Add(text);
+    lines.push_back(text);
   };
   add("left as they are, by the operators that read them: ", left);
   add("left as they are, in branches, loops and functions: ", inner);
   add("changed for other readers too: ", shared);
+  return lines;
 }
 
 std::vector<uint8_t> OnnxWeights::Bytes(const std::string& path) {

@@ -8,6 +8,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "converter/prune/weights.h"
 
@@ -33,7 +34,8 @@ class OnnxWeights : public WeightsFile {
  private:
   struct Model;
 
-  void WarnOfOthers(const std::set<const onnx::TensorProto*>& taken);
+  /// Lines on the other matrices, none of which is `taken`, and on those that others read too.
+  std::vector<std::string> Others(const std::set<const onnx::TensorProto*>& taken);
 
   std::string path_;
   std::unique_ptr<Model> model_;

@@ -6,6 +6,7 @@
 
 #include "lutra/lutra.h"
 #include "runtime/tools/npy.h"
+#include "support/model_builder.h"
 #include "tools/program.h"
 
 namespace lutra {
@@ -79,6 +80,38 @@ TEST_CASE("run: the same bytes on every row and any number of threads; several s
   const auto alone = run(first, " --cpu reference", "");
   CHECK(std::memcmp(alone.second.bytes.data(), expected.second.bytes.data(),
                     alone.second.bytes.size()) == 0);
+}
+
+// A model that takes images [1, C, H, W] and keeps them as [1, H, W, C], with C = H = W = 3: an
+// array of bytes says by its shape which of the two it is only where they differ.
+TEST_CASE("run: bytes whose shape says nothing of their order are in that of the graph") {
+  test::ModelBuilder b;
+  const auto x = b.Int8({1, 3, 3, 3}, {0.5F, 0}), y = b.Int8({1, 3, 3, 3}, {0.5F, 0});
+  schema::PortT& in = b.AddInputPort("x", x);
+  in.permutation = {0, 3, 1, 2};
+  schema::LookupT identity;
+  std::vector<int8_t> table;
+  for (int q = -128; q < 128; ++q) table.push_back(static_cast<int8_t>(q));
+  identity.table = b.BlobOf(table);
+  b.Add(identity, {x}, {y});
+  b.Output("y", y).permutation = {0, 3, 1, 2};
+  TempFolder folder;
+  const std::string model = folder.Write("m.lutra", b.Finish());
+  std::vector<uint8_t> bytes(27);
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(i);
+  std::string error;
+  REQUIRE(tools::WriteNpy(folder / "x.npy", NpyHeader{'i', 1, {1, 3, 3, 3}, 0}, bytes, &error));
+  const Outcome run = RunProgram(kLutra, "run " + model + " --input " + (folder / "x.npy") +
+                                             " --output " + (folder / "y.npy"));
+  CHECK(run.err == "");
+  REQUIRE(run.status == 0);
+  const NpyArray result = Read(folder / "y.npy");
+  REQUIRE(result.bytes.size() == 27 * 4);
+  for (size_t i = 0; i < 27; ++i) {
+    float value = 0;
+    std::memcpy(&value, result.bytes.data() + 4 * i, 4);
+    CHECK(value == 0.5F * static_cast<float>(i));
+  }
 }
 
 TEST_CASE("run: every bad input is one line and status 1") {

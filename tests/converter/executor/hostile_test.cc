@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "converter/error.h"
+#include "converter/executor/dnnl_adapter.h"
 #include "converter/executor/operator.h"
 #include "converter/executor/signature.h"
 #include "converter/executor/strides.h"
@@ -121,6 +122,34 @@ TEST_CASE("attributes of another length than the axes") {
         "'output_padding' or 'output_shape' is out of range");
   CHECK(Fault("Conv", {Zeros({1, 0, 4, 4}), Zeros({1, 0, 2, 2})}) ==
         "the input or the weights are empty");
+}
+
+TEST_CASE("a padding of a kind that there is not") {
+  const Attributes automatic = {{"kernel_shape", Int64s{2, 2}}, {"auto_pad", std::string("SAME")}};
+  const std::string fault =
+      "'auto_pad' is 'SAME'; it must be NOTSET, VALID, SAME_UPPER or SAME_LOWER";
+  CHECK(Fault("MaxPool", {Zeros({1, 1, 4, 4})}, automatic) == fault);
+  CHECK(Fault("Conv", {Zeros({1, 1, 4, 4}), Zeros({1, 1, 2, 2})}, automatic) == fault);
+  CHECK(Fault("ConvTranspose", {Zeros({1, 1, 4, 4}), Zeros({1, 1, 2, 2})}, automatic) == fault);
+}
+
+// oneDNN takes a pointer and believes what it is told.
+TEST_CASE("memory is handed to oneDNN with its type and its size only") {
+  const auto fault = [](const Tensor& tensor, const onednn::Dims& dims,
+                        const onednn::Dims& strides) {
+    try {
+      onednn::View(tensor, onednn::Strided(dims, strides));
+      return std::string();
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+  };
+  CHECK(fault(Zeros({2, 3}), {2, 3}, {3, 1}) == "");
+  CHECK(fault(Zeros({2, 3}), {3, 2}, {1, 3}) == "");
+  CHECK(fault(Zeros({2, 3}), {1, 7}, {7, 1}) == "a value of 2x3 is smaller than its use needs");
+  CHECK(fault(Zeros({2, 3}), {2, 3}, {4, 1}) == "a value of 2x3 is smaller than its use needs");
+  CHECK(fault(Zeros({2, 3}, DataType::int32), {2, 3}, {3, 1}) == "a value is int32, not float32");
+  CHECK(fault(Zeros({2, 3}, DataType::int8), {1, 1}, {1, 1}) == "a value is int8, not float32");
 }
 
 TEST_CASE("integers wrap, and floating values saturate on the way to them") {

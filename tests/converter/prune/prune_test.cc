@@ -263,6 +263,28 @@ TEST_CASE("weights inside branches and functions are named, and come into the fi
   CHECK(k.raw_data() == "abcdefghijklmnop");
 }
 
+TEST_CASE("a network without layers of its own: the error names the matrices that it has") {
+  onnx::ModelProto model;
+  model.set_ir_version(8);
+  model.add_opset_import()->set_version(13);
+  onnx::TensorProto& tensor = *model.mutable_graph()->add_initializer();
+  tensor.set_name("table");
+  tensor.set_data_type(onnx::TensorProto::FLOAT);
+  for (int i = 0; i < 2; ++i) tensor.add_dims(2);
+  for (int i = 0; i < 4; ++i) tensor.add_float_data(1);
+  AddNode(*model.mutable_graph(), "Einsum", {"x", "table"}, "y");
+  const test::TempFolder folder;
+  const std::string path = folder / "in.onnx";
+  Save(model, path);
+  CHECK_THROWS_WITH_AS(
+      OpenWeights(path),
+      (path + ": has no convolution, Gemm, MatMul or recurrent layer with constant floating-point "
+              "weights in its main graph; left as they are, by the operators that read them: table "
+              "(Einsum)")
+          .c_str(),
+      Error);
+}
+
 TEST_CASE("an ONNX file keeps all but the pruned weights, and says which they are") {
   const test::TempFolder folder;
   const std::string in = folder / "in.onnx", out = folder / "out.onnx";
