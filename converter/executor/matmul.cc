@@ -227,46 +227,45 @@ struct KeptProducts {
   std::optional<dnnl::matmul> by_a, by_b;
 };
 
-/// Gradients by the two factors. A factor that lies transposed gets its gradient so: as the product
-/// of the transposed others in reverse order, which is dense again.
-void FactorGradients(const GradientCall& call, const MatrixProduct& product, Gradients& gradients) {
+/// left * right as the gradient by a factor of these dims and strides, which was given as a tensor
+/// of `given`. A factor that lies transposed gets its gradient so: as the product of the transposed
+/// others in reverse order, which is dense again.
+Tensor FactorGradient(const Matrices& left, const Matrices& right, Shape dims, const Shape& strides,
+                      const Shape& given, std::optional<dnnl::matmul>& kept) {
+  const bool turned = strides != Strides(dims);
+  if (turned) std::swap(dims[dims.size() - 2], dims[dims.size() - 1]);
+  Tensor result =
+      turned ? ProductOf(Turned(right), Turned(left), kept) : ProductOf(left, right, kept);
+  result = SumTo(std::move(result), dims);
+  return dims == given ? std::move(result) : result.Reshaped(given);
+}
+
+Gradients ProductGradients(const GradientCall& call, const MatrixProduct& product) {
   Shape key = call.input_dims[0];
   key.insert(key.end(), call.input_dims[1].begin(), call.input_dims[1].end());
   auto& kept = call.cache.Get<KeptProducts>(key, [] { return KeptProducts(); });
   const Matrices g{call.Of(), product.y, Strides(product.y)};
-  const auto product_to = [&](const Matrices& left, const Matrices& right, bool turned,
-                              const Shape& dims, const Shape& as_given,
-                              std::optional<dnnl::matmul>& primitive) {
-    Tensor result = turned ? ProductOf(Turned(right), Turned(left), primitive)
-                           : ProductOf(left, right, primitive);
-    Shape to = dims;
-    if (turned) std::swap(to[to.size() - 2], to[to.size() - 1]);
-    return SumTo(std::move(result), to).Reshaped(as_given);
-  };
-  const auto lies_turned = [](const Shape& dims, const Shape& strides) {
-    return strides != Strides(dims);
-  };
+  Gradients gradients = call.None();
   if (call.Wants(0)) {
     const Matrices b{call.Input(1), product.b, product.b_strides};
-    gradients[0] = product_to(g, Turned(b), lies_turned(product.a, product.a_strides), product.a,
-                              call.input_dims[0], kept.by_a);
+    gradients[0] =
+        FactorGradient(g, Turned(b), product.a, product.a_strides, call.input_dims[0], kept.by_a);
   }
   if (call.Wants(1)) {
     const Matrices a{call.Input(0), product.a, product.a_strides};
-    gradients[1] = product_to(Turned(a), g, lies_turned(product.b, product.b_strides), product.b,
-                              call.input_dims[1], kept.by_b);
+    gradients[1] =
+        FactorGradient(Turned(a), g, product.b, product.b_strides, call.input_dims[1], kept.by_b);
   }
-}
-
-Gradients MatMulGradient(const GradientCall& call) {
-  Gradients gradients = call.None();
-  FactorGradients(call, MatMulShapes(call.input_dims[0], call.input_dims[1]), gradients);
   return gradients;
 }
 
+Gradients MatMulGradient(const GradientCall& call) {
+  return ProductGradients(call, MatMulShapes(call.input_dims[0], call.input_dims[1]));
+}
+
 Gradients GemmGradient(const GradientCall& call) {
-  Gradients gradients = call.None();
-  FactorGradients(call, GemmShapes(call.node, call.input_dims[0], call.input_dims[1]), gradients);
+  Gradients gradients =
+      ProductGradients(call, GemmShapes(call.node, call.input_dims[0], call.input_dims[1]));
   const float alpha = call.node.Float("alpha", 1), beta = call.node.Float("beta", 1);
   if (call.Wants(2)) gradients[2] = SumTo(call.Of(), call.input_dims[2]);
   for (size_t i = 0; i < gradients.size(); ++i) {
