@@ -36,15 +36,28 @@ struct TrainCommand {
     Outputs outputs;
     outputs.Reads("the network", input);
     outputs.Writes("-o", output);
-    ReadsExternalFiles(outputs, input, {output});
+    flags.Writes(outputs);
+    ReadsExternalFiles(outputs, input, {output, settings.checkpoint});
     const std::unique_ptr<data::Dataset> dataset = data.Open(outputs);
     if (!dataset) throw Error("training needs data: give --data, with labels");
     const Graph imported = ImportGraph(input, shapes.Import());
     Warnings warnings = dataset->warnings();
     train::Network network = OfInput([&] { return MakeNetwork(imported); });
-    Train(*dataset, settings, network, warnings);
-    outputs.Write(output, OfInput([&] { return WithWeights(network); }));
-    outputs.Commit();
+    const auto write = [&] {
+      outputs.Write(output, OfInput([&] { return WithWeights(network); }));
+      outputs.Commit();
+    };
+    TrainingLog log(json);
+    try {
+      Train(*dataset, settings, network, log, warnings);
+    } catch (const train::Diverged& diverged) {
+      if (diverged.best_epoch() == 0) throw;
+      write();
+      throw Error(std::string(diverged.what()) + "; " + output + " has the weights of epoch " +
+                  std::to_string(diverged.best_epoch()) + ", the best before");
+    }
+    write();
+    if (!log.stopped()) flags.RemoveCheckpoint();
     PrintWarnings("train", warnings);
   }
 
@@ -68,11 +81,12 @@ struct TrainCommand {
   }
 
   void Train(const data::Dataset& dataset, const train::TrainSettings& settings,
-             train::Network& network, Warnings& warnings) const {
+             train::Network& network, TrainingLog& log, Warnings& warnings) const {
     train::Workers workers(flags.threads());
     const train::SampleStore store(dataset, network.input_dims, workers);
     train::Trainer trainer(network, store, settings, workers, warnings);
-    TrainingLog log(json);
+    trainer.OnResume(
+        [&](size_t step, size_t steps) { log.Resume("train", settings.checkpoint, step, steps); });
     trainer.AfterStep([&](size_t step, size_t steps) { log.Step(step, steps); });
     trainer.Run([&](const train::EpochReport& report) { return log.Epoch(report); });
   }

@@ -9,6 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "converter/error.h"
+#include "converter/train/checkpoint.h"
+#include "runtime/tools/text.h"
 
 namespace lutra::converter::cli {
 namespace {
@@ -108,6 +110,13 @@ void TrainFlags::AddTo(CLI::App& command) {
          100);
   number("--time-limit", time_limit_,
          "minutes after which the best weights so far are kept; 0: none", 0, 1e6);
+  command
+      .add_option("--checkpoint", settings_.checkpoint,
+                  "keeps all that a run needs to go on, and goes on where this file is")
+      ->type_name("FILE")
+      ->check(FileName());
+  number("--checkpoint-seconds", settings_.checkpoint_seconds,
+         "how often it is written, besides after every epoch", 0, 1e9);
   command.add_option("--seed", settings_.batches.seed, "of everything random")
       ->type_name("N")
       ->capture_default_str();
@@ -125,9 +134,23 @@ train::TrainSettings TrainFlags::Settings() const {
   return settings;
 }
 
+void TrainFlags::Writes(Outputs& outputs) const {
+  if (!settings_.checkpoint.empty()) outputs.Writes("--checkpoint", settings_.checkpoint);
+}
+
+void TrainFlags::RemoveCheckpoint() const {
+  if (!settings_.checkpoint.empty()) train::RemoveCheckpoint(settings_.checkpoint);
+}
+
 TrainingLog::TrainingLog(bool json) : json_(json || isatty(STDOUT_FILENO) == 0) {
   interrupted = 0;
   std::signal(SIGINT, OnInterrupt);
+}
+
+void TrainingLog::Resume(const char* command, const std::string& checkpoint, size_t step,
+                         size_t steps) {
+  std::fprintf(stderr, "lutra %s: %s: goes on after step %zu of %zu\n", command,
+               tools::Printable(checkpoint).c_str(), step, steps);
 }
 
 void TrainingLog::Step(size_t step, size_t steps) { progress_.Show("train", step, steps); }
@@ -160,7 +183,9 @@ bool TrainingLog::Epoch(const train::EpochReport& report) {
     PrintText(line + "  " + Minutes(report.seconds) + ", " + Minutes(report.remaining) + " left\n");
   }
   std::fflush(stdout);
-  return interrupted == 0;
+  return !stopped();
 }
+
+bool TrainingLog::stopped() const { return interrupted != 0; }
 
 }  // namespace lutra::converter::cli

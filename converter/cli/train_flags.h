@@ -16,6 +16,10 @@ class TrainFlags {
   void AddTo(CLI::App& command);
   /// Throws CLI::ValidationError for a word that is none.
   train::TrainSettings Settings() const;
+  /// Before any work: the checkpoint is a file of the command like its other outputs.
+  void Writes(Outputs& outputs) const;
+  /// Once the outputs have their names: the checkpoint of a run that is complete is of no use.
+  void RemoveCheckpoint() const;
   size_t threads() const { return threads_; }
   uint64_t seed() const { return settings_.batches.seed; }
 
@@ -27,13 +31,17 @@ class TrainFlags {
 };
 
 /// On a terminal a line per epoch and a progress line with the remaining time; otherwise, and with
-/// `json`, one JSON object per epoch on stdout. stop: Ctrl-C was pressed.
+/// `json`, one JSON object per epoch on stdout.
 class TrainingLog {
  public:
   explicit TrainingLog(bool json);
+  /// `lutra COMMAND: FILE: goes on after step ...` on stderr.
+  void Resume(const char* command, const std::string& checkpoint, size_t step, size_t steps);
   void Step(size_t step, size_t steps);
   /// False: the user has had enough; the best weights so far count.
   bool Epoch(const train::EpochReport& report);
+  /// Ctrl-C was pressed.
+  bool stopped() const;
 
  private:
   bool json_;

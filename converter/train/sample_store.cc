@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "converter/error.h"
+#include "schema/container.h"
 
 namespace lutra::converter::train {
 
@@ -40,6 +41,8 @@ class SampleStore::PixelCode {
     }
     return bytes;
   }
+
+  uint32_t Checksum() const { return Crc32c(tables_.data(), tables_.size() * sizeof tables_[0]); }
 
   Tensor Decode(std::span<const uint8_t> bytes, const std::vector<int64_t>& dims) const {
     Tensor sample(DataType::float32, dims);
@@ -84,6 +87,7 @@ SampleStore::SampleStore(const data::Dataset& dataset, std::vector<int64_t> inpu
   const data::Sample one = dataset.Get(0);
   if (one.input.elements() == 0) throw Error(one.source + ": is empty; repair the data");
   sample_dims_ = one.input.dims();
+  std::vector<uint32_t> checksums(count);
   std::atomic<size_t> bytes = 0, kept = 0;
   workers.Run(count, [&](size_t i) {
     data::Sample sample = dataset.Get(i);
@@ -95,6 +99,9 @@ SampleStore::SampleStore(const data::Dataset& dataset, std::vector<int64_t> inpu
     }
     labels_[i] = sample.label;
     Kept encoded = Encoded(std::move(sample.input));
+    checksums[i] = Crc32c(encoded.bytes.data(), encoded.bytes.size());
+    checksums[i] =
+        Crc32c(encoded.floats.bytes().data(), encoded.floats.bytes().size(), checksums[i]);
     const size_t size = encoded.bytes.size() + encoded.floats.bytes().size();
     if (bytes.fetch_add(size) + size > limit_bytes) {
       bytes -= size;
@@ -105,6 +112,8 @@ SampleStore::SampleStore(const data::Dataset& dataset, std::vector<int64_t> inpu
   });
   kept_ = kept;
   kept_bytes_ = bytes;
+  checksum_ = Crc32c(checksums.data(), checksums.size() * sizeof(uint32_t), code_->Checksum());
+  checksum_ = Crc32c(labels_.data(), labels_.size() * sizeof(int64_t), checksum_);
 }
 
 SampleStore::~SampleStore() = default;

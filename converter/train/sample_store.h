@@ -36,6 +36,8 @@ class SampleStore {
   /// Of one sample as the network's input: the first is 1.
   const std::vector<int64_t>& input_dims() const { return input_dims_; }
   const data::Normalization& normalization() const { return normalization_; }
+  /// CRC-32C of all that training reads: what the samples have become, and their labels.
+  uint32_t Checksum() const { return checksum_; }
   /// How many samples are in memory, and in how many bytes.
   size_t kept() const { return kept_; }
   size_t kept_bytes() const { return kept_bytes_; }
@@ -62,6 +64,7 @@ class SampleStore {
   std::vector<int64_t> labels_;
   std::vector<Kept> samples_;
   size_t kept_ = 0, kept_bytes_ = 0;
+  uint32_t checksum_ = 0;
 };
 
 /// Throws Error when there are no labels, or one that is none of the `classes`, naming its sample.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "converter/error.h"
+
 namespace lutra::converter::train {
 namespace {
 
@@ -88,6 +90,60 @@ std::vector<Tensor> TrainedWeight::Backward(Tensor gradient) const {
   if (grid_) result.push_back(Vector(std::move(by_scale)));
   if (grid_ && !grid_->is_linear()) result.push_back(Vector(std::move(by_entry)));
   return result;
+}
+
+std::map<std::string, Tensor> TrainedWeight::State() const {
+  std::map<std::string, Tensor> state;
+  for (size_t l = 0; l < latents_.size(); ++l) {
+    state.emplace("latent" + std::to_string(l), latents_[l].values);
+  }
+  state.emplace("unit", Vector(unit_));
+  if (!kept_.empty()) {
+    Tensor kept(DataType::uint8, {static_cast<int64_t>(kept_.size())});
+    std::ranges::copy(kept_, kept.as<uint8_t>().begin());
+    state.emplace("kept", std::move(kept));
+  }
+  if (grid_) {
+    state.emplace("first_scale", Vector(first_scale_));
+    state.emplace("scale", Vector(grid_->scale()));
+    state.emplace("entries", Vector(grid_->entries()));
+  }
+  return state;
+}
+
+void TrainedWeight::Restore(const std::map<std::string, Tensor>& state) {
+  std::map<std::string, Tensor> wanted = State();
+  wanted.erase("kept");
+  for (auto& [name, tensor] : wanted) {
+    const auto found = state.find(name);
+    if (found == state.end() || found->second.type() != tensor.type() ||
+        found->second.dims() != tensor.dims()) {
+      throw Error("'" + name_ + "/" + name + "' of dimensions " + DimsText(tensor.dims()) +
+                  " is not there");
+    }
+    tensor = found->second;
+  }
+  std::vector<bool> kept;
+  if (const auto found = state.find("kept"); found != state.end()) {
+    if (found->second.type() != DataType::uint8 ||
+        found->second.elements() != latents_[0].values.elements()) {
+      throw Error("'" + name_ + "/kept' has not one flag for each weight");
+    }
+    for (const uint8_t flag : found->second.as<uint8_t>()) kept.push_back(flag != 0);
+  }
+  const auto vector = [&](const char* name) {
+    const auto values = std::as_const(wanted.at(name)).as<float>();
+    return std::vector<float>(values.begin(), values.end());
+  };
+  kept_ = std::move(kept);
+  unit_ = vector("unit");
+  for (size_t l = 0; l < latents_.size(); ++l) {
+    latents_[l].values = std::move(wanted.at("latent" + std::to_string(l)));
+  }
+  if (grid_) {
+    first_scale_ = vector("first_scale");
+    grid_->Restore(vector("scale"), vector("entries"));
+  }
 }
 
 }  // namespace lutra::converter::train

@@ -10,6 +10,7 @@
 // step of 0.001 is a thousandth of that whichever channel it is.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -54,6 +55,12 @@ class TrainedWeight {
   Tensor Weights();
   /// `gradient` by the weights that Weights() gave last -> by each of the latents.
   std::vector<Tensor> Backward(Tensor gradient) const;
+
+  /// Every number of it that may change, for checkpoints: "latent0", ..., "unit", "kept" (uint8,
+  /// only where something is masked), and of a grid "first_scale", "scale", "entries".
+  std::map<std::string, Tensor> State() const;
+  /// Of a weight with the same constraints. Throws Error naming the tensor that is not of it.
+  void Restore(const std::map<std::string, Tensor>& state);
 
  private:
   float UnitOf(size_t element) const { return unit_[axis_.Of(element)]; }

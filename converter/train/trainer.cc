@@ -8,6 +8,8 @@
 
 #include "converter/error.h"
 #include "converter/executor/float_executor.h"
+#include "converter/train/checkpoint.h"
+#include "converter/train/fingerprint.h"
 #include "converter/train/split.h"
 
 namespace lutra::converter::train {
@@ -115,17 +117,14 @@ struct Trainer::State {
   Optimizer optimizer;
   std::deque<executor::FloatExecutor> executors;  // of validation, one for each part
   Teacher teacher;
-  std::function<void(size_t, size_t)> before_step, after_step;
+  std::function<void(size_t, size_t)> before_step, after_step, on_resume;
 
   TensorMap shared;
   std::vector<Tensor> average;  // of the latents, in their order
-
-  struct Kept {
-    std::vector<TrainedWeight> weights;
-    TensorMap statistics;
-    Measured measured;
-  };
   std::optional<Kept> best;
+  Progress progress;
+  Fingerprint fingerprint;
+  double last_checkpoint = 0;  // when
 
   size_t Steps() const { return settings.epochs * batches.per_epoch(); }
   void MakeShared();
@@ -135,7 +134,13 @@ struct Trainer::State {
   void UpdateAverage();
   void SwapAverage();
   Measured Validate();
-  bool KeepIfBest(const Measured& measured);
+  bool KeepIfBest(const Measured& measured, size_t epoch);
+  void TakeBest();
+  RunState Changing() {
+    return {progress, network.weights, network.statistics, optimizer, average, best};
+  }
+  void Resume();
+  void SaveCheckpoint();
 };
 
 void Trainer::State::MakeShared() {
@@ -191,8 +196,10 @@ double Trainer::State::Step(const Batches::Epoch& epoch, size_t minibatch, size_
     right += rights[p];
   }
   if (!std::isfinite(loss)) {
-    throw Error("the loss is no number any more at step " + std::to_string(step + 1) +
-                "; a lower --rate, or --clip, may help");
+    TakeBest();
+    throw Diverged("the loss is no number any more at step " + std::to_string(step + 1) +
+                       "; a lower --rate, or --clip, may help",
+                   best ? best->epoch : 0);
   }
   Update(tape.Backward(std::move(gradients), shared), step);
   return loss;
@@ -296,13 +303,41 @@ Trainer::Measured Trainer::State::Validate() {
   return measured;
 }
 
-bool Trainer::State::KeepIfBest(const Measured& measured) {
+bool Trainer::State::KeepIfBest(const Measured& measured, size_t epoch) {
   // Without validation samples the last epoch is the best guess.
-  const bool better =
-      !best || std::isnan(measured.accuracy) || measured.accuracy > best->measured.accuracy ||
-      (measured.accuracy == best->measured.accuracy && measured.loss < best->measured.loss);
-  if (better) best = Kept{network.weights, network.statistics, measured};
+  const bool better = !best || std::isnan(measured.accuracy) ||
+                      measured.accuracy > best->accuracy ||
+                      (measured.accuracy == best->accuracy && measured.loss < best->loss);
+  if (better) {
+    best = Kept{network.weights, network.statistics, measured.loss, measured.accuracy, epoch};
+  }
   return better;
+}
+
+void Trainer::State::TakeBest() {
+  if (!best) return;
+  network.weights = best->weights;
+  network.statistics = best->statistics;
+}
+
+void Trainer::State::Resume() {
+  if (settings.checkpoint.empty()) return;
+  fingerprint = FingerprintOf(settings, batches.size(), network, store);
+  if (!ReadCheckpoint(settings.checkpoint, fingerprint, Changing())) {
+    // A disk without room is found before any time has gone into training.
+    SaveCheckpoint();
+    return;
+  }
+  for (const auto& [name, tensor] : network.statistics) shared.insert_or_assign(name, tensor);
+  last_checkpoint = Seconds();
+  if (on_resume) on_resume(optimizer.steps(), Steps());
+}
+
+void Trainer::State::SaveCheckpoint() {
+  if (settings.checkpoint.empty()) return;
+  for (auto& [name, tensor] : network.statistics) tensor = shared.at(name);
+  WriteCheckpoint(settings.checkpoint, fingerprint, Changing());
+  last_checkpoint = Seconds();
 }
 
 Trainer::Trainer(Network& network, const SampleStore& store, TrainSettings settings,
@@ -322,48 +357,55 @@ void Trainer::BeforeStep(std::function<void(size_t, size_t)> change) {
 void Trainer::AfterStep(std::function<void(size_t, size_t)> show) {
   state_->after_step = std::move(show);
 }
+void Trainer::OnResume(std::function<void(size_t, size_t)> show) {
+  state_->on_resume = std::move(show);
+}
 
 Trainer::Measured Trainer::Validate() { return state_->Validate(); }
 
 void Trainer::Run(const std::function<bool(const EpochReport&)>& report) {
   State& state = *state_;
-  const double start = Seconds();
+  Progress& progress = state.progress;
+  const TrainSettings& settings = state.settings;
+  state.Resume();
+  const double start = Seconds() - progress.seconds;
   const size_t per_epoch = state.batches.per_epoch();
-  for (size_t number = 0; number < state.settings.epochs; ++number) {
+  while (!progress.ended && progress.epochs < settings.epochs) {
+    const size_t number = progress.epochs;
     const Batches::Epoch epoch = state.batches.Shuffled(number);
-    EpochReport line;
-    line.epoch = number + 1;
-    line.epochs = state.settings.epochs;
-    size_t right = 0;
-    for (size_t m = 0; m < per_epoch; ++m) {
-      const size_t step = number * per_epoch + m;
-      line.loss += state.Step(epoch, m, step, right);
+    while (progress.minibatches < per_epoch) {
+      const size_t step = number * per_epoch + progress.minibatches;
+      progress.loss += state.Step(epoch, progress.minibatches, step, progress.right);
+      ++progress.minibatches;
+      progress.seconds = Seconds() - start;
+      if (Seconds() - state.last_checkpoint >= settings.checkpoint_seconds) state.SaveCheckpoint();
       if (state.after_step) state.after_step(step + 1, state.Steps());
     }
     const auto samples = static_cast<double>(per_epoch * state.batches.size());
-    line.loss /= samples;
-    line.accuracy = static_cast<double>(right) / samples;
-    line.rate = LearningRate(state.settings.schedule, (number + 1) * per_epoch - 1, state.Steps());
+    EpochReport line;
+    line.epoch = number + 1;
+    line.epochs = settings.epochs;
+    line.loss = progress.loss / samples;
+    line.accuracy = static_cast<double>(progress.right) / samples;
+    line.rate = LearningRate(settings.schedule, (number + 1) * per_epoch - 1, state.Steps());
     for (auto& [name, tensor] : state.network.statistics) tensor = state.shared.at(name);
     state.SwapAverage();
     const Measured measured = state.Validate();
     line.validation_loss = measured.loss;
     line.validation_accuracy = measured.accuracy;
-    line.best = state.KeepIfBest(measured);
+    line.best = state.KeepIfBest(measured, number + 1);
     state.SwapAverage();
     line.seconds = Seconds() - start;
     line.remaining = line.seconds / static_cast<double>(number + 1) *
-                     static_cast<double>(state.settings.epochs - number - 1);
-    const bool go_on = report(line);
-    if (!go_on || measured.accuracy >= state.settings.target ||
-        line.seconds >= state.settings.time_limit) {
-      break;
-    }
+                     static_cast<double>(settings.epochs - number - 1);
+    progress = {
+        .epochs = number + 1,
+        .seconds = line.seconds,
+        .ended = measured.accuracy >= settings.target || line.seconds >= settings.time_limit};
+    state.SaveCheckpoint();
+    if (!report(line)) break;
   }
-  if (state.best) {
-    state.network.weights = state.best->weights;
-    state.network.statistics = state.best->statistics;
-  }
+  state.TakeBest();
 }
 
 }  // namespace lutra::converter::train

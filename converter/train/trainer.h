@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "converter/error.h"
 #include "converter/train/batches.h"
 #include "converter/train/network.h"
 #include "converter/train/optimizer.h"
@@ -37,6 +38,11 @@ struct TrainSettings {
   double temperature = 2;
   bool labelled = true;
   double time_limit = std::numeric_limits<double>::infinity();  ///< seconds
+  /// The file in which a run that is killed goes on (checkpoint.h); empty: none. Written at the
+  /// start, after every epoch, and within one when the last time is so many seconds ago. It stays
+  /// when the run is complete: the caller removes it once the results are safe.
+  std::string checkpoint;
+  double checkpoint_seconds = 60;
 };
 
 /// The scores of another network for the same input: [n, ...] -> [n, classes]. Called for several
@@ -53,6 +59,17 @@ struct EpochReport {
   bool best = false;  ///< of all epochs so far: its weights are kept
 };
 
+/// The loss is no number any more. The network has the best weights there were.
+class Diverged : public Error {
+ public:
+  Diverged(const std::string& message, size_t best_epoch)
+      : Error(message), best_epoch_(best_epoch) {}
+  size_t best_epoch() const { return best_epoch_; }  ///< from 1; 0: no epoch was completed
+
+ private:
+  size_t best_epoch_;
+};
+
 class Trainer {
  public:
   /// Keeps references to all but the settings. `network` is left with the best weights.
@@ -67,7 +84,11 @@ class Trainer {
   /// Called after every step with the steps done, for a progress line.
   void AfterStep(std::function<void(size_t step, size_t steps)> show);
 
-  /// Whether to go on is what `report` returns. Throws Error when the loss is no number.
+  /// Called at the start of a run that a checkpoint goes on with, with the steps done.
+  void OnResume(std::function<void(size_t step, size_t steps)> show);
+
+  /// Whether to go on is what `report` returns. Throws Diverged, and Error for a checkpoint that
+  /// cannot be written or gone on from.
   void Run(const std::function<bool(const EpochReport&)>& report);
 
   /// Fraction of the validation samples, and their mean loss, with the weights as they are.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 namespace lutra::converter::train {
 namespace {
@@ -60,6 +61,11 @@ void WeightGrid::SetEntries(std::span<const float> entries) {
     }
   }
   FillNearest();
+}
+
+void WeightGrid::Restore(std::vector<float> scale, std::span<const float> entries) {
+  scale_ = std::move(scale);
+  if (!linear_) SetEntries(entries);
 }
 
 size_t WeightGrid::Half(float x) {

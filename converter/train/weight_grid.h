@@ -46,6 +46,8 @@ class WeightGrid {
   void SetScale(std::span<const float> scale);
   /// Rounds to integers in -127..127 for execution.
   void SetEntries(std::span<const float> entries);
+  /// scale() and entries() as another grid of this form had them.
+  void Restore(std::vector<float> scale, std::span<const float> entries);
 
   /// The nearest entry of the channel's table to x = latent / scale.
   int8_t Nearest(size_t channel, float x) const;

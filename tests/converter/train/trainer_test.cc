@@ -1,5 +1,5 @@
-// Whole runs on a few points of the plane whose class is the sign of x * y, which no linear
-// function tells: what is learned, what is kept, and that nothing depends on the number of threads.
+// Whole runs on points of the plane: what is learned, what is kept, and that nothing depends on the
+// number of threads.
 #include "converter/train/trainer.h"
 
 #include <doctest/doctest.h>
@@ -8,56 +8,10 @@
 
 #include "converter/error.h"
 #include "converter/executor/float_executor.h"
-#include "converter/passes/graph_builder.h"
-#include "converter/train/given_samples.h"
-#include "support/random_numbers.h"
+#include "converter/train/plane.h"
 
 namespace lutra::converter::train {
 namespace {
-
-std::unique_ptr<GivenSamples> Points(size_t count, bool labelled = true) {
-  auto points = std::make_unique<GivenSamples>();
-  test::RandomNumbers random(5);
-  for (size_t i = 0; i < count; ++i) {
-    const float x = random.Real(-1, 1), y = random.Real(-1, 1);
-    points->Add({2}, {x, y}, labelled ? (x * y > 0 ? 1 : 0) : -1);
-  }
-  return points;
-}
-
-/// Gemm, normalization, Tanh, Gemm, Softmax.
-Network PlaneNetwork() {
-  passes::GraphBuilder b;
-  b.Input("x", {1, 2});
-  b.Weights("w1", {2, 12});
-  b.Weights("b1", {12});
-  b.Add("Gemm", {"x", "w1", "b1"}, "h1");
-  b.Weights("scale", {12});
-  b.Weights("bias", {12});
-  b.Weights("mean", {12});
-  b.Positive("variance", {12});
-  b.Add("BatchNormalization", {"h1", "scale", "bias", "mean", "variance"}, "n1");
-  b.Add("Tanh", {"n1"}, "t1");
-  b.Weights("w2", {2, 12});
-  b.Weights("b2", {2});
-  b.Add("Gemm", {"t1", "w2", "b2"}, "h2", {{"transB", int64_t{1}}});
-  b.Add("Softmax", {"h2"}, "y");
-  Trainable trainable = MakeTrainable(b.Finish({"y"}));
-  MakeFresh(trainable.graph, trainable.parameters, 1, trainable.values);
-  return MakeNetwork(std::move(trainable));
-}
-
-TrainSettings Settings() {
-  TrainSettings settings;
-  settings.epochs = 40;
-  settings.batches.size = 20;
-  settings.batches.seed = 3;
-  settings.optimizer.method = OptimizerSettings::Method::adam;
-  settings.schedule.shape = Schedule::Shape::cosine;
-  settings.schedule.rate = 0.03;
-  settings.validation = 0.2;
-  return settings;
-}
 
 struct Outcome {
   Network network = PlaneNetwork();
@@ -98,13 +52,13 @@ double Accuracy(Network& network, const GivenSamples& points) {
 
 TEST_CASE("a network learns what no linear function tells, to the same bytes on any threads") {
   const auto points = Points(400);
-  Outcome one = TrainOn(*points, Settings());
+  Outcome one = TrainOn(*points, PlaneSettings());
   REQUIRE(one.reports.size() == 40);
   CHECK(one.reports.back().loss < 0.5 * one.reports.front().loss);
   CHECK(Accuracy(one.network, *points) > 0.95);
-  Outcome three = TrainOn(*points, Settings(), 3);
+  Outcome three = TrainOn(*points, PlaneSettings(), 3);
   CHECK(one.network.Shared() == three.network.Shared());
-  TrainSettings other = Settings();
+  TrainSettings other = PlaneSettings();
   other.batches.seed = 4;
   Outcome another = TrainOn(*points, other);
   CHECK(one.network.Shared() != another.network.Shared());
@@ -119,7 +73,7 @@ TEST_CASE("the scores before a Softmax are what is trained") {
 
 TEST_CASE("the best epoch's weights are left, and training ends at its target") {
   const auto points = Points(200);
-  TrainSettings settings = Settings();
+  TrainSettings settings = PlaneSettings();
   settings.target = 0.9;
   Outcome outcome = TrainOn(*points, settings, 2);
   CHECK(outcome.reports.size() < 40);
@@ -139,7 +93,7 @@ TEST_CASE("the best epoch's weights are left, and training ends at its target") 
 
 TEST_CASE("without labels a teacher is followed") {
   const auto points = Points(400, false);
-  TrainSettings settings = Settings();
+  TrainSettings settings = PlaneSettings();
   settings.labelled = false;
   Outcome outcome = TrainOn(*points, settings, 2, [](Network&, Trainer& trainer) {
     trainer.SetTeacher([](const Tensor& input, size_t) {
@@ -156,7 +110,7 @@ TEST_CASE("without labels a teacher is followed") {
 
 TEST_CASE("masked weights stay 0, and grids hold") {
   const auto points = Points(200);
-  Outcome outcome = TrainOn(*points, Settings(), 1, [](Network& network, Trainer&) {
+  Outcome outcome = TrainOn(*points, PlaneSettings(), 1, [](Network& network, Trainer&) {
     std::vector<bool> kept(24, true);
     kept[3] = kept[17] = false;
     network.weights[0].SetKept(kept);
@@ -166,19 +120,19 @@ TEST_CASE("masked weights stay 0, and grids hold") {
 }
 
 TEST_CASE("a loss that is no number ends training with advice") {
-  TrainSettings settings = Settings();
+  TrainSettings settings = PlaneSettings();
   settings.schedule.rate = 1e39;
   CHECK_THROWS_WITH_AS(TrainOn(*Points(200), settings),
                        doctest::Contains("a lower --rate, or --clip, may help"), Error);
 }
 
 TEST_CASE("a moving average is validated and kept") {
-  TrainSettings settings = Settings();
+  TrainSettings settings = PlaneSettings();
   settings.average = 0.9;
   const auto points = Points(400);
   Outcome outcome = TrainOn(*points, settings);
   CHECK(Accuracy(outcome.network, *points) > 0.95);
-  Outcome plain = TrainOn(*points, Settings());
+  Outcome plain = TrainOn(*points, PlaneSettings());
   CHECK(outcome.network.Shared() != plain.network.Shared());
 }
 
