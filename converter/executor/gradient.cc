@@ -16,20 +16,6 @@ const Tensor& Present(const std::vector<const Tensor*>& tensors, size_t i, const
   throw Error(std::string(what) + " " + std::to_string(i) + " is missing");
 }
 
-/// The gradient by what the clamp was applied to.
-Tensor ThroughClamp(const Clamp& clamp, const Tensor& result, const Tensor& gradient) {
-  Tensor before = gradient;
-  const auto y = result.as<float>();
-  const auto g = before.as<float>();
-  const float lo = clamp.lo, hi = clamp.hi;
-  // Without jumps, which would follow the signs of activations.
-  for (size_t i = 0; i < g.size(); ++i) {
-    const float above = y[i] > lo ? g[i] : 0.0f;
-    g[i] = y[i] < hi ? above : 0.0f;
-  }
-  return before;
-}
-
 /// As forward: rows that know only NCHW get it, and their first gradient goes back to NHWC.
 Gradients RunInLayout(const Operator& row, const GradientCall& call) {
   if (!row.through_nchw || call.node.layout != Layout::nhwc) return row.gradient.run(call);
@@ -76,6 +62,19 @@ const Tensor& GradientCall::Input(size_t i) const { return Present(inputs, i, "i
 const Tensor& GradientCall::Result(size_t i) const { return Present(results, i, "result"); }
 const Tensor& GradientCall::Of(size_t result) const {
   return Present(gradients, result, "the gradient of result");
+}
+
+Tensor ThroughClamp(const Clamp& clamp, const Tensor& result, const Tensor& gradient) {
+  Tensor before(DataType::float32, gradient.dims());
+  const auto y = result.as<float>(), g = gradient.as<float>();
+  const auto to = before.as<float>();
+  const float lo = clamp.lo, hi = clamp.hi;
+  // Without jumps, which would follow the signs of activations.
+  for (size_t i = 0; i < to.size(); ++i) {
+    const float dy = g[i], above = y[i] > lo ? dy : 0.0f;
+    to[i] = y[i] < hi ? above : 0.0f;
+  }
+  return before;
 }
 
 std::string WhyNoGradient(const Node& node) {

@@ -34,6 +34,10 @@ struct GradientCall {
   bool Wants(size_t i) const { return i < wanted.size() && wanted[i]; }
 };
 
+/// The gradient by what a clamp was applied to, from that by its result: nothing comes back from
+/// where the result lies on a bound.
+Tensor ThroughClamp(const Clamp& clamp, const Tensor& result, const Tensor& gradient);
+
 /// Why no gradient goes through this node, or "".
 std::string WhyNoGradient(const Node& node);
 

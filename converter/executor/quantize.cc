@@ -108,14 +108,8 @@ Gradients FakeQuantizeGradient(const GradientCall& call) {
   const int64_t zero_point = node.Int("zero_point", 0);
   const float low = scale * static_cast<float>(node.Int("lo", -128) - zero_point);
   const float high = scale * static_cast<float>(node.Int("hi", 127) - zero_point);
-  Tensor gradient = call.Of();
-  const auto y = call.Result().as<float>();
-  const auto g = gradient.as<float>();
-  for (size_t i = 0; i < g.size(); ++i) {
-    if (!(y[i] > low && y[i] < high)) g[i] = 0;
-  }
   Gradients gradients = call.None();
-  gradients[0] = std::move(gradient);
+  gradients[0] = ThroughClamp({low, high}, call.Result(), call.Of());
   return gradients;
 }
 

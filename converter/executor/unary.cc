@@ -298,10 +298,9 @@ Gradients ClipGradient(const GradientCall& call) {
   };
   const float lo = bound(1, std::numeric_limits<float>::lowest());
   const float hi = bound(2, std::numeric_limits<float>::max());
-  return MapGradient(call, call.Result(), [=](float y, float g) {
-    const float above = y > lo ? g : 0.0f;
-    return y < hi ? above : 0.0f;
-  });
+  Gradients gradients = call.None();
+  gradients[0] = ThroughClamp({lo, hi}, call.Result(), call.Of());
+  return gradients;
 }
 
 #define LUTRA_FORWARD(name, expression)                                                         \
