@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "converter/executor/gradient.h"
 #include "converter/executor/strides.h"
 #include "converter/executor/types.h"
 
