@@ -14,7 +14,54 @@
 namespace lutra::converter {
 
 constexpr size_t kMostJsonBytes = size_t{1} << 24;
-constexpr int kMostJsonDepth = 32;
+constexpr size_t kMostJsonDepth = 32;
+
+/// Reads the text without building anything of it. (The parser's own callbacks would do, but after
+/// each object it walks over all that stand before it in the same list.)
+template <typename Json>
+class JsonCheck : public nlohmann::json_sax<Json> {
+ public:
+  using typename nlohmann::json_sax<Json>::number_integer_t;
+  using typename nlohmann::json_sax<Json>::number_unsigned_t;
+  using typename nlohmann::json_sax<Json>::number_float_t;
+  using typename nlohmann::json_sax<Json>::string_t;
+  using typename nlohmann::json_sax<Json>::binary_t;
+
+  explicit JsonCheck(const std::string& source) : source_(source) {}
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(size_t) override { return Enter(); }
+  bool end_object() override { return Leave(); }
+  bool start_array(size_t) override { return Enter(); }
+  bool end_array() override { return Leave(); }
+  bool key(string_t& name) override {
+    if (keys_.back().insert(name).second) return true;
+    throw Error(source_ + ": \"" + name + "\" stands twice in one object; keep one");
+  }
+  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception&) override {
+    return false;
+  }
+
+ private:
+  bool Enter() {
+    keys_.emplace_back();
+    if (keys_.size() <= kMostJsonDepth) return true;
+    throw Error(source_ + ": nests deeper than " + std::to_string(kMostJsonDepth) + " levels");
+  }
+  bool Leave() {
+    keys_.pop_back();
+    return true;
+  }
+
+  const std::string& source_;
+  std::vector<std::set<std::string>> keys_;  // of the objects and lists around
+};
 
 /// Json is nlohmann::json or ordered_json. Throws Error that begins with `source`.
 template <typename Json>
@@ -23,22 +70,10 @@ Json ParseJson(std::string_view text, const std::string& source) {
     throw Error(source + ": has " + std::to_string(text.size()) + " bytes of JSON, at most " +
                 std::to_string(kMostJsonBytes) + " are read");
   }
-  using Event = typename Json::parse_event_t;
-  std::vector<std::set<std::string>> keys;  // of the objects around
-  const auto checked = [&](int depth, Event event, Json& value) {
-    if (depth > kMostJsonDepth) {
-      throw Error(source + ": nests deeper than " + std::to_string(kMostJsonDepth) + " levels");
-    }
-    if (event == Event::object_start) keys.emplace_back();
-    if (event == Event::object_end) keys.pop_back();
-    if (event == Event::key && !keys.back().insert(value.template get<std::string>()).second) {
-      throw Error(source + ": \"" + value.template get<std::string>() +
-                  "\" stands twice in one object; keep one");
-    }
-    return true;
-  };
   try {
-    return Json::parse(text, checked);
+    JsonCheck<Json> check(source);
+    Json::sax_parse(text, &check);  // a fault of the text is found once more, and told, below
+    return Json::parse(text);
   } catch (const typename Json::parse_error& error) {
     throw Error(source + ": is not JSON (byte " + std::to_string(error.byte) + ")");
   } catch (const typename Json::exception&) {

@@ -116,6 +116,13 @@ TEST_CASE("JSON that is deep, huge, or says what cannot be") {
     CHECK(error(flag, "{\"default\": \"\xff\"}").starts_with("is not JSON (byte "));
     CHECK(error(flag, R"({"a": {"b": 1}, "c": {"b": 1}, "a": 2})") ==
           "\"a\" stands twice in one object; keep one\n");
+    // A million objects side by side are read at once, and refused for what they are.
+    std::string many = R"({"default": [{})";
+    for (int i = 0; i < 1000000; ++i) many += ",{}";
+    CHECK(error(flag, many + "]}") ==
+          (flag == "--data"
+               ? "\"default\" is no field of a data description; docs/cli.md lists them\n"
+               : "$.default: must be an object\n"));
     const std::string path = folder.Write("huge.json", "");
     fs::resize_file(path, uint64_t{1} << 40);  // takes no room on the disk
     const std::string message =
