@@ -20,7 +20,15 @@
 namespace lutra::converter::checkpoint {
 namespace {
 
-// Initializers, and what Constant nodes of the main graph hold under the names of their outputs.
+// Other constants are what operators are told: shapes, axes, the bounds of a Clip.
+bool IsArrayOfFloats(const onnx::TensorProto& tensor) {
+  using onnx::TensorProto;
+  const auto type = tensor.data_type();
+  return tensor.dims_size() > 0 && (type == TensorProto::FLOAT || type == TensorProto::DOUBLE ||
+                                    type == TensorProto::FLOAT16 || type == TensorProto::BFLOAT16);
+}
+
+// Initializers, and arrays of numbers in Constant nodes of the main graph, by their outputs' names.
 // What lies in branches, loops and functions is listed as skipped.
 Checkpoint ReadOnnx(std::span<const uint8_t> bytes, const std::string& path) {
   std::optional<importing::OnnxFile> file;
@@ -48,7 +56,7 @@ Checkpoint ReadOnnx(std::span<const uint8_t> bytes, const std::string& path) {
   for (const onnx::NodeProto& node : file->graph().node()) {
     const bool constant = node.op_type() == "Constant" && node.output_size() == 1;
     const onnx::TensorProto* held = constant ? file->Constant(node.output(0)) : nullptr;
-    if (held != nullptr) take("constant", *held);
+    if (held != nullptr && IsArrayOfFloats(*held)) take("constant", *held);
   }
   file->ForEachTensor([&](const std::string& where, const onnx::TensorProto& proto) {
     if (where.empty()) return;

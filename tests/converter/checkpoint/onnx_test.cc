@@ -22,11 +22,14 @@ onnx::TensorProto& ConstantOf(onnx::NodeProto& node, const char* output) {
   return *value.mutable_t();
 }
 
-TEST_CASE("initializers and constants are taken, what lies deeper is listed") {
+TEST_CASE("initializers and arrays in constants are taken, what lies deeper is listed") {
   onnx::ModelProto model;
   onnx::GraphProto& graph = *model.mutable_graph();
   Fill(*graph.add_initializer(), "a", 1);
   Fill(ConstantOf(*graph.add_node(), "b"), "", 2);
+  onnx::TensorProto& scalar = ConstantOf(*graph.add_node(), "six");
+  Fill(scalar, "", 6);
+  scalar.clear_dims();
   onnx::NodeProto& choice = *graph.add_node();
   choice.set_op_type("If");
   onnx::AttributeProto& branch = *choice.add_attribute();
