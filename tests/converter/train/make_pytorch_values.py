@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes pytorch_values.h: what PyTorch computes for the losses, optimizers and schedules of training.
+"""Writes pytorch_values.h: what PyTorch computes for the losses, optimizers and schedules of training,
+and for whole steps of a small network.
 
   make_pytorch_values.py > pytorch_values.h; then scripts/format
 
@@ -125,6 +126,61 @@ def schedules():
     emit(f"kRates{name}", rates)
 
 
+def fine_numbers(shape, step, scale=1):
+  """Multiples of 1/1024 from about -1 to 1 without a visible pattern, times scale."""
+  count = torch.Size(shape).numel()
+  return torch.tensor([((step * i * i + 7 * i + step) % 2003 - 1001) / 1024 * scale
+                       for i in range(count)], dtype=torch.float64).reshape(shape)
+
+
+class SmallNetwork(torch.nn.Module):
+  def __init__(self):
+    super().__init__()
+    self.conv = torch.nn.Conv2d(2, 4, 3, stride=2, padding=1)
+    self.norm = torch.nn.BatchNorm2d(4)
+    self.depthwise = torch.nn.Conv2d(4, 4, 3, padding=1, groups=4)
+    self.linear = torch.nn.Linear(4, 3)
+    self.double()
+    with torch.no_grad():
+      self.conv.weight.copy_(fine_numbers((4, 2, 3, 3), 31, 0.5))
+      self.conv.bias.copy_(fine_numbers((4,), 37, 0.5))
+      self.norm.weight.copy_(1 + fine_numbers((4,), 41, 0.5))
+      self.norm.bias.copy_(fine_numbers((4,), 43, 0.5))
+      self.norm.running_mean.copy_(fine_numbers((4,), 47, 0.5))
+      self.norm.running_var.copy_(1 + fine_numbers((4,), 53, 0.5))
+      self.depthwise.weight.copy_(fine_numbers((4, 1, 3, 3), 59, 0.5))
+      self.depthwise.bias.copy_(fine_numbers((4,), 61, 0.5))
+      self.linear.weight.copy_(fine_numbers((3, 4), 67))
+      self.linear.bias.copy_(fine_numbers((3,), 71, 0.5))
+
+  def forward(self, x):
+    x = torch.relu(self.norm(self.conv(x)))
+    x = torch.nn.functional.max_pool2d(x, 2, stride=1)
+    return self.linear(self.depthwise(x).mean((2, 3)))
+
+
+def steps():
+  """Ten samples of [2, 9, 9], all of them in every minibatch, in double."""
+  samples = fine_numbers((10, 2, 9, 9), 29, 2)
+  labels = torch.tensor([i * i % 3 for i in range(10)])
+  network = SmallNetwork()
+  weights = [p for p in network.parameters() if p.dim() > 1]
+  others = [p for p in network.parameters() if p.dim() == 1]
+  optimizer = torch.optim.SGD([{"params": weights, "weight_decay": 0.02}, {"params": others}],
+                              lr=0.1, momentum=0.9)
+  losses = []
+  for step in range(20):
+    loss = torch.nn.functional.cross_entropy(network(samples), labels)
+    losses.append(loss.item())
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    if step + 1 in (1, 20):
+      values = [v.flatten() for name, v in network.state_dict().items() if "num_" not in name]
+      emit(f"kAfterStep{step + 1}", torch.cat(values))
+  emit("kStepLosses", losses)
+
+
 def main():
   print("// Written by make_pytorch_values.py with PyTorch " + torch.__version__ + "; not by hand.")
   print("#pragma once\n\n#include <cstdint>\n#include <vector>\n")
@@ -132,6 +188,7 @@ def main():
   losses()
   optimizers()
   schedules()
+  steps()
   print("\n}  // namespace lutra::converter::train::pytorch")
   return 0
 
