@@ -1,5 +1,6 @@
 // `lutra train`: an ONNX network, its weights or fresh ones, and labelled data -> the same network
 // with trained weights.
+#include <filesystem>
 #include <memory>
 #include <type_traits>
 
@@ -43,20 +44,27 @@ struct TrainCommand {
     const Graph imported = ImportGraph(input, shapes.Import());
     Warnings warnings = dataset->warnings();
     train::Network network = OfInput([&] { return MakeNetwork(imported); });
-    const auto write = [&] {
-      outputs.Write(output, OfInput([&] { return WithWeights(network); }));
-      outputs.Commit();
+    const auto write = [&](Outputs& to) {
+      to.Write(output, OfInput([&] { return WithWeights(network); }));
     };
+    // A file that has no place for the weights, or a disk that has none for the file, is found
+    // before the work.
+    if (Outputs trial;
+        !std::filesystem::exists(output) || std::filesystem::is_regular_file(output)) {
+      write(trial);
+    }
     TrainingLog log(json);
     try {
       Train(*dataset, settings, network, log, warnings);
     } catch (const train::Diverged& diverged) {
       if (diverged.best_epoch() == 0) throw;
-      write();
+      write(outputs);
+      outputs.Commit();
       throw Error(std::string(diverged.what()) + "; " + output + " has the weights of epoch " +
                   std::to_string(diverged.best_epoch()) + ", the best before");
     }
-    write();
+    write(outputs);
+    outputs.Commit();
     if (!log.stopped()) flags.RemoveCheckpoint();
     PrintWarnings("train", warnings);
   }

@@ -67,7 +67,7 @@ Batches::Batches(const SampleStore& store, std::vector<uint32_t> samples,
   if (settings_.size > samples_.size()) {
     throw Error("a minibatch of " + std::to_string(settings_.size) + " samples, but there are " +
                 std::to_string(samples_.size()) +
-                " to train on; give more data or a smaller minibatch");
+                " to train on; give more data or a smaller --batch");
   }
   CheckAugmentation(settings_.augmentation, store_.sample_dims());
 }

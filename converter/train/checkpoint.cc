@@ -57,9 +57,8 @@ void VisitBest(Best& best, const Visit& visit) {
 void AddWeights(const std::string& prefix, const std::vector<TrainedWeight>& weights,
                 std::vector<NamedTensor>& tensors) {
   for (const TrainedWeight& weight : weights) {
-    for (auto& [key, tensor] : weight.State()) {
-      tensors.push_back({prefix + weight.name() + "/" + key, tensor});
-    }
+    const std::string stem = prefix + weight.name() + "/";
+    for (auto& [key, tensor] : weight.State()) tensors.push_back({stem + key, tensor});
   }
 }
 
@@ -157,12 +156,14 @@ void CheckFingerprint(const Metadata& metadata, const Fingerprint& fingerprint) 
   for (const auto& [what, value] : fingerprint) {
     const auto found = metadata.find(std::string(kFingerprint) + what);
     if (found != metadata.end() && found->second == value) continue;
-    if (!differences.empty()) differences += ", ";
+    differences += differences.empty() ? what : ", " + what;
     // Checksums say nothing to a reader.
-    differences += what.starts_with("--")
-                       ? what + " is " + (found == metadata.end() ? "unknown" : found->second) +
-                             " there and " + value + " here"
-                       : what + " is another";
+    if (!what.starts_with("--")) {
+      differences += " is another";
+      continue;
+    }
+    const std::string& there = found == metadata.end() ? "unknown" : found->second;
+    differences += " is " + there + " there and " + value + " here";
   }
   if (differences.empty()) return;
   throw Error("belongs to another run: " + differences + "; give the same to go on with that run");

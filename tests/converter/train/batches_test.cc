@@ -145,7 +145,7 @@ TEST_CASE("sizes of minibatches") {
   CHECK(chosen(600) == 128);
   CHECK_THROWS_WITH_AS(Fixture(5, Settings(6)),
                        "a minibatch of 6 samples, but there are 5 to train on; give more data or a "
-                       "smaller minibatch",
+                       "smaller --batch",
                        Error);
   const Fixture f(5);
   CHECK_THROWS_WITH_AS(Batches(f.store, {}, {}), "no samples are left to train on; give more data",

@@ -1,0 +1,257 @@
+// lutra train as a program: what it leaves when all is well, and that whatever is wrong is one line
+// and costs nothing that was there. Networks and data are made here.
+#include <doctest/doctest.h>
+
+#include <cstring>
+#include <filesystem>
+#include <set>
+
+#include "converter/import/model_proto.h"
+#include "tools/lutra_program.h"
+
+namespace lutra {
+namespace {
+
+using converter::importing::AddFloats;
+using converter::importing::AddInts;
+using converter::importing::AddNode;
+using nlohmann::json;
+using test::ErrorOf;
+using test::kLutra;
+using test::Outcome;
+using test::ReadText;
+using test::RunProgram;
+using test::TempFolder;
+
+/// Inputs [1, 4] -> "y", dims in the file.
+onnx::ModelProto Model(const std::vector<std::string>& inputs, const std::vector<int64_t>& dims) {
+  onnx::ModelProto model;
+  model.set_ir_version(8);
+  model.add_opset_import()->set_version(13);
+  const auto describe = [](onnx::ValueInfoProto& value, const std::string& name,
+                           const std::vector<int64_t>& shape) {
+    value.set_name(name);
+    auto& type = *value.mutable_type()->mutable_tensor_type();
+    type.set_elem_type(onnx::TensorProto::FLOAT);
+    for (const int64_t dim : shape) type.mutable_shape()->add_dim()->set_dim_value(dim);
+  };
+  for (const std::string& input : inputs) {
+    describe(*model.mutable_graph()->add_input(), input, {1, 4});
+  }
+  describe(*model.mutable_graph()->add_output(), "y", dims);
+  return model;
+}
+
+/// y = w x + b of three classes.
+onnx::ModelProto Linear() {
+  onnx::ModelProto model = Model({"x"}, {1, 3});
+  AddFloats(model, "w", {4, 3}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 8, 7, 6});
+  AddFloats(model, "b", {3}, {0, 1, 2});
+  AddNode(model, "Gemm", {"x", "w", "b"}, {"y"});
+  return model;
+}
+
+template <typename T>
+std::string Npy(const std::string& type, const std::string& shape, const std::vector<T>& values) {
+  std::string header =
+      "{'descr': '" + type + "', 'fortran_order': False, 'shape': " + shape + ", }";
+  header.append(117 - header.size(), ' ');
+  std::string file = std::string("\x93NUMPY\x01\x00\x76\x00", 10) + header + "\n";
+  const size_t begin = file.size();
+  file.resize(begin + values.size() * sizeof(T));
+  std::memcpy(file.data() + begin, values.data(), values.size() * sizeof(T));
+  return file;
+}
+
+/// A folder with net.onnx and 24 samples of three classes.
+struct Bench {
+  TempFolder folder;
+  Bench() {
+    Network(Linear());
+    Data([](size_t i) { return static_cast<int64_t>(i % 3); });
+  }
+  void Network(const onnx::ModelProto& model) {
+    folder.Write("net.onnx", model.SerializeAsString());
+  }
+  template <typename LabelOf>
+  void Data(const LabelOf& label_of) {
+    constexpr size_t kSamples = 24;
+    std::vector<float> samples;
+    std::vector<int64_t> labels;
+    for (size_t i = 0; i < kSamples; ++i) {
+      labels.push_back(label_of(i));
+      for (size_t k = 0; k < 4; ++k) {
+        samples.push_back(static_cast<float>((i * i + 5 * i * k) % 7) / 7 + (k == i % 3 ? 1 : 0));
+      }
+    }
+    folder.Write("x.npy", Npy("<f4", "(24, 4)", samples));
+    folder.Write("labels.npy", Npy("<i8", "(24,)", labels));
+    folder.Write("d.json", R"({"format": "npy", "images": "x.npy", "labels": "labels.npy"})");
+  }
+
+  std::string Command(const std::string& output, const std::string& more = "") const {
+    return "train " + (folder / "net.onnx") + " -o " + output + " --data " + (folder / "d.json") +
+           (more.find("--batch") == std::string::npos ? " --batch 4" : "") + " --epochs 5 " + more;
+  }
+  std::string Command() const { return Command(folder / "out.onnx"); }
+  std::set<std::string> Names() const {
+    std::set<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(folder / "")) {
+      names.insert(entry.path().filename().string());
+    }
+    return names;
+  }
+};
+
+/// The error of a run, which leaves an old output, and nothing new.
+std::string FailureOf(const Bench& bench, const std::string& more = "") {
+  bench.folder.Write("out.onnx", "old");
+  const std::set<std::string> names = bench.Names();
+  const std::string error = ErrorOf(bench.Command(bench.folder / "out.onnx", more), 1);
+  CHECK(ReadText(bench.folder / "out.onnx") == "old");
+  CHECK(bench.Names() == names);
+  return error;
+}
+
+TEST_CASE("a network learns: one JSON object an epoch, the same bytes each time") {
+  const Bench bench;
+  const Outcome one = RunProgram(kLutra, bench.Command());
+  CHECK(one.err == "");
+  REQUIRE(one.status == 0);
+  size_t lines = 0;
+  double first = 0, last = 0;
+  for (size_t at = 0; at < one.out.size(); at = one.out.find('\n', at) + 1) {
+    const json line = json::parse(one.out.substr(at, one.out.find('\n', at) - at));
+    CHECK(line["epoch"] == ++lines);
+    CHECK(line["epochs"] == 5);
+    last = line["loss"].get<double>();
+    if (lines == 1) first = last;
+  }
+  CHECK(lines == 5);
+  CHECK(last < first);
+  REQUIRE(RunProgram(kLutra, bench.Command(bench.folder / "again.onnx", "--threads 1")).status ==
+          0);
+  CHECK(ReadText(bench.folder / "again.onnx") == ReadText(bench.folder / "out.onnx"));
+  CHECK(ReadText(bench.folder / "out.onnx") != ReadText(bench.folder / "net.onnx"));
+}
+
+TEST_CASE("data that does not fit") {
+  Bench bench;
+  CHECK(FailureOf(bench, "--batch 32") ==
+        "a minibatch of 32 samples, but there are 22 to train on; give more data or a smaller "
+        "--batch\n");
+  CHECK(FailureOf(bench, "--limit 1 --validation 0") ==
+        "a minibatch of 4 samples, but there are 1 to train on; give more data or a smaller "
+        "--batch\n");
+  bench.Data([](size_t i) { return static_cast<int64_t>(i == 17 ? 3 : i % 3); });
+  CHECK(
+      FailureOf(bench).find("17: label 3 is none of the network's 3 classes, which count from 0") !=
+      std::string::npos);
+  bench.Data([](size_t i) { return static_cast<int64_t>(i == 5 ? -1 : i % 3); });
+  CHECK(FailureOf(bench).find("label") != std::string::npos);
+  bench.folder.Write("d.json", R"({"format": "npy", "images": "x.npy"})");
+  CHECK(FailureOf(bench).starts_with("the data has no labels, which this training needs"));
+}
+
+TEST_CASE("a class without a sample is a warning") {
+  Bench bench;
+  bench.Data([](size_t i) { return static_cast<int64_t>(i % 2); });
+  const Outcome outcome = RunProgram(kLutra, bench.Command());
+  CHECK(outcome.status == 0);
+  CHECK(
+      outcome.err.starts_with("lutra train: warning: 1 of the network's 3 classes have no sample "
+                              "in the data (the first is 2)"));
+}
+
+TEST_CASE("networks that cannot be trained") {
+  Bench bench;
+  onnx::ModelProto two = Model({"x", "z"}, {1, 3});
+  AddFloats(two, "w", {4, 3}, std::vector<float>(12, 1));
+  AddNode(two, "Add", {"x", "z"}, {"s"});
+  AddNode(two, "MatMul", {"s", "w"}, {"y"});
+  bench.Network(two);
+  const std::string net = bench.folder / "net.onnx";
+  CHECK(FailureOf(bench) == net + ": has 2 inputs; networks with one can be trained\n");
+
+  onnx::ModelProto alone = Model({"x"}, {1, 1});
+  AddFloats(alone, "w", {4, 1}, std::vector<float>(4, 1));
+  AddNode(alone, "MatMul", {"x", "w"}, {"y"});
+  bench.Network(alone);
+  CHECK(FailureOf(bench) ==
+        net + ": no output is a row of scores; name one with --scores: y 1x1\n");
+
+  onnx::ModelProto steps = Linear();
+  steps.mutable_graph()->mutable_node(0)->set_output(0, "s");
+  AddNode(steps, "Floor", {"s"}, {"y"});
+  bench.Network(steps);
+  CHECK(FailureOf(bench) == "cannot train the network: node 'y': operator Floor has no gradient\n");
+
+  onnx::ModelProto fixed = Model({"x"}, {1, 4});
+  AddNode(fixed, "Relu", {"x"}, {"y"});
+  bench.Network(fixed);
+  CHECK(FailureOf(bench).starts_with(net + ": "));
+}
+
+TEST_CASE("a loss that is no number: the best weights before it are kept") {
+  // SGD with so much decay multiplies weights by about -999 in each step.
+  const std::string grow =
+      "--optimizer sgd --momentum 0 --schedule constant --rate 1000 --weight-decay 1";
+  const Bench bench;
+  CHECK(
+      FailureOf(bench, grow + " --batch 1").starts_with("the loss is no number any more at step "));
+  const std::string out = bench.folder / "best.onnx";
+  const Outcome outcome = RunProgram(kLutra, bench.Command(out, grow));
+  CHECK(outcome.status == 1);
+  CHECK(outcome.err.starts_with("lutra train: the loss is no number any more at step "));
+  CHECK(outcome.err.find("may help; " + out + " has the weights of epoch ") != std::string::npos);
+  CHECK(RunProgram(kLutra, "eval " + out + " --data " + (bench.folder / "d.json")).status == 0);
+}
+
+TEST_CASE("outputs that cannot be written are known before the work") {
+  const Bench bench;
+  const auto fail = [&](const std::string& output, const std::string& more = "") {
+    return ErrorOf(bench.Command(output, more), 1);
+  };
+  CHECK(fail("/none/out.onnx") == "/none/out.onnx: cannot be created: No such file or directory\n");
+  CHECK(fail(bench.folder / "") == (bench.folder / "") + ": is a folder; name a file\n");
+  CHECK(fail(bench.folder / "x.npy").find("which would be lost") != std::string::npos);
+  CHECK(fail(bench.folder / "out.onnx", "--checkpoint /none/run") ==
+        "/none/run: cannot be created: No such file or directory\n");
+  CHECK(fail(bench.folder / "out.onnx", "--checkpoint " + (bench.folder / "x.npy"))
+            .find("which would be lost; give --checkpoint another name") != std::string::npos);
+  CHECK(!std::filesystem::exists(bench.folder / "out.onnx"));
+}
+
+TEST_CASE("a disk that is full at the end costs nothing where there is a checkpoint") {
+  const Bench bench;
+  const std::string checkpoint = bench.folder / "run.checkpoint";
+  REQUIRE(RunProgram(kLutra, bench.Command()).status == 0);
+  const Outcome full = RunProgram(kLutra, bench.Command("/dev/full", "--checkpoint " + checkpoint));
+  CHECK(full.status == 1);
+  CHECK(full.err == "lutra train: /dev/full: cannot be written: No space left on device\n");
+  REQUIRE(std::filesystem::exists(checkpoint));
+  const std::string again = bench.folder / "again.onnx";
+  const Outcome rest = RunProgram(kLutra, bench.Command(again, "--checkpoint " + checkpoint));
+  CHECK(rest.status == 0);
+  CHECK(rest.out == "");
+  CHECK(rest.err == "lutra train: " + checkpoint + ": goes on after step 25 of 25\n");
+  CHECK(ReadText(again) == ReadText(bench.folder / "out.onnx"));
+  CHECK(!std::filesystem::exists(checkpoint));
+}
+
+TEST_CASE("a checkpoint of another run, or a damaged one, stays as it is") {
+  const Bench bench;
+  const std::string checkpoint = bench.folder / "run.checkpoint";
+  REQUIRE(RunProgram(kLutra, bench.Command("/dev/full", "--checkpoint " + checkpoint)).status == 1);
+  const std::string whole = ReadText(checkpoint);
+  CHECK(FailureOf(bench, "--checkpoint " + checkpoint + " --rate 0.5")
+            .find("belongs to another run: --rate is 0.003 there and 0.5 here; give the same") !=
+        std::string::npos);
+  CHECK(ReadText(checkpoint) == whole);
+  bench.folder.Write("run.checkpoint", whole.substr(0, whole.size() / 2));
+  CHECK(FailureOf(bench, "--checkpoint " + checkpoint).find("remove it, or give another file") !=
+        std::string::npos);
+}
+
+}  // namespace
+}  // namespace lutra
