@@ -24,6 +24,7 @@ void AddClusterCommand(CLI::App& app);
 void AddCompressCommand(CLI::App& app);
 void AddDecompressCommand(CLI::App& app);
 void AddTrainCommand(CLI::App& app);
+void AddTuneCommand(CLI::App& app);
 
 /// Refuses an empty text for a file: a script's unset variable must not mean "none".
 CLI::Validator FileName();

@@ -75,6 +75,7 @@ int main(int argc, char** argv) {
   lutra::converter::cli::AddEvalCommand(app);
   lutra::converter::cli::AddCompareCommand(app);
   lutra::converter::cli::AddTrainCommand(app);
+  lutra::converter::cli::AddTuneCommand(app);
   lutra::converter::cli::AddPruneCommand(app);
   lutra::converter::cli::AddClusterCommand(app);
   lutra::converter::cli::AddCompressCommand(app);

@@ -21,7 +21,7 @@ train::TrainSettings Defaults() {
   settings.optimizer.method = train::OptimizerSettings::Method::adamw;
   settings.optimizer.weight_decay = 0.01;
   settings.schedule.shape = train::Schedule::Shape::one_cycle;
-  settings.schedule.rate = 0.003;
+  settings.schedule.rate = 0;
   return settings;
 }
 
@@ -33,7 +33,9 @@ struct TrainCommand {
   TrainFlags flags{Defaults()};
 
   void Run() const {
-    const train::TrainSettings settings = flags.Settings();
+    train::TrainSettings settings = flags.Settings();
+    // What trained weights know is lost at the rate at which fresh ones learn.
+    if (settings.schedule.rate == 0) settings.schedule.rate = fresh ? 0.003 : 0.0003;
     Outputs outputs;
     outputs.Reads("the network", input);
     outputs.Writes("-o", output);

@@ -87,7 +87,7 @@ void TrainFlags::AddTo(CLI::App& command) {
   command.add_option("--optimizer", optimizer_, "sgd (momentum, Nesterov), adam or adamw")
       ->type_name("NAME")
       ->capture_default_str();
-  number("--rate", settings_.schedule.rate, "the highest learning rate", 0, 1e3);
+  number("--rate", settings_.schedule.rate, "the highest learning rate; 0: as fits", 0, 1e3);
   command.add_option("--schedule", schedule_, "of the rate: constant, steps, cosine or one-cycle")
       ->type_name("NAME")
       ->capture_default_str();
@@ -151,6 +151,19 @@ void TrainingLog::Resume(const char* command, const std::string& checkpoint, siz
                          size_t steps) {
   std::fprintf(stderr, "lutra %s: %s: goes on after step %zu of %zu\n", command,
                tools::Printable(checkpoint).c_str(), step, steps);
+}
+
+void TrainingLog::Start(double fp32, double converted) {
+  if (json_) {
+    PrintJson({{"validation_fp32", NumberOrNull(fp32)},
+               {"validation_converted", NumberOrNull(converted)}});
+  } else if (!std::isnan(fp32)) {
+    char text[128];
+    std::snprintf(text, sizeof text, "validation: FP32 %.2f %%, converted without tuning %.2f %%\n",
+                  100 * fp32, 100 * converted);
+    PrintText(text);
+  }
+  std::fflush(stdout);
 }
 
 void TrainingLog::Step(size_t step, size_t steps) { progress_.Show("train", step, steps); }

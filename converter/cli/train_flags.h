@@ -37,6 +37,8 @@ class TrainingLog {
   explicit TrainingLog(bool json);
   /// `lutra COMMAND: FILE: goes on after step ...` on stderr.
   void Resume(const char* command, const std::string& checkpoint, size_t step, size_t steps);
+  /// Accuracies before tuning, fractions; NaN: not measured.
+  void Start(double fp32, double converted);
   void Step(size_t step, size_t steps);
   /// False: the user has had enough; the best weights so far count.
   bool Epoch(const train::EpochReport& report);

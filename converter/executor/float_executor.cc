@@ -40,20 +40,23 @@ FloatExecutor::FloatExecutor(const Graph& graph) : state_(std::make_unique<State
 
 FloatExecutor::~FloatExecutor() = default;
 
-TensorMap FloatExecutor::Run(const TensorMap& inputs, const Observer& observer) {
+TensorMap FloatExecutor::Run(const TensorMap& inputs, const Observer& observer,
+                             const TensorMap& more) {
   const Graph& graph = state_->graph;
   TensorMap values;
   const auto find = [&](const std::string& name) -> const Tensor* {
     if (const Tensor* constant = graph.Constant(name)) return constant;
     const auto computed = values.find(name);
     if (computed != values.end()) return &computed->second;
-    const auto given = inputs.find(name);
-    return given == inputs.end() ? nullptr : &given->second;
+    for (const TensorMap* map : {&inputs, &more}) {
+      if (const auto given = map->find(name); given != map->end()) return &given->second;
+    }
+    return nullptr;
   };
   for (const std::string& input : graph.inputs) {
-    const auto given = inputs.find(input);
-    if (given == inputs.end()) throw Error("input '" + input + "' is not given");
-    if (observer) observer(input, given->second);
+    const Tensor* given = find(input);
+    if (given == nullptr) throw Error("input '" + input + "' is not given");
+    if (observer) observer(input, *given);
   }
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];

@@ -25,8 +25,9 @@ class FloatExecutor {
   using Observer = std::function<void(const std::string& value, const Tensor& tensor)>;
 
   /// Input shapes may differ from call to call (dynamic batch); primitives are cached by shape.
-  /// Values are freed after their last use. Throws Error naming the node.
-  TensorMap Run(const TensorMap& inputs, const Observer& observer = {});
+  /// Values are freed after their last use. Inputs that `inputs` lacks are taken from `more`: what
+  /// stays the same over many runs. Throws Error naming the node.
+  TensorMap Run(const TensorMap& inputs, const Observer& observer = {}, const TensorMap& more = {});
 
  private:
   struct State;

@@ -100,7 +100,7 @@ class ShapeInference {
       return SetResults(node, executor::ExecuteNode(node, {zeros}), true);
     }
     if (!InputsKnown(node)) return SetUnknown(node, DataType::undefined);
-    if (InferProduct(node) || InferElementwise(node)) return;
+    if (InferProduct(node) || InferPool(node) || InferElementwise(node)) return;
     std::vector<Tensor> inputs;
     bool constant = true;
     for (const std::string& input : node.inputs) {
@@ -156,6 +156,29 @@ class ShapeInference {
     return true;
   }
 
+  /// A few bytes of a file can ask for windows that take minutes to walk.
+  bool InferPool(const Node& node) {
+    static const std::set<std::string_view> kPools = {
+        "MaxPool", "AveragePool", "LpPool", "GlobalMaxPool", "GlobalLpPool", "GlobalAveragePool"};
+    if (!node.domain.empty() || !kPools.contains(node.op)) return false;
+    const DataType type = TypeOf(node.inputs[0]);
+    if (const std::string why = executor::WhyInputsRefused(node, std::span(&type, 1));
+        !why.empty()) {
+      Fail(node, why);
+    }
+    const Dims& x = *KnownDims(graph_, node.inputs[0]);
+    if (x.size() < 3) Fail(node, "an input of " + DimsText(x) + " has no spatial axis");
+    const int64_t channels = node.layout == Layout::nhwc ? x.back() : x[1];
+    const Dims dims = node.op.starts_with("Global")
+                          ? WithSpatial(node, x, channels, Dims(x.size() - 2, 1))
+                          : WindowDims(node, x, channels, {}, node.Int("ceil_mode", 0) != 0);
+    const DataType types[] = {type, DataType::int64};  // the second: where the maxima lie
+    for (size_t i = 0; i < node.outputs.size() && i < std::size(types); ++i) {
+      if (!node.outputs[i].empty()) graph_.values[node.outputs[i]] = {types[i], dims};
+    }
+    return true;
+  }
+
   /// Of the inputs' shapes, broadcast; the type is that of the same node on one element. Where all
   /// inputs are known so is the result, and it may be needed.
   bool InferElementwise(const Node& node) {
@@ -207,18 +230,29 @@ class ShapeInference {
       Fail(node, "weights of " + DimsText(w) + " and group " + std::to_string(groups) +
                      " do not fit an input of " + DimsText(x));
     }
+    return WindowDims(node, x, w[0], Dims(w.begin() + 2, w.end()), false);
+  }
+
+  /// What windows of the node leave of x, with so many channels.
+  static Dims WindowDims(const Node& node, const Dims& x, int64_t channels, const Dims& kernel,
+                         bool ceil_mode) {
+    const bool nhwc = node.layout == Layout::nhwc;
     const Dims spatial = nhwc ? Dims(x.begin() + 1, x.end() - 1) : Dims(x.begin() + 2, x.end());
-    Dims result;
     try {
-      const executor::Window window =
-          executor::WindowOf(node, Dims(w.begin() + 2, w.end()), spatial);
-      result = executor::WindowResult(window, spatial, false);
+      const executor::Window window = executor::WindowOf(node, kernel, spatial);
+      const Dims result =
+          WithSpatial(node, x, channels, executor::WindowResult(window, spatial, ceil_mode));
+      executor::CheckResult(result);
+      return result;
     } catch (const Error& error) {
       Fail(node, error.what());
     }
-    result.insert(nhwc ? result.end() : result.begin(), w[0]);
-    result.insert(result.begin(), x[0]);
-    return result;
+  }
+
+  static Dims WithSpatial(const Node& node, const Dims& x, int64_t channels, Dims spatial) {
+    spatial.insert(node.layout == Layout::nhwc ? spatial.end() : spatial.begin(), channels);
+    spatial.insert(spatial.begin(), x[0]);
+    return spatial;
   }
 
   static Dims GemmDims(const Node& node, const Dims& a, const Dims& b) {

@@ -1,6 +1,7 @@
 #include "converter/train/trained_weight.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "converter/error.h"
@@ -8,7 +9,8 @@
 namespace lutra::converter::train {
 namespace {
 
-constexpr float kEntryUnit = 127;
+/// Of the largest entry: one entry holds many weights, so it goes in smaller steps than they.
+constexpr float kEntryUnit = 0.25F;
 
 Tensor Vector(std::vector<float> values) {
   const auto count = static_cast<int64_t>(values.size());
@@ -36,7 +38,10 @@ void TrainedWeight::SetGrid(WeightGrid grid) {
   latents_.push_back({name_ + "/scale", Vector(std::vector<float>(first_scale_.size(), 1.0F))});
   if (grid_->is_linear()) return;
   std::vector<float> entries = grid_->entries();
-  for (float& entry : entries) entry /= kEntryUnit;
+  entry_unit_ = 0;
+  for (const float entry : entries) entry_unit_ = std::max(entry_unit_, std::fabs(entry));
+  entry_unit_ = std::max(kEntryUnit * entry_unit_, 1.0F);
+  for (float& entry : entries) entry /= entry_unit_;
   latents_.push_back({name_ + "/entries", Vector(std::move(entries))});
 }
 
@@ -60,7 +65,7 @@ Tensor TrainedWeight::Weights() {
     if (!grid_->is_linear()) {
       std::vector<float> entries(latents_[2].values.elements());
       std::ranges::transform(latents_[2].values.as<float>(), entries.begin(),
-                             [](float entry) { return entry * kEntryUnit; });
+                             [this](float entry) { return entry * entry_unit_; });
       grid_->SetEntries(entries);
     }
     grid_->Apply(values, axis_, values);
@@ -83,7 +88,7 @@ std::vector<Tensor> TrainedWeight::Backward(Tensor gradient) const {
     by_scale = std::move(of_grid.scale);
     for (size_t c = 0; c < by_scale.size(); ++c) by_scale[c] *= first_scale_[c];
     by_entry = std::move(of_grid.entries);
-    for (float& g : by_entry) g *= kEntryUnit;
+    for (float& g : by_entry) g *= entry_unit_;
   }
   for (size_t i = 0; i < values.size(); ++i) values[i] *= UnitOf(i);
   result.push_back(std::move(gradient));

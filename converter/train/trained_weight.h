@@ -31,6 +31,7 @@ class TrainedWeight {
   const std::string& name() const { return name_; }
   bool decays() const { return decays_; }
   ChannelAxis axis() const { return axis_; }
+  float unit(size_t channel = 0) const { return unit_[channel]; }
 
   void SetGrid(WeightGrid grid);
   const std::optional<WeightGrid>& grid() const { return grid_; }
@@ -39,7 +40,8 @@ class TrainedWeight {
   const std::vector<bool>& kept() const { return kept_; }
 
   /// What the optimizer changes, in this order: the latents, then, of a grid, scales (in units of
-  /// what they were when it was set) and entries of codebooks (in units of 127).
+  /// what they were when it was set) and entries of codebooks (in units of a quarter of the
+  /// largest).
   struct Latent {
     std::string name;  ///< "NAME", "NAME/scale", "NAME/entries"
     Tensor values;
@@ -72,6 +74,7 @@ class TrainedWeight {
   std::vector<bool> kept_;
   std::optional<WeightGrid> grid_;
   std::vector<float> first_scale_;
+  float entry_unit_ = 1;
   std::vector<Latent> latents_;
 };
 

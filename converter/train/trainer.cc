@@ -133,6 +133,8 @@ struct Trainer::State {
   void Update(const TensorMap& gradients, size_t step);
   void UpdateAverage();
   void SwapAverage();
+  using Scores = std::function<Tensor(const Tensor& input, size_t lane)>;
+  Measured Validate(const Scores& scores_of) const;
   Measured Validate();
   bool KeepIfBest(const Measured& measured, size_t epoch);
   void TakeBest();
@@ -268,29 +270,26 @@ void Trainer::State::SwapAverage() {
   }
 }
 
-Trainer::Measured Trainer::State::Validate() {
+Trainer::Measured Trainer::State::Validate(const Scores& scores_of) const {
   const std::vector<uint32_t>& samples = split.validation;
   if (samples.empty()) return {kNone, kNone};
-  MakeShared();
   const size_t size = std::min<size_t>(batches.size(), 64);
   const size_t count = (samples.size() + size - 1) / size;
   std::vector<double> losses(count);
   std::vector<size_t> rights(count);
-  // Each executor belongs to one task at a time.
+  // Whatever computes the scores belongs to one task at a time.
   const size_t lanes = std::min(kParts, count);
   workers.Run(lanes, [&](size_t lane) {
-    TensorMap inputs = shared;
     for (size_t b = lane; b < count; b += lanes) {
       const size_t first = b * size, rows = std::min(size, samples.size() - first);
       Batch batch = Assemble(store, std::span(samples).subspan(first, rows));
-      inputs.insert_or_assign(network.input, batch.input);
-      const Tensor scores = executors[lane].Run(inputs).at(network.scores);
-      if (teacher && !settings.labelled) {
+      const Tensor scores = scores_of(batch.input, lane);
+      if (settings.labelled) {
+        losses[b] = CrossEntropy(network.kind, scores, batch.labels, samples.size()).sum;
+      } else {
         const Tensor wanted = teacher(batch.input, lane);
         losses[b] = Distillation(scores, wanted, settings.temperature, samples.size()).sum;
         batch.labels = Choices(wanted, rows);
-      } else {
-        losses[b] = CrossEntropy(network.kind, scores, batch.labels, samples.size()).sum;
       }
       rights[b] = Right(scores, batch.labels);
     }
@@ -301,6 +300,13 @@ Trainer::Measured Trainer::State::Validate() {
     measured.accuracy += static_cast<double>(rights[b]) / static_cast<double>(samples.size());
   }
   return measured;
+}
+
+Trainer::Measured Trainer::State::Validate() {
+  MakeShared();
+  return Validate([&](const Tensor& input, size_t lane) {
+    return executors[lane].Run({{network.input, input}}, {}, shared).at(network.scores);
+  });
 }
 
 bool Trainer::State::KeepIfBest(const Measured& measured, size_t epoch) {
@@ -362,6 +368,7 @@ void Trainer::OnResume(std::function<void(size_t, size_t)> show) {
 }
 
 Trainer::Measured Trainer::Validate() { return state_->Validate(); }
+Trainer::Measured Trainer::ValidateTeacher() { return state_->Validate(state_->teacher); }
 
 void Trainer::Run(const std::function<bool(const EpochReport&)>& report) {
   State& state = *state_;
@@ -370,6 +377,7 @@ void Trainer::Run(const std::function<bool(const EpochReport&)>& report) {
   state.Resume();
   const double start = Seconds() - progress.seconds;
   const size_t per_epoch = state.batches.per_epoch();
+  if (settings.first_kept == 0 && !state.best) state.KeepIfBest(state.Validate(), 0);
   while (!progress.ended && progress.epochs < settings.epochs) {
     const size_t number = progress.epochs;
     const Batches::Epoch epoch = state.batches.Shuffled(number);
@@ -393,7 +401,7 @@ void Trainer::Run(const std::function<bool(const EpochReport&)>& report) {
     const Measured measured = state.Validate();
     line.validation_loss = measured.loss;
     line.validation_accuracy = measured.accuracy;
-    line.best = state.KeepIfBest(measured, number + 1);
+    line.best = number + 1 >= settings.first_kept && state.KeepIfBest(measured, number + 1);
     state.SwapAverage();
     line.seconds = Seconds() - start;
     line.remaining = line.seconds / static_cast<double>(number + 1) *

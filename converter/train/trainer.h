@@ -37,6 +37,9 @@ struct TrainSettings {
   double teacher_share = 0.7;
   double temperature = 2;
   bool labelled = true;
+  /// Weights are kept from this epoch on, from 1; before it the network is not yet what it shall
+  /// become. 0: those it began with too.
+  size_t first_kept = 1;
   double time_limit = std::numeric_limits<double>::infinity();  ///< seconds
   /// The file in which a run that is killed goes on (checkpoint.h); empty: none. Written at the
   /// start, after every epoch, and within one when the last time is so many seconds ago. It stays
@@ -91,11 +94,13 @@ class Trainer {
   /// cannot be written or gone on from.
   void Run(const std::function<bool(const EpochReport&)>& report);
 
-  /// Fraction of the validation samples, and their mean loss, with the weights as they are.
+  /// Mean loss of the validation samples, and the fraction of them on which the network is right
+  /// (without labels: at one with the teacher); NaN when there are none.
   struct Measured {
     double loss = 0, accuracy = 0;
   };
-  Measured Validate();
+  Measured Validate();  ///< with the weights as they are
+  Measured ValidateTeacher();
 
  private:
   struct State;

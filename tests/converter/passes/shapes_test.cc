@@ -109,6 +109,21 @@ TEST_CASE("what a small file can ask for is bounded") {
   CHECK_NOTHROW(InferShapes(again, 128));
 }
 
+TEST_CASE("windows are not walked for their shapes") {
+  GraphBuilder b;
+  b.Input("x", {1, 2, 4096, 4096});
+  b.Add("MaxPool", {"x"}, "max",
+        {{"kernel_shape", Ints{999, 999}}, {"dilations", Ints{2, 2}}, {"strides", Ints{3, 7}}});
+  b.Add("AveragePool", {"max"}, "mean",
+        {{"kernel_shape", Ints{2, 2}}, {"ceil_mode", int64_t{1}}, {"strides", Ints{2, 2}}});
+  b.Add("GlobalMaxPool", {"mean"}, "all");
+  Graph graph = b.Finish({"all"});
+  InferShapes(graph, 100);                              // elements that may be computed with
+  CHECK(DimsOf(graph, "max") == Ints{1, 2, 700, 300});  // (4096 - 1997) / 3 + 1, / 7 + 1
+  CHECK(DimsOf(graph, "mean") == Ints{1, 2, 350, 150});
+  CHECK(DimsOf(graph, "all") == Ints{1, 2, 1, 1});
+}
+
 TEST_CASE("functions of elements are not computed for their shapes") {
   GraphBuilder b;
   b.Input("x", {2, 1, 4});

@@ -1,0 +1,54 @@
+// What the commands that turn an ONNX network into a .lutra file share: the flags of the model, its
+// files, the report at the end.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "converter/cli/common.h"
+#include "converter/cli/data_flags.h"
+#include "converter/convert.h"
+
+namespace lutra::converter::cli {
+
+class ModelCommand {
+ public:
+  /// `name`: of the command, for warnings.
+  explicit ModelCommand(const char* name) : name_(name) {}
+
+  void AddTo(CLI::App& command);
+
+  /// Converts and writes. `prepare` sees the options, the data, if any, and the files of the
+  /// command before conversion, and gives the data to calibrate and compare on.
+  using Prepare = std::function<const data::Dataset*(ConvertOptions& options,
+                                                     const data::Dataset* data, Outputs& outputs)>;
+  void Run(const Prepare& prepare = {});
+
+  ConvertOptions& options() { return options_; }
+  bool json() const { return json_; }
+  void ShowProgress(const std::string& stage, size_t done, size_t total) {
+    progress_->Show(stage, done, total);
+  }
+  /// What is printed next begins on a line of its own.
+  void EndProgress() { progress_ = std::make_unique<Progress>(); }
+
+ private:
+  void ReadFlags();
+  void Set(const char* flag, const std::function<void()>& setter);
+  void NameFiles(Outputs& outputs) const;
+  std::string NameOwnRecipe(Outputs& outputs, Warnings& warnings) const;
+
+  const char* name_;
+  ConvertOptions options_;
+  std::string weights_ = "int8", activations_ = "int8", granularity_ = "channel";
+  std::string calibrator_ = "minmax", codec_ = "none", recipe_, emit_qdq_, html_;
+  uint64_t codebook_channels_ = 0;
+  bool json_ = false;
+  DataFlags data_;
+  ShapeFlags shapes_;
+  std::unique_ptr<Progress> progress_;
+};
+
+}  // namespace lutra::converter::cli

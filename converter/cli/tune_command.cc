@@ -1,0 +1,104 @@
+// `lutra tune`: from a trained ONNX network to a model of few bits and few weights that kept its
+// accuracy, by training against what the runtime will execute.
+#include <cmath>
+#include <cstdio>
+#include <memory>
+
+#include "converter/cli/common.h"
+#include "converter/cli/model_command.h"
+#include "converter/cli/train_flags.h"
+#include "converter/data/spread.h"
+#include "converter/error.h"
+#include "converter/train/tune.h"
+
+namespace lutra::converter::cli {
+namespace {
+
+train::TrainSettings Defaults() {
+  train::TrainSettings settings;
+  settings.epochs = 10;
+  settings.optimizer.method = train::OptimizerSettings::Method::adam;
+  settings.schedule.shape = train::Schedule::Shape::cosine;
+  settings.schedule.rate = 0.001;
+  return settings;
+}
+
+// Samples on which the model file is compared with the tuned network, layer by layer.
+constexpr size_t kCompared = 500;
+
+struct TuneCommand {
+  ModelCommand model{"tune"};
+  TrainFlags flags{Defaults()};
+  train::TuneSettings settings;
+  double sparsity = 0;  // percent
+  bool unlabelled = false;
+  std::unique_ptr<data::Dataset> spread;
+
+  void Run() {
+    settings.train = flags.Settings();
+    settings.train.labelled = !unlabelled;
+    settings.threads = flags.threads();
+    settings.prune.sparsity = sparsity / 100;
+    TrainingLog shown(model.json());
+    model.Run([&](ConvertOptions& options, const data::Dataset* data,
+                  Outputs& outputs) -> const data::Dataset* {
+      if (data == nullptr) throw Error("tuning needs data: give --data");
+      flags.Writes(outputs);
+      spread = std::make_unique<data::Spread>(*data, kCompared);
+      options.quantize = [this, data, &shown](Graph& fused,
+                                              std::map<std::string, quantize::LayerScheme> schemes,
+                                              Warnings& warnings) {
+        return Tune(fused, std::move(schemes), *data, shown, warnings);
+      };
+      return spread.get();
+    });
+    if (!shown.stopped()) flags.RemoveCheckpoint();
+  }
+
+ private:
+  quantize::Quantization Tune(Graph& fused, std::map<std::string, quantize::LayerScheme> schemes,
+                              const data::Dataset& data, TrainingLog& shown, Warnings& warnings) {
+    train::TuneLog log;
+    log.progress = [&](const std::string& stage, size_t done, size_t total) {
+      model.ShowProgress(stage, done, total);
+    };
+    log.start = [&](double fp32, double converted) {
+      model.EndProgress();
+      shown.Start(fp32, converted);
+    };
+    log.resume = [&](size_t step, size_t steps) {
+      shown.Resume("tune", settings.train.checkpoint, step, steps);
+    };
+    log.step = [&](size_t step, size_t steps) { shown.Step(step, steps); };
+    log.epoch = [&](const train::EpochReport& report) { return shown.Epoch(report); };
+    return train::Tune(fused, std::move(schemes), data, settings, log, warnings);
+  }
+};
+
+}  // namespace
+
+void AddTuneCommand(CLI::App& app) {
+  const auto command = std::make_shared<TuneCommand>();
+  CLI::App* sub = app.add_subcommand(
+      "tune", "convert an ONNX network, training it against the model's integers");
+  command->model.AddTo(*sub);
+  sub->add_option("--sparsity", command->sparsity, "percent of the weights that become 0")
+      ->check(CLI::Range(0.0, 99.99))
+      ->type_name("PERCENT")
+      ->capture_default_str();
+  sub->add_flag("--global", command->settings.prune.global,
+                "--sparsity of all layers together, not of each");
+  sub->add_flag("--unlabelled", command->unlabelled,
+                "follow the float network alone, whatever labels the data has");
+  sub->add_option("--scores", command->settings.scores, "the output that the labels are of")
+      ->type_name("NAME");
+  command->flags.AddTo(*sub);
+  sub->footer(
+      "Ctrl-C ends training after the epoch at hand and keeps the best weights so far.\n\n"
+      "Examples:\n"
+      "  lutra tune net.onnx -o net.lutra --weights codebook4 --codec best --data train.json\n"
+      "  lutra tune net.onnx -o net.lutra --weights linear4 --sparsity 80 --data train.json");
+  sub->callback([command] { command->Run(); });
+}
+
+}  // namespace lutra::converter::cli

@@ -1,0 +1,13 @@
+// Quantization of activations as nodes of the graph, which the executor rounds with.
+#pragma once
+
+#include "converter/graph/graph.h"
+#include "converter/quantize/quantization.h"
+
+namespace lutra::converter::train {
+
+/// A point (quantize/point.h) behind every value that becomes int8 where it is made, inputs too.
+/// What only moves elements takes over what it gets. Outputs of the graph change their names.
+void InsertPoints(const quantize::Quantization& quantization, Graph& graph);
+
+}  // namespace lutra::converter::train

@@ -1,0 +1,49 @@
+// From a trained float network to a quantized, pruned one that kept its accuracy: the network is
+// trained on against the very integers that the runtime will execute.
+//
+// It begins as plain conversion ends: calibrated activations, rounded weights. In the graph every
+// activation that will be int8 passes a quantization point (quantize/point.h); every weight comes
+// from its grid (weight_grid.h) and mask (pruning.h). The float network is the teacher: its scores
+// are the goal beside the labels, or without them (Hinton, Vinyals, Dean, arXiv 1503.02531). What
+// comes out is not rounded once more: grids and points become the file's integers as they are.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "converter/data/dataset.h"
+#include "converter/graph/graph.h"
+#include "converter/quantize/calibrate.h"
+#include "converter/quantize/quantization.h"
+#include "converter/train/pruning.h"
+#include "converter/train/trainer.h"
+
+namespace lutra::converter::train {
+
+struct TuneSettings {
+  TrainSettings train;
+  PruneSettings prune;
+  size_t calibration = 512;  ///< samples, spread over the data
+  std::string scores;        ///< the output that the labels are of; "": the only row of scores
+  size_t threads = 0;
+};
+
+struct TuneLog {
+  quantize::Progress progress;  ///< of calibration
+  /// Accuracy on the validation samples of the float network and of plain conversion, fractions
+  /// (NaN without validation samples; without labels: agreement with the float network).
+  std::function<void(double fp32, double converted)> start;
+  std::function<void(size_t step, size_t steps)> resume;  ///< from a checkpoint, so many are done
+  std::function<void(size_t step, size_t steps)> step;
+  std::function<bool(const EpochReport&)> epoch;  ///< false: enough
+};
+
+/// `fused` is the network after FuseGraph; its weights become the tuned ones. The quantization is
+/// for the same after LayOutGraph, with `schemes` by node label there. Throws Error naming the node
+/// where no gradient passes.
+quantize::Quantization Tune(Graph& fused, std::map<std::string, quantize::LayerScheme> schemes,
+                            const data::Dataset& data, const TuneSettings& settings,
+                            const TuneLog& log, Warnings& warnings);
+
+}  // namespace lutra::converter::train

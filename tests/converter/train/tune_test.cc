@@ -1,0 +1,247 @@
+// Tuning ends where the runtime begins: the file computes what the tuned network computed.
+#include "converter/train/tune.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "converter/error.h"
+#include "converter/executor/float_executor.h"
+#include "converter/lower/lower.h"
+#include "converter/passes/graph_builder.h"
+#include "converter/passes/passes.h"
+#include "converter/quantize/weight_matrix.h"
+#include "converter/quantize/weight_quantizer.h"
+#include "converter/runtime_session.h"
+#include "converter/train/given_samples.h"
+#include "converter/train/points.h"
+#include "support/random_numbers.h"
+
+namespace lutra::converter::train {
+namespace {
+
+using Ints = std::vector<int64_t>;
+
+/// Images of 2 channels; the class is the channel that is brighter on the left half.
+std::unique_ptr<GivenSamples> Images(size_t count) {
+  auto images = std::make_unique<GivenSamples>();
+  test::RandomNumbers random(9);
+  for (size_t i = 0; i < count; ++i) {
+    std::vector<float> pixels(2 * 6 * 6);
+    double left[2] = {0, 0};
+    for (size_t p = 0; p < pixels.size(); ++p) {
+      pixels[p] = random.Real(-1, 1);
+      if (p % 6 < 3) left[p / 36] += static_cast<double>(pixels[p]);
+    }
+    images->Add({2, 6, 6}, std::move(pixels), left[1] > left[0] ? 1 : 0);
+  }
+  return images;
+}
+
+/// A convolution, a depthwise one, a pool, a residual, a flattening that permutes the weights of
+/// the Gemm behind it. Every layer is an output, so that the runtime shows it.
+Graph FusedNetwork() {
+  passes::GraphBuilder b;
+  b.Input("x", {1, 2, 6, 6});
+  b.Add("Conv", {"x", b.Weights("w1", {6, 2, 3, 3}), b.Weights("b1", {6})}, "c1",
+        {{"pads", Ints{1, 1, 1, 1}}});
+  b.Add("Relu", {"c1"}, "r1");
+  b.Add("Conv", {"r1", b.Weights("w2", {6, 1, 3, 3}), b.Weights("b2", {6})}, "c2",
+        {{"pads", Ints{1, 1, 1, 1}}, {"group", int64_t{6}}});
+  b.Add("Add", {"c2", "r1"}, "sum");
+  b.Add("MaxPool", {"sum"}, "pool", {{"kernel_shape", Ints{2, 2}}, {"strides", Ints{2, 2}}});
+  b.Add("Flatten", {"pool"}, "flat");
+  b.Add("Gemm", {"flat", b.Weights("w3", {54, 2}), b.Weights("b3", {2})}, "y");
+  Graph graph = b.Finish({"y", "r1", "sum"});
+  passes::FuseGraph(graph);
+  return graph;
+}
+
+TuneSettings Settings() {
+  TuneSettings settings;
+  settings.train.epochs = 4;
+  settings.train.batches.size = 16;
+  settings.train.optimizer.method = OptimizerSettings::Method::adam;
+  settings.train.schedule.rate = 0.002;
+  settings.train.validation = 0.25;
+  settings.scores = "y";
+  settings.threads = 2;
+  return settings;
+}
+
+struct Tuned {
+  Graph fused = FusedNetwork();
+  quantize::Quantization quantization;
+  std::vector<EpochReport> reports;
+  double converted = 0;
+  Graph LaidOut() const {
+    Graph graph = fused;
+    passes::LayOutGraph(graph);
+    return graph;
+  }
+};
+
+Tuned TuneTo(const quantize::LayerScheme& scheme, const TuneSettings& settings) {
+  Tuned tuned;
+  std::map<std::string, quantize::LayerScheme> schemes;
+  for (const Node& node : tuned.LaidOut().nodes) schemes[node.Label()] = scheme;
+  const auto images = Images(256);
+  TuneLog log;
+  log.progress = [](const std::string&, size_t, size_t) {};
+  log.start = [&](double, double converted) { tuned.converted = converted; };
+  log.epoch = [&](const EpochReport& report) {
+    tuned.reports.push_back(report);
+    return true;
+  };
+  Warnings warnings;
+  tuned.quantization = Tune(tuned.fused, schemes, *images, settings, log, warnings);
+  return tuned;
+}
+
+quantize::LayerScheme Linear(int bits) {
+  quantize::LayerScheme scheme;
+  scheme.bits = bits;
+  return scheme;
+}
+quantize::LayerScheme Codebook(int bits) {
+  quantize::LayerScheme scheme = Linear(bits);
+  scheme.weights = quantize::WeightType::codebook;
+  return scheme;
+}
+
+/// Runs the file and the tuned network with its points on fresh images; no output may be further
+/// away than one step of its scale, nor may more than a few be away at all.
+void CheckRuntime(const Tuned& tuned) {
+  const Graph graph = tuned.LaidOut();
+  lowering::LoweredModel lowered = lowering::Lower(graph, tuned.quantization, {});
+  const std::vector<uint8_t> file = lowered.writer.Finish();
+  RuntimeSession session(file, "tuned");
+  Graph rounded = graph;
+  InsertPoints(tuned.quantization, rounded);
+  executor::FloatExecutor executor(rounded);
+  const auto images = Images(300);
+  double furthest = 0;  // in steps
+  size_t away = 0, all = 0;
+  for (size_t i = 256; i < 300; ++i) {
+    const Tensor x = images->samples[i].input.Reshaped({1, 2, 6, 6});
+    session.Run({x});
+    const executor::TensorMap expected = executor.Run({{"x", x}});
+    for (size_t o = 0; o < graph.outputs.size(); ++o) {
+      const Tensor y = session.Output(o);
+      const Tensor& wanted = expected.at(rounded.outputs[o]);
+      const std::string& name = graph.outputs[o];
+      const quantize::QuantParams* params = tuned.quantization.Params(name);
+      if (params == nullptr) params = tuned.quantization.Params(name + "_nhwc");
+      REQUIRE_MESSAGE(params != nullptr, name);
+      REQUIRE(y.elements() == wanted.elements());
+      for (size_t e = 0; e < y.elements(); ++e) {
+        const double difference = std::abs(static_cast<double>(y.as<float>()[e]) -
+                                           static_cast<double>(wanted.as<float>()[e]));
+        const auto step = static_cast<double>(params->scale);
+        furthest = std::max(furthest, difference / step);
+        ++all;
+        if (difference > 0.5 * step) ++away;
+      }
+    }
+  }
+  CHECK(furthest < 1.01);
+  // Where float32 sums and integer ones round to two sides of a tie: many of them where weights
+  // have few values.
+  CHECK(away * 10 < all);
+}
+
+/// The integers of the quantization are the weights in the graph, not near them.
+void CheckWeights(const Tuned& tuned) {
+  const Graph graph = tuned.LaidOut();
+  CHECK(tuned.quantization.weights.size() == 3);
+  for (const auto& [label, weights] : tuned.quantization.weights) {
+    const auto node = std::ranges::find(graph.nodes, label, &Node::Label);
+    const std::vector<float> real = quantize::ReadWeightMatrix(graph, *node).values;
+    const std::vector<float> integers = quantize::Dequantize(weights);
+    for (size_t i = 0; i < real.size(); ++i) {
+      CHECK(std::abs(real[i] - integers[i]) <= 1e-6F * std::abs(real[i]));
+    }
+    const int highest = (1 << (weights.bits - 1)) - 1;
+    for (size_t i = 0; i < weights.values.size(); ++i) {
+      if (weights.tables.empty()) {
+        CHECK(std::abs(weights.values[i]) <= highest);
+      } else {
+        const auto table = weights.Table(i / weights.k);
+        CHECK(std::ranges::find(table, weights.values[i]) != table.end());
+        CHECK(std::ranges::is_sorted(table));
+      }
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("what was tuned is what runs") {
+  for (const quantize::LayerScheme& scheme : {Linear(8), Linear(3), Codebook(2), Codebook(4)}) {
+    CAPTURE(scheme.bits);
+    const Tuned tuned = TuneTo(scheme, Settings());
+    CHECK(tuned.reports.size() == 4);
+    CheckWeights(tuned);
+    CheckRuntime(tuned);
+  }
+}
+
+TEST_CASE("tuning learns, and is never worse than plain conversion") {
+  TuneSettings settings = Settings();
+  settings.train.epochs = 25;
+  settings.train.schedule.rate = 0.02;
+  settings.train.teacher_share = 0;
+  const Tuned tuned = TuneTo(Linear(2), settings);
+  CHECK(tuned.reports.back().loss < 0.8 * tuned.reports.front().loss);
+  double best = tuned.converted;
+  for (const EpochReport& report : tuned.reports) best = std::max(best, report.validation_accuracy);
+  CHECK(best > tuned.converted + 0.1);
+}
+
+TEST_CASE("pruned weights are 0 in the file") {
+  TuneSettings settings = Settings();
+  settings.prune.sparsity = 0.75;
+  settings.prune.every = 3;
+  for (const quantize::LayerScheme& scheme : {Linear(4), Codebook(2), Codebook(1)}) {
+    const Tuned tuned = TuneTo(scheme, settings);
+    CheckWeights(tuned);
+    CheckRuntime(tuned);
+    for (const auto& [label, weights] : tuned.quantization.weights) {
+      const auto zeros = static_cast<size_t>(std::ranges::count(weights.values, 0));
+      CHECK(zeros >= weights.values.size() * 3 / 4);
+    }
+  }
+}
+
+TEST_CASE("the cubic schedule and the smallest magnitudes") {
+  PruneSettings settings;
+  settings.sparsity = 0.8;
+  settings.end = 0.5;
+  CHECK(SparsityAt(settings, 0, 100) == 0);
+  CHECK(SparsityAt(settings, 25, 100) == doctest::Approx(0.8 * (1 - 0.125)));
+  CHECK(SparsityAt(settings, 50, 100) == doctest::Approx(0.8));
+  CHECK(SparsityAt(settings, 99, 100) == doctest::Approx(0.8));
+
+  const Tensor small = Tensor::Of({4}, std::vector<float>{0.1F, -0.4F, 0.3F, 0.2F});
+  const Tensor large = Tensor::Of({4}, std::vector<float>{10, -1, 20, 9});  // mean 10
+  TrainedWeight a("a", small, true), b("b", large, true);
+  SetMasks({&a, &b}, 0.5, false);
+  CHECK(a.kept() == std::vector<bool>{false, true, true, false});
+  CHECK(b.kept() == std::vector<bool>{true, false, true, false});
+  // In units of the mean: 0.4, 1.6, 1.2, 0.8 and 1, 0.1, 2, 0.9.
+  SetMasks({&a, &b}, 0.375, true);
+  CHECK(a.kept() == std::vector<bool>{false, true, true, false});
+  CHECK(b.kept() == std::vector<bool>{true, false, true, true});
+  SetMasks({&a, &b}, 0, false);
+  CHECK(a.kept() == std::vector<bool>(4, true));
+}
+
+TEST_CASE("asymmetric weights are refused by name") {
+  quantize::LayerScheme scheme = Linear(4);
+  scheme.asymmetric = true;
+  CHECK_THROWS_WITH_AS(TuneTo(scheme, Settings()),
+                       doctest::Contains("asymmetric weights cannot be tuned"), Error);
+}
+
+}  // namespace lutra::converter::train
