@@ -8,11 +8,10 @@
 #include <vector>
 
 #include "converter/data/dataset.h"
+#include "converter/score_kind.h"
 #include "converter/warnings.h"
 
 namespace lutra::converter::cli {
-
-enum class ScoreKind { logits, probabilities, log_probabilities };
 
 struct NamedShape {
   std::string name;

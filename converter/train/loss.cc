@@ -62,12 +62,12 @@ void LogSoftmax(std::span<const float> x, double temperature, std::span<double> 
 }
 
 // Of one row, whose targets t need not add up to 1.
-void AddCrossEntropy(OutputKind kind, Rows& rows, size_t r, std::span<const double> t,
+void AddCrossEntropy(ScoreKind kind, Rows& rows, size_t r, std::span<const double> t,
                      std::span<double> scratch) {
   const std::span<const float> x = rows.Row(r);
   double sum = 0, weight = 0;
   switch (kind) {
-    case OutputKind::logits:
+    case ScoreKind::logits:
       LogSoftmax(x, 1, scratch);
       for (size_t i = 0; i < t.size(); ++i) {
         // A logit of -infinity is a class that cannot be: no target, no loss.
@@ -78,13 +78,13 @@ void AddCrossEntropy(OutputKind kind, Rows& rows, size_t r, std::span<const doub
         rows.SetGradient(r, i, weight * std::exp(scratch[i]) - t[i]);
       }
       break;
-    case OutputKind::log_probabilities:
+    case ScoreKind::log_probabilities:
       for (size_t i = 0; i < t.size(); ++i) {
         if (t[i] != 0) sum -= t[i] * static_cast<double>(x[i]);
         rows.SetGradient(r, i, -t[i]);
       }
       break;
-    case OutputKind::probabilities:
+    case ScoreKind::probabilities:
       for (size_t i = 0; i < t.size(); ++i) {
         // Not std::max, which would hide NaN.
         const double p = x[i] < kLeastProbability ? kLeastProbability : static_cast<double>(x[i]);
@@ -98,7 +98,7 @@ void AddCrossEntropy(OutputKind kind, Rows& rows, size_t r, std::span<const doub
 
 }  // namespace
 
-Loss CrossEntropy(OutputKind kind, const Tensor& outputs, std::span<const int64_t> labels,
+Loss CrossEntropy(ScoreKind kind, const Tensor& outputs, std::span<const int64_t> labels,
                   size_t total, float smoothing) {
   Rows rows(outputs, total);
   if (labels.size() != rows.count) {
@@ -120,7 +120,7 @@ Loss CrossEntropy(OutputKind kind, const Tensor& outputs, std::span<const int64_
   return std::move(rows.loss);
 }
 
-Loss CrossEntropy(OutputKind kind, const Tensor& outputs, const Tensor& targets, size_t total,
+Loss CrossEntropy(ScoreKind kind, const Tensor& outputs, const Tensor& targets, size_t total,
                   float smoothing) {
   Rows rows(outputs, total);
   const std::span<const float> given = AsMany(targets, outputs, "soft labels");

@@ -15,6 +15,7 @@
 #include <span>
 
 #include "converter/graph/tensor.h"
+#include "converter/score_kind.h"
 
 namespace lutra::converter::train {
 
@@ -23,24 +24,18 @@ struct Loss {
   Tensor gradient;  ///< of sum / total by the outputs, float32, of their dims
 };
 
-/// What an output's numbers are, which decides the form of the cross-entropy:
-///   logits             any number; p = softmax(x)
-///   log_probabilities  of a network that ends in LogSoftmax: p = exp(x)
-///   probabilities      of one that ends in Softmax: p = x, as if it were at least 1e-7. Where the
-///                      Softmax's own input can be had, that is better: gradients do not vanish.
-enum class OutputKind { logits, log_probabilities, probabilities };
-
 /// -sum_c t_c log p_c, in nats, with t = 1 at the label and 0 elsewhere, or with smoothing s
 /// (Szegedy et al., "Rethinking the Inception architecture", 2016) (1 - s) at the label and s / C
 /// more everywhere. On logits the gradient is p - t, from log-sum-exp of differences to the largest
-/// logit; on log-probabilities this is the negative log-likelihood. Throws Error when a label is
-/// none of the classes, or when there are not as many labels as rows.
-Loss CrossEntropy(OutputKind kind, const Tensor& outputs, std::span<const int64_t> labels,
+/// logit; on log-probabilities this is the negative log-likelihood. Where the input of a Softmax
+/// can be had, that is better than its probabilities: gradients do not vanish. Throws Error when a
+/// label is none of the classes, or when there are not as many labels as rows.
+Loss CrossEntropy(ScoreKind kind, const Tensor& outputs, std::span<const int64_t> labels,
                   size_t total, float smoothing = 0);
 
 /// The same with t given: float32, as many elements as the outputs, each row adding up to 1
 /// (mix-up's labels); smoothing makes it (1 - s) t + s / C.
-Loss CrossEntropy(OutputKind kind, const Tensor& outputs, const Tensor& targets, size_t total,
+Loss CrossEntropy(ScoreKind kind, const Tensor& outputs, const Tensor& targets, size_t total,
                   float smoothing = 0);
 
 /// Mean over the row of (y - t)^2, in the outputs' units squared. Throws Error when targets have

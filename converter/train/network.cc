@@ -38,22 +38,22 @@ std::string ChooseOutput(const Graph& graph, const std::string& wanted) {
 }
 
 /// The value before the Softmax at the end, and what the scores then are.
-std::pair<std::string, OutputKind> BeforeSoftmax(const Graph& graph, std::string value) {
+std::pair<std::string, ScoreKind> BeforeSoftmax(const Graph& graph, std::string value) {
   while (const std::optional<size_t> producer = graph.Producer(value)) {
     const Node& node = graph.nodes[*producer];
     if (node.op == "Softmax" || node.op == "LogSoftmax") {
       const auto rank = static_cast<int64_t>(DimsOf(graph, node.outputs[0]).size());
       const int64_t axis = node.Int("axis", -1);
       const bool classes = IsRow(DimsOf(graph, node.inputs[0])) && (axis == 1 || axis + rank == 1);
-      if (classes) return {node.inputs[0], OutputKind::logits};
+      if (classes) return {node.inputs[0], ScoreKind::logits};
       return {value,
-              node.op == "Softmax" ? OutputKind::probabilities : OutputKind::log_probabilities};
+              node.op == "Softmax" ? ScoreKind::probabilities : ScoreKind::log_probabilities};
     }
     const bool moves = node.op == "Reshape" || node.op == "Identity" || node.op == "Transpose";
     if (!moves) break;
     value = node.inputs[0];
   }
-  return {value, OutputKind::logits};
+  return {value, ScoreKind::logits};
 }
 
 /// How many products a weight's results add up.

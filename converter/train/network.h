@@ -16,7 +16,7 @@ struct Network {
   Graph graph;  ///< one output: `scores`; inputs: the data's, then parameters
   std::string input, scores;
   std::vector<int64_t> input_dims;  ///< [1, ...]
-  OutputKind kind = OutputKind::logits;
+  ScoreKind kind = ScoreKind::logits;
   size_t classes = 0;
   std::vector<TrainedWeight> weights;
   TensorMap statistics;

@@ -37,13 +37,13 @@ TEST_CASE("losses are PyTorch's") {
   using namespace pytorch;
   const Tensor logits = AsFloats(kLogits), teacher = AsFloats(kTeacher),
                soft = AsFloats(kSoftLabels);
-  constexpr auto kind = OutputKind::logits;
+  constexpr auto kind = ScoreKind::logits;
   CheckLoss(CrossEntropy(kind, logits, kLabels, kRows), kLossCrossEntropy, kGradientCrossEntropy);
   CheckLoss(CrossEntropy(kind, logits, kLabels, kRows, 0.1F), kLossSmoothed, kGradientSmoothed);
   CheckLoss(CrossEntropy(kind, logits, soft, kRows), kLossSoft, kGradientSoft);
   CheckLoss(CrossEntropy(kind, logits, soft, kRows, 0.1F), kLossSoftSmoothed,
             kGradientSoftSmoothed);
-  CheckLoss(CrossEntropy(OutputKind::log_probabilities, logits, kLabels, kRows), kLossNll,
+  CheckLoss(CrossEntropy(ScoreKind::log_probabilities, logits, kLabels, kRows), kLossNll,
             kGradientNll);
   CheckLoss(MeanSquaredError(logits, teacher, kRows), kLossMse, kGradientMse);
   CheckLoss(Distillation(logits, teacher, 4, kRows), kLossDistillation, kGradientDistillation);
@@ -76,7 +76,7 @@ TEST_CASE("gradients are slopes") {
   Tensor p = x;
   for (float& v : p.as<float>()) v = 0.25F + (v + 4) / 16;
   for (const float smoothing : {0.0F, 0.2F}) {
-    for (const OutputKind kind : {OutputKind::logits, OutputKind::log_probabilities}) {
+    for (const ScoreKind kind : {ScoreKind::logits, ScoreKind::log_probabilities}) {
       CheckDifferences([&](const Tensor& y) { return CrossEntropy(kind, y, labels, 7, smoothing); },
                        x, 7);
       CheckDifferences([&](const Tensor& y) { return CrossEntropy(kind, y, soft, 7, smoothing); },
@@ -84,7 +84,7 @@ TEST_CASE("gradients are slopes") {
     }
     CheckDifferences(
         [&](const Tensor& y) {
-          return CrossEntropy(OutputKind::probabilities, y, labels, 7, smoothing);
+          return CrossEntropy(ScoreKind::probabilities, y, labels, 7, smoothing);
         },
         p, 7);
   }
@@ -97,28 +97,28 @@ TEST_CASE("probabilities give the same loss as the logits they came of") {
   const Tensor p = Tensor::Of({1, 3}, std::vector<float>{0.125F, 0.25F, 0.625F});
   const std::vector<int64_t> label = {1};
   const double expected = std::log(4.0);
-  CHECK(CrossEntropy(OutputKind::logits, x, label, 1).sum ==
+  CHECK(CrossEntropy(ScoreKind::logits, x, label, 1).sum ==
         doctest::Approx(expected).epsilon(1e-6));
-  CHECK(CrossEntropy(OutputKind::probabilities, p, label, 1).sum ==
+  CHECK(CrossEntropy(ScoreKind::probabilities, p, label, 1).sum ==
         doctest::Approx(expected).epsilon(1e-12));
 }
 
 TEST_CASE("large numbers stay numbers") {
   const Tensor x = Tensor::Of({1, 3}, std::vector<float>{-3e38F, 3e38F, 0});
   const std::vector<int64_t> best = {1}, worst = {0};
-  CHECK(CrossEntropy(OutputKind::logits, x, best, 1).sum == 0);
-  const Loss loss = CrossEntropy(OutputKind::logits, x, worst, 1);
+  CHECK(CrossEntropy(ScoreKind::logits, x, best, 1).sum == 0);
+  const Loss loss = CrossEntropy(ScoreKind::logits, x, worst, 1);
   CHECK(loss.sum == doctest::Approx(6e38));
   CHECK(loss.gradient == Tensor::Of({1, 3}, std::vector<float>{-1, 1, 0}));
   CHECK(Distillation(x, x, 1, 1).sum == 0);
   // A class that cannot be, and is not asked for.
   const float infinity = std::numeric_limits<float>::infinity();
   const Tensor masked = Tensor::Of({1, 3}, std::vector<float>{-infinity, 0, 0});
-  CHECK(CrossEntropy(OutputKind::logits, masked, best, 1).sum ==
+  CHECK(CrossEntropy(ScoreKind::logits, masked, best, 1).sum ==
         doctest::Approx(std::log(2.0)).epsilon(1e-12));
   // -log 1e-7, and the slope there.
   const Tensor never = Tensor::Of({1, 2}, std::vector<float>{0, 1});
-  const Loss bounded = CrossEntropy(OutputKind::probabilities, never, worst, 1);
+  const Loss bounded = CrossEntropy(ScoreKind::probabilities, never, worst, 1);
   CHECK(bounded.sum == doctest::Approx(16.11809565));
   CHECK(bounded.gradient.as<float>()[0] == doctest::Approx(-1e7));
 }
@@ -126,8 +126,8 @@ TEST_CASE("large numbers stay numbers") {
 TEST_CASE("NaN reaches the loss") {
   const Tensor x = Tensor::Of({1, 2}, std::vector<float>{std::nanf(""), 1});
   const std::vector<int64_t> label = {0};
-  for (const OutputKind kind :
-       {OutputKind::logits, OutputKind::log_probabilities, OutputKind::probabilities}) {
+  for (const ScoreKind kind :
+       {ScoreKind::logits, ScoreKind::log_probabilities, ScoreKind::probabilities}) {
     CHECK(std::isnan(CrossEntropy(kind, x, label, 1).sum));
   }
   CHECK(std::isnan(MeanSquaredError(x, Tensor::Of({1, 2}, std::vector<float>{0, 0}), 1).sum));
@@ -136,7 +136,7 @@ TEST_CASE("NaN reaches the loss") {
 
 TEST_CASE("a minibatch may be cut anywhere") {
   const Tensor whole = AsFloats(pytorch::kLogits);
-  const Loss all = CrossEntropy(OutputKind::logits, whole, pytorch::kLabels, kRows);
+  const Loss all = CrossEntropy(ScoreKind::logits, whole, pytorch::kLabels, kRows);
   for (size_t cut = 1; cut < kRows; ++cut) {
     std::vector<float> gradient;
     double sum = 0;
@@ -146,9 +146,8 @@ TEST_CASE("a minibatch may be cut anywhere") {
                                        pytorch::kLogits.begin() + last * kClasses);
       // One row may have any shape.
       const Tensor part = AsFloats(values, {static_cast<int64_t>(last - first), 1, kClasses, 1});
-      const Loss loss =
-          CrossEntropy(OutputKind::logits, part,
-                       std::span(pytorch::kLabels).subspan(first, last - first), kRows);
+      const Loss loss = CrossEntropy(
+          ScoreKind::logits, part, std::span(pytorch::kLabels).subspan(first, last - first), kRows);
       CHECK(loss.gradient.dims() == part.dims());
       sum += loss.sum;
       const auto have = loss.gradient.as<float>();
@@ -161,7 +160,7 @@ TEST_CASE("a minibatch may be cut anywhere") {
 
 TEST_CASE("targets that do not fit are refused") {
   const Tensor x = AsFloats(pytorch::kLogits);
-  constexpr auto kind = OutputKind::logits;
+  constexpr auto kind = ScoreKind::logits;
   CHECK_THROWS_WITH_AS(CrossEntropy(kind, x, std::vector<int64_t>{0, 1, 5, 2}, 4),
                        "label 5 is none of the network's 5 classes, which count from 0", Error);
   CHECK_THROWS_WITH_AS(CrossEntropy(kind, x, std::vector<int64_t>{0, -1, 4, 2}, 4),

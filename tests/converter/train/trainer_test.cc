@@ -67,7 +67,7 @@ TEST_CASE("a network learns what no linear function tells, to the same bytes on 
 TEST_CASE("the scores before a Softmax are what is trained") {
   const Network network = PlaneNetwork();
   CHECK(network.scores == "h2");
-  CHECK(network.kind == OutputKind::logits);
+  CHECK(network.kind == ScoreKind::logits);
   CHECK(network.classes == 2);
 }
 

@@ -1,0 +1,13 @@
+// What a classifier's scores are, which decides how a loss is computed from them.
+#pragma once
+
+#include <cstdint>
+
+namespace lutra::converter {
+
+///   logits             any number; p = softmax(x)
+///   log_probabilities  of a network that ends in LogSoftmax: p = exp(x)
+///   probabilities      of one that ends in Softmax: p = x, as if it were at least 1e-7
+enum class ScoreKind : uint8_t { logits, log_probabilities, probabilities };
+
+}  // namespace lutra::converter
