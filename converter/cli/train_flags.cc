@@ -138,8 +138,8 @@ void TrainFlags::Writes(Outputs& outputs) const {
   if (!settings_.checkpoint.empty()) outputs.Writes("--checkpoint", settings_.checkpoint);
 }
 
-void TrainFlags::RemoveCheckpoint() const {
-  if (!settings_.checkpoint.empty()) train::RemoveCheckpoint(settings_.checkpoint);
+void TrainFlags::RemoveCheckpoint(const std::string& suffix) const {
+  if (!settings_.checkpoint.empty()) train::RemoveCheckpoint(settings_.checkpoint + suffix);
 }
 
 TrainingLog::TrainingLog(bool json) : json_(json || isatty(STDOUT_FILENO) == 0) {
@@ -151,6 +151,15 @@ void TrainingLog::Resume(const char* command, const std::string& checkpoint, siz
                          size_t steps) {
   std::fprintf(stderr, "lutra %s: %s: goes on after step %zu of %zu\n", command,
                tools::Printable(checkpoint).c_str(), step, steps);
+}
+
+void TrainingLog::Stage(const std::string& name) {
+  if (json_) {
+    PrintJson({{"stage", name}});
+  } else {
+    PrintText(name + "\n");
+  }
+  std::fflush(stdout);
 }
 
 void TrainingLog::Start(double fp32, double converted) {

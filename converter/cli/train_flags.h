@@ -19,7 +19,7 @@ class TrainFlags {
   /// Before any work: the checkpoint is a file of the command like its other outputs.
   void Writes(Outputs& outputs) const;
   /// Once the outputs have their names: the checkpoint of a run that is complete is of no use.
-  void RemoveCheckpoint() const;
+  void RemoveCheckpoint(const std::string& suffix = "") const;
   size_t threads() const { return threads_; }
   uint64_t seed() const { return settings_.batches.seed; }
 
@@ -37,6 +37,7 @@ class TrainingLog {
   explicit TrainingLog(bool json);
   /// `lutra COMMAND: FILE: goes on after step ...` on stderr.
   void Resume(const char* command, const std::string& checkpoint, size_t step, size_t steps);
+  void Stage(const std::string& name);
   /// Accuracies before tuning, fractions; NaN: not measured.
   void Start(double fp32, double converted);
   void Step(size_t step, size_t steps);

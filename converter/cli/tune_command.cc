@@ -52,7 +52,10 @@ struct TuneCommand {
       };
       return spread.get();
     });
-    if (!shown.stopped()) flags.RemoveCheckpoint();
+    if (!shown.stopped()) {
+      flags.RemoveCheckpoint();
+      flags.RemoveCheckpoint(train::kPruningSuffix);
+    }
   }
 
  private:
@@ -61,6 +64,10 @@ struct TuneCommand {
     train::TuneLog log;
     log.progress = [&](const std::string& stage, size_t done, size_t total) {
       model.ShowProgress(stage, done, total);
+    };
+    log.stage = [&](const std::string& name) {
+      model.EndProgress();
+      shown.Stage(name);
     };
     log.start = [&](double fp32, double converted) {
       model.EndProgress();

@@ -3,7 +3,8 @@
 // weights, cut ones included, whose values stand still meanwhile).
 //
 // The share that is cut follows the cubic schedule of Zhu and Gupta, "To prune, or not to prune"
-// (arXiv 1710.01878): s(t) = target * (1 - (1 - t / end)^3), t the step, `end` a part of all steps.
+// (arXiv 1710.01878): s(t) = target * (1 - (1 - t / end)^3), t the step, `end` a part of all steps
+// of the stage.
 #pragma once
 
 #include <cstddef>
@@ -20,8 +21,9 @@ struct PruneSettings {
   double sparsity = 0;
   /// ... or of all layers together, magnitudes in units of the layer's mean magnitude.
   bool global = false;
-  double end = 0.5;   ///< of all steps, after which the masks stay
-  size_t every = 20;  ///< steps between new masks
+  double share = 0.6;  ///< of all epochs go into pruning, before quantization
+  double end = 0.6;    ///< of its steps, after which the masks stay
+  size_t every = 20;   ///< steps between new masks
 };
 
 /// The share at a step.

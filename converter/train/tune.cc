@@ -58,45 +58,141 @@ TrainedWeight InUnits(const TrainedWeight& weight, const quantize::QuantParams* 
   return {weight.name(), values, weight.decays(), axis, std::move(unit)};
 }
 
-class Tuner {
+/// Training with what every stage has: samples, teacher, logs.
+class Stage {
  public:
-  Tuner(Graph& fused, const TuneSettings& settings, const TuneLog& log, Warnings& warnings)
-      : fused_(fused),
+  Stage(const data::Dataset& data, const TuneSettings& settings, const TuneLog& log,
+        Warnings& warnings)
+      : data_(data),
         settings_(settings),
         log_(log),
         warnings_(warnings),
+        workers_(settings.threads) {}
+
+  /// `prepare`, if any, sees the trainer before it runs.
+  void Train(Network& network, const Teacher& teacher, const TrainSettings& settings,
+             const std::function<void(Trainer&)>& prepare = {}) {
+    const SampleStore store(data_, network.input_dims, workers_);
+    Trainer trainer(network, store, settings, workers_, warnings_);
+    trainer.SetTeacher(teacher);
+    trainer.OnResume(log_.resume);
+    trainer.AfterStep(log_.step);
+    if (prepare) prepare(trainer);
+    try {
+      trainer.Run(log_.epoch);
+    } catch (const Diverged& diverged) {
+      if (diverged.best_epoch() == 0) throw;
+      warnings_.Add(std::string(diverged.what()) + "; the weights of epoch " +
+                    std::to_string(diverged.best_epoch()) + ", the best before, are kept");
+    }
+  }
+
+ private:
+  const data::Dataset& data_;
+  const TuneSettings& settings_;
+  const TuneLog& log_;
+  Warnings& warnings_;
+  Workers workers_;
+};
+
+/// Every latent in units of its channel's largest weight, so that channels learn alike.
+void BringToUnits(Network& network, const quantize::Quantization& quantization,
+                  const std::vector<Layer>& layers) {
+  for (TrainedWeight& weight : network.weights) {
+    const auto layer = std::ranges::find(layers, weight.name(), &Layer::bias);
+    weight = InUnits(weight, layer == layers.end() ? nullptr : quantization.Params(layer->label));
+  }
+}
+
+void WriteWeights(Network& network, Graph& fused) {
+  for (TrainedWeight& weight : network.weights) {
+    fused.initializers.at(weight.name()) = weight.Weights();
+  }
+}
+
+/// The first of the two stages: weights are cut while the others, still real numbers, take over.
+void PruneStage(Graph& fused, const TuneSettings& settings, const TuneLog& log,
+                const Teacher& teacher, Stage& stage) {
+  log.stage("pruning");
+  Network network = MakeNetwork(MakeTrainable(fused), settings.scores);
+  BringToUnits(network, {}, {});
+  TrainSettings train = settings.train;
+  train.epochs = std::max<size_t>(
+      1,
+      static_cast<size_t>(std::lround(settings.prune.share * static_cast<double>(train.epochs))));
+  // The first epoch at whose end the masks are final.
+  const double last = std::ceil(settings.prune.end * static_cast<double>(train.epochs));
+  train.first_kept = std::clamp<size_t>(static_cast<size_t>(last) + 1, 1, train.epochs);
+  if (!train.checkpoint.empty()) train.checkpoint += kPruningSuffix;
+  std::vector<TrainedWeight*> pruned;
+  for (TrainedWeight& weight : network.weights) {
+    if (weight.decays()) pruned.push_back(&weight);
+  }
+  stage.Train(network, teacher, train, [&](Trainer& trainer) {
+    trainer.BeforeStep([&settings, pruned](size_t step, size_t steps) {
+      const auto end = static_cast<size_t>(settings.prune.end * static_cast<double>(steps));
+      if (step > end || (step != end && step % settings.prune.every != 0)) return;
+      SetMasks(pruned, SparsityAt(settings.prune, step, steps), settings.prune.global);
+    });
+  });
+  WriteWeights(network, fused);
+}
+
+/// The second, or the only one: weights on their grids, activations rounded.
+class QuantizeStage {
+ public:
+  QuantizeStage(Graph& fused, const TuneSettings& settings, const TuneLog& log)
+      : fused_(fused),
+        settings_(settings),
+        log_(log),
         laid_out_(LaidOut(fused)),
         map_(quantize::MapLayout(fused)) {}
 
   quantize::Quantization Run(std::map<std::string, quantize::LayerScheme> schemes,
-                             const data::Dataset& data) {
+                             const data::Dataset& data, const Teacher& teacher, Stage& stage,
+                             Warnings& warnings) {
     const data::Spread calibration(data, settings_.calibration);
     quantization_ = quantize::QuantizeGraph(laid_out_, std::move(schemes), &calibration,
-                                            log_.progress, warnings_);
+                                            log_.progress, warnings);
     layers_ = FindLayers(fused_, map_, quantization_);
-    Trainable trainable = MakeTrainable(fused_);
-    const TensorMap values = trainable.values;
-    Network network = MakeNetwork(std::move(trainable), settings_.scores);
-    const Teacher teacher = MakeTeacher(network, values);
+    Network network = MakeNetwork(MakeTrainable(fused_), settings_.scores);
     Constrain(network);
-    Train(network, data, teacher);
+    TrainSettings train = settings_.train;
+    if (Prunes()) {
+      train.epochs -= std::min(train.epochs - 1,
+                               static_cast<size_t>(std::lround(settings_.prune.share *
+                                                               static_cast<double>(train.epochs))));
+    }
+    train.first_kept = 0;  // plain conversion is what to beat
+    stage.Train(network, teacher, train, [&](Trainer& trainer) {
+      log_.start(trainer.ValidateTeacher().accuracy, trainer.Validate().accuracy);
+    });
     return Finish(network);
   }
 
  private:
+  bool Prunes() const { return settings_.prune.sparsity > 0; }
+
   void Constrain(Network& network) const {
+    BringToUnits(network, quantization_, layers_);
     for (TrainedWeight& weight : network.weights) {
-      const Layer* const layer = LayerOf(weight.name());
-      if (layer != nullptr && layer->weight == weight.name()) {
-        weight = OnGrid(fused_, *layer, map_, quantization_.weights.at(layer->label),
-                        settings_.prune.sparsity > 0);
-      } else {
-        weight = InUnits(weight, layer == nullptr ? nullptr : quantization_.Params(layer->label));
-        if (layer != nullptr) StartBias(*layer, weight);
+      for (const Layer& layer : layers_) {
+        if (layer.bias == weight.name()) StartBias(layer, weight);
+        if (layer.weight != weight.name() || weight.grid()) continue;
+        weight = OnGrid(fused_, layer, map_, quantization_.weights.at(layer.label), Prunes());
       }
+      if (Prunes() && weight.decays()) KeepZeros(weight);
     }
     InsertPoints(quantization_, network.graph);
     network.scores = network.graph.outputs[0];
+  }
+
+  /// What was cut stays cut.
+  void KeepZeros(TrainedWeight& weight) const {
+    const Tensor& values = *fused_.Constant(weight.name());
+    std::vector<bool> kept;
+    for (const float x : values.as<float>()) kept.push_back(x != 0);
+    weight.SetKept(std::move(kept));
   }
 
   /// What the integers of plain conversion mean, which make up for the rounding of the weights.
@@ -116,63 +212,17 @@ class Tuner {
     }
   }
 
-  const Layer* LayerOf(const std::string& initializer) const {
-    for (const Layer& layer : layers_) {
-      if (layer.weight == initializer || layer.bias == initializer) return &layer;
-    }
-    return nullptr;
-  }
-
-  void Train(Network& network, const data::Dataset& data, const Teacher& teacher) {
-    Workers workers(settings_.threads);
-    const SampleStore store(data, network.input_dims, workers);
-    TrainSettings settings = settings_.train;
-    // Until pruning is done, weights are too many; without it plain conversion is what to beat.
-    settings.first_kept = settings_.prune.sparsity > 0 ? FirstPruned(settings.epochs) : 0;
-    Trainer trainer(network, store, settings, workers, warnings_);
-    trainer.SetTeacher(teacher);
-    trainer.OnResume(log_.resume);
-    trainer.AfterStep(log_.step);
-    log_.start(trainer.ValidateTeacher().accuracy, trainer.Validate().accuracy);
-    if (settings_.prune.sparsity > 0) {
-      std::vector<TrainedWeight*> pruned;
-      for (TrainedWeight& weight : network.weights) {
-        if (weight.decays()) pruned.push_back(&weight);
-      }
-      trainer.BeforeStep([this, pruned](size_t step, size_t steps) {
-        const auto last = static_cast<size_t>(settings_.prune.end * static_cast<double>(steps));
-        if (step > last || (step != last && step % settings_.prune.every != 0)) return;
-        SetMasks(pruned, SparsityAt(settings_.prune, step, steps), settings_.prune.global);
-      });
-    }
-    try {
-      trainer.Run(log_.epoch);
-    } catch (const Diverged& diverged) {
-      if (diverged.best_epoch() == 0) throw;
-      warnings_.Add(std::string(diverged.what()) + "; the weights of epoch " +
-                    std::to_string(diverged.best_epoch()) + ", the best before, are kept");
-    }
-  }
-
-  /// The first epoch at whose end the masks are final.
-  size_t FirstPruned(size_t epochs) const {
-    const double done = std::ceil(settings_.prune.end * static_cast<double>(epochs));
-    return std::clamp<size_t>(static_cast<size_t>(done) + 1, 1, epochs);
-  }
-
   /// Weights go into the fused graph; the quantization gets their integers.
   quantize::Quantization Finish(Network& network) {
-    std::map<std::string, const TrainedWeight*> tuned;
-    for (TrainedWeight& weight : network.weights) {
-      fused_.initializers.at(weight.name()) = weight.Weights();
-      tuned[weight.name()] = &weight;
-    }
+    WriteWeights(network, fused_);
     const Graph laid_out = LaidOut(fused_);
     quantization_.bias.clear();
     for (const Layer& layer : layers_) {
       const Node& node = *std::ranges::find(laid_out.nodes, layer.label, &Node::Label);
-      quantization_.weights[layer.label] = FromGrid(
-          laid_out, node, quantization_.schemes.at(layer.label), *tuned.at(layer.weight)->grid());
+      const TrainedWeight& tuned =
+          *std::ranges::find(network.weights, layer.weight, &TrainedWeight::name);
+      quantization_.weights[layer.label] =
+          FromGrid(laid_out, node, quantization_.schemes.at(layer.label), *tuned.grid());
     }
     quantize::QuantizeAllWeights(laid_out, {}, quantization_);
     return std::move(quantization_);
@@ -181,7 +231,6 @@ class Tuner {
   Graph& fused_;
   const TuneSettings& settings_;
   const TuneLog& log_;
-  Warnings& warnings_;
   const Graph laid_out_;
   const quantize::LayoutMap map_;
   quantize::Quantization quantization_;
@@ -193,7 +242,16 @@ class Tuner {
 quantize::Quantization Tune(Graph& fused, std::map<std::string, quantize::LayerScheme> schemes,
                             const data::Dataset& data, const TuneSettings& settings,
                             const TuneLog& log, Warnings& warnings) {
-  return Tuner(fused, settings, log, warnings).Run(std::move(schemes), data);
+  Trainable trainable = MakeTrainable(fused);
+  const TensorMap values = trainable.values;
+  const Teacher teacher = MakeTeacher(MakeNetwork(std::move(trainable), settings.scores), values);
+  Stage stage(data, settings, log, warnings);
+  if (settings.prune.sparsity > 0) {
+    PruneStage(fused, settings, log, teacher, stage);
+    log.stage("quantization");
+  }
+  return QuantizeStage(fused, settings, log)
+      .Run(std::move(schemes), data, teacher, stage, warnings);
 }
 
 }  // namespace lutra::converter::train

@@ -1,11 +1,13 @@
 // From a trained float network to a quantized, pruned one that kept its accuracy: the network is
 // trained on against the very integers that the runtime will execute.
 //
-// It begins as plain conversion ends: calibrated activations, rounded weights. In the graph every
-// activation that will be int8 passes a quantization point (quantize/point.h); every weight comes
-// from its grid (weight_grid.h) and mask (pruning.h). The float network is the teacher: its scores
-// are the goal beside the labels, or without them (Hinton, Vinyals, Dean, arXiv 1503.02531). What
-// comes out is not rounded once more: grids and points become the file's integers as they are.
+// Weights are pruned first, while they are still real numbers; then, in a second stage, everything
+// is quantized. That begins as plain conversion ends: calibrated activations, rounded weights. In
+// the graph every activation that will be int8 passes a quantization point (quantize/point.h);
+// every weight comes from its grid (weight_grid.h) and mask (pruning.h). The float network is the
+// teacher: its scores are the goal beside the labels, or without them (Hinton, Vinyals, Dean, arXiv
+// 1503.02531). What comes out is not rounded once more: grids and points become the file's integers
+// as they are.
 #pragma once
 
 #include <functional>
@@ -29,8 +31,12 @@ struct TuneSettings {
   size_t threads = 0;
 };
 
+/// Where the pruning stage keeps its own checkpoint, beside that of the settings.
+inline constexpr const char* kPruningSuffix = ".pruning";
+
 struct TuneLog {
-  quantize::Progress progress;  ///< of calibration
+  std::function<void(const std::string& name)> stage;  ///< where there are two: which begins
+  quantize::Progress progress;                         ///< of calibration
   /// Accuracy on the validation samples of the float network and of plain conversion, fractions
   /// (NaN without validation samples; without labels: agreement with the float network).
   std::function<void(double fp32, double converted)> start;

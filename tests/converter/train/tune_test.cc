@@ -89,6 +89,7 @@ Tuned TuneTo(const quantize::LayerScheme& scheme, const TuneSettings& settings) 
   const auto images = Images(256);
   TuneLog log;
   log.progress = [](const std::string&, size_t, size_t) {};
+  log.stage = [](const std::string&) {};
   log.start = [&](double, double converted) { tuned.converted = converted; };
   log.epoch = [&](const EpochReport& report) {
     tuned.reports.push_back(report);
@@ -217,7 +218,7 @@ TEST_CASE("pruned weights are 0 in the file") {
 TEST_CASE("the cubic schedule and the smallest magnitudes") {
   PruneSettings settings;
   settings.sparsity = 0.8;
-  settings.end = 0.5;
+  settings.end = 0.5;  // of the stage
   CHECK(SparsityAt(settings, 0, 100) == 0);
   CHECK(SparsityAt(settings, 25, 100) == doctest::Approx(0.8 * (1 - 0.125)));
   CHECK(SparsityAt(settings, 50, 100) == doctest::Approx(0.8));
