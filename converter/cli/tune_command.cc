@@ -9,6 +9,7 @@
 #include "converter/cli/train_flags.h"
 #include "converter/data/spread.h"
 #include "converter/error.h"
+#include "converter/exact_text.h"
 #include "converter/train/tune.h"
 
 namespace lutra::converter::cli {
@@ -39,6 +40,8 @@ struct TuneCommand {
     settings.train.labelled = !unlabelled;
     settings.threads = flags.threads();
     settings.prune.sparsity = sparsity / 100;
+    settings.train.fingerprint["--sparsity"] = ExactText(sparsity);
+    settings.train.fingerprint["--global"] = settings.prune.global ? "given" : "not given";
     TrainingLog shown(model.json());
     model.Run([&](ConvertOptions& options, const data::Dataset* data,
                   Outputs& outputs) -> const data::Dataset* {

@@ -112,6 +112,7 @@ Fingerprint FingerprintOf(const TrainSettings& settings, size_t batch, const Net
                           schedule.start_divisor, schedule.end_divisor, schedule.warm_up_start});
   all["the teacher's share or temperature"] =
       Texts({settings.teacher_share, settings.temperature, settings.labelled ? 1.0 : 0.0});
+  all.insert(settings.fingerprint.begin(), settings.fingerprint.end());
   return all;
 }
 

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -46,6 +47,9 @@ struct TrainSettings {
   /// when the run is complete: the caller removes it once the results are safe.
   std::string checkpoint;
   double checkpoint_seconds = 60;
+  /// What a checkpoint's run and this one must have in common besides all of the above: of whoever
+  /// changes the network in between, by what users call it.
+  std::map<std::string, std::string> fingerprint;
 };
 
 /// The scores of another network for the same input: [n, ...] -> [n, classes]. Called for several

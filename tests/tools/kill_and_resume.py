@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """Kills `lutra train` at random moments and lets it go on: the same bytes as a run left alone.
 
-  kill_and_resume.py LUTRA [KILLS [SEED]]
+  kill_and_resume.py [--tune] LUTRA [KILLS [SEED]]
 
 The example's network learns anew from the example's test images (augmented, moving average, best
 epoch by validation). A run is killed (SIGKILL) after a random part of the time that a whole run takes,
 started again with another number of threads and another pause between checkpoints, and so on until
 it is complete; runs follow each other until KILLS (3) have died. Each must leave the ONNX file of the
-undisturbed run, and no checkpoint.
+undisturbed run, and no checkpoint. With --tune it is `lutra tune`, with pruning and codebooks, and its model.
 """
 
+import argparse
 import pathlib
 import random
 import subprocess
@@ -20,29 +21,35 @@ import time
 SHAPES = pathlib.Path(__file__).resolve().parents[2] / "examples" / "shapes"
 
 
-def command(lutra, output):
-  return [lutra, "train", SHAPES / "shapes.onnx", "-o", output, "--fresh", "--data",
-          SHAPES / "test.json", "--epochs", "3", "--augment", "crop:2,noise:0.05", "--average", "0.9"]
+TASKS = {
+    "train": ["--fresh", "--epochs", "3", "--augment", "crop:2,noise:0.05", "--average", "0.9"],
+    "tune": ["--weights", "codebook4", "--sparsity", "50", "--epochs", "4"],
+}
 
 
-def run_whole(lutra, output):
+def command(lutra, task, output):
+  return [lutra, task, SHAPES / "shapes.onnx", "-o", output, "--data", SHAPES / "test.json",
+          *TASKS[task]]
+
+
+def run_whole(lutra, task, output):
   start = time.monotonic()
-  subprocess.run(command(lutra, output), check=True, stdout=subprocess.DEVNULL)
+  subprocess.run(command(lutra, task, output), check=True, stdout=subprocess.DEVNULL)
   return time.monotonic() - start
 
 
 class Attempts:
   """One run, in as many processes as it takes."""
 
-  def __init__(self, lutra, folder, chance):
-    self.output = folder / "killed.onnx"
+  def __init__(self, lutra, task, folder, chance):
+    self.output = folder / "killed"
     self.checkpoint = folder / "run.checkpoint"
-    self.lutra, self.chance = lutra, chance
+    self.lutra, self.task, self.chance = lutra, task, chance
 
   def attempt(self, most_seconds):
     """Whether it was killed, and whether it began where another had ended."""
     process = subprocess.Popen(
-        command(self.lutra, self.output) +
+        command(self.lutra, self.task, self.output) +
         ["--checkpoint", self.checkpoint, "--checkpoint-seconds", str(self.chance.choice([0, 0.1])),
          "--threads", str(self.chance.choice([1, 2]))],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -58,17 +65,22 @@ class Attempts:
 
 
 def main():
-  lutra = sys.argv[1]
-  wanted = int(sys.argv[2]) if len(sys.argv) > 2 else 3
-  seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+  parser = argparse.ArgumentParser()
+  parser.add_argument("--tune", action="store_true")
+  parser.add_argument("lutra")
+  parser.add_argument("kills", nargs="?", type=int, default=3)
+  parser.add_argument("seed", nargs="?", type=int, default=1)
+  arguments = parser.parse_args()
+  lutra, wanted, seed = arguments.lutra, arguments.kills, arguments.seed
+  task = "tune" if arguments.tune else "train"
   chance = random.Random(seed)
   kills = resumed = runs = 0
   with tempfile.TemporaryDirectory() as name:
     folder = pathlib.Path(name)
-    seconds = run_whole(lutra, folder / "whole.onnx")
-    whole = (folder / "whole.onnx").read_bytes()
+    seconds = run_whole(lutra, task, folder / "whole")
+    whole = (folder / "whole").read_bytes()
     while kills < wanted:
-      attempts = Attempts(lutra, folder, chance)
+      attempts = Attempts(lutra, task, folder, chance)
       killed = True
       while killed:
         killed, went_on = attempts.attempt(seconds if kills < wanted else None)

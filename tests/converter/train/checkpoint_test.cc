@@ -180,13 +180,15 @@ TEST_CASE("checkpoints of other runs are refused by what differs") {
   other.epochs = 7;
   other.schedule.rate = 0.25;
   other.batches.augmentation.noise = 0.5;
+  other.fingerprint["--sparsity"] = "50";
   CHECK(ErrorOf(other) ==
         settings.checkpoint +
             ": no checkpoint that this run could go on from: belongs to another run: --epochs is 6 "
-            "there and 7 here, --rate is 0.03 there and 0.25 here, the --augment is another; give "
+            "there and 7 here, --rate is 0.03 there and 0.25 here, --sparsity is unknown there and "
+            "50 here, the --augment is another; give "
             "the same to go on with that run; remove it, or give another file to --checkpoint, to "
             "begin anew");
-  // A weight more or less pruned, one sample with another label.
+  // Other masks and grids.
   Attempt constrained;
   CHECK_THROWS_WITH_AS(TrainUntil(settings, ConstrainAll, 0, constrained),
                        doctest::Contains("the network is another"), Error);
