@@ -4,6 +4,7 @@
 // windows see through this tap receive their part.
 #include <algorithm>
 #include <array>
+#include <type_traits>
 
 #include "converter/executor/pool.h"
 
@@ -110,14 +111,33 @@ void ForEachLine(const PoolGeometry& geometry, Layout layout, const Start& start
   }
 }
 
-/// Adds n shares to elements `step` apart; the step of NHWC is a constant for the compiler.
-template <typename F>
-void AlongLanes(int64_t n, int64_t step, const F& f) {
-  if (step == 1) {
-    for (int64_t i = 0; i < n; ++i) f(i, i);
+/// Calls run with the step of `tap` along the input; that of NHWC is a constant for the compiler.
+template <typename Run>
+void WithStep(const Tap& tap, const Run& run) {
+  if (tap.x_step == 1) {
+    run(std::integral_constant<int64_t, 1>());
   } else {
-    for (int64_t i = 0; i < n; ++i) f(i, i * step);
+    run(tap.x_step);
   }
+}
+
+/// Elements that are the largest of their window take what is left of its gradient. None of the
+/// four overlap: said to the compiler, which would otherwise ask at every tap.
+template <typename Step>
+void TakeLargest(int64_t n, Step step, const float* __restrict x, const float* __restrict largest,
+                 float* __restrict left, float* __restrict to) {
+  for (int64_t i = 0; i < n; ++i) {
+    const float rest = left[i];
+    const float taken =
+        x[i * step] == largest[i] ? rest : 0.0f;  // no jump: it could not be foreseen
+    to[i * step] += taken;
+    left[i] = rest - taken;
+  }
+}
+
+template <typename Step>
+void AddShares(int64_t n, Step step, const float* __restrict share, float* __restrict to) {
+  for (int64_t i = 0; i < n; ++i) to[i * step] += share[i];
 }
 
 }  // namespace
@@ -140,14 +160,9 @@ Gradients MaxPoolGradient(const GradientCall& call) {
         largest = y + first;
       },
       [&](const Tap& tap) {
-        const float* const from = x + tap.x;
-        float* const into = to + tap.x;
-        const float* const best = largest + tap.first;
-        float* const left = rest.data() + tap.first;
-        AlongLanes(tap.count, tap.x_step, [=](int64_t i, int64_t at) {
-          const float taken = from[at] == best[i] ? left[i] : 0.0f;
-          into[at] += taken;
-          left[i] -= taken;
+        WithStep(tap, [&](auto step) {
+          TakeLargest(tap.count, step, x + tap.x, largest + tap.first, rest.data() + tap.first,
+                      to + tap.x);
         });
       });
   return gradients;
@@ -182,9 +197,9 @@ Gradients AveragePoolGradient(const GradientCall& call) {
         }
       },
       [&](const Tap& tap) {
-        float* const into = to + tap.x;
-        const float* const share = shares.data() + tap.first;
-        AlongLanes(tap.count, tap.x_step, [=](int64_t i, int64_t at) { into[at] += share[i]; });
+        WithStep(tap, [&](auto step) {
+          AddShares(tap.count, step, shares.data() + tap.first, to + tap.x);
+        });
       });
   return gradients;
 }

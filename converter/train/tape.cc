@@ -8,6 +8,7 @@
 #include "converter/executor/operator.h"
 #include "converter/one_line.h"
 #include "converter/train/batch_norm.h"
+#include "converter/train/batch_product.h"
 
 namespace lutra::converter::train {
 
@@ -38,6 +39,9 @@ std::span<const float> PerChannel(const Tensor& tensor, const ChannelView& view,
 }  // namespace
 
 struct Tape::State {
+  /// What runs a node: each part by itself, or all of them together.
+  enum class Way : uint8_t { by_part, batch_norm, batch_product };
+
   /// A node with its values by number, and what the sweep over the graph found out about it.
   struct Step {
     const Node* node = nullptr;
@@ -45,8 +49,8 @@ struct Tape::State {
     std::vector<bool> constant;        // inputs that are initializers
     std::vector<bool> wanted;          // inputs whose gradient is computed
     bool has_gradient = false;         // any of them
-    bool whole_batch = false;          // batch normalization in training
-    std::vector<int> drop_forward;     // values nobody reads after the forward run of this node
+    Way way = Way::by_part;
+    std::vector<int> drop_forward;   // values nobody reads after the forward run of this node
     std::vector<int> drop_backward;  // values kept for gradients, the last of which is this node's
   };
 
@@ -69,7 +73,9 @@ struct Tape::State {
   std::vector<Step> steps;
   std::map<std::string, int> numbers;
   std::vector<Part> parts;
-  std::map<const Step*, Statistics> statistics;  // of the last forward run
+  // Of the last forward run.
+  std::map<const Step*, Statistics> statistics;
+  std::map<const Step*, BatchProduct> products;
 
   int Number(const std::string& name) {
     if (name.empty()) return kAbsent;
@@ -82,6 +88,7 @@ struct Tape::State {
     return found->second;
   }
 
+  Way WayOf(const Node& node) const;
   void Plan();
   void PlanGradients();
   void PlanLifetimes();
@@ -90,7 +97,27 @@ struct Tape::State {
   void RunBatchNorm(const Step& step, TensorMap& shared);
   void RunBackward(const Step& step, size_t index, const TensorMap& shared, TensorMap& gradients);
   void RunBatchNormBackward(const Step& step, const TensorMap& shared, TensorMap& gradients);
+  void RunBatchProduct(const Step& step, const TensorMap& shared);
+  void RunBatchProductBackward(const Step& step, const TensorMap& shared, TensorMap& gradients);
 };
+
+Tape::State::Way Tape::State::WayOf(const Node& node) const {
+  if (node.domain.empty() && node.op == "BatchNormalization" && !options.frozen_batch_norm) {
+    return Way::batch_norm;
+  }
+  const auto is_shared = [&](const std::string& name) {
+    return options.parameters.contains(name) || graph.Constant(name) != nullptr;
+  };
+  const auto dims = [&](const std::string& name) {
+    const ValueInfo* info = name.empty() ? nullptr : graph.Info(name);
+    return info == nullptr ? std::vector<int64_t>() : info->dims.value_or(std::vector<int64_t>());
+  };
+  const std::string weights = node.Input(1), bias = node.Input(2);
+  const bool product = options.parameters.contains(weights) && !is_shared(node.Input(0)) &&
+                       (bias.empty() || (is_shared(bias) && !dims(bias).empty())) &&
+                       IsBatchProduct(node, dims(weights), dims(bias));
+  return product ? Way::batch_product : Way::by_part;
+}
 
 void Tape::State::Plan() {
   for (const Node& node : graph.nodes) {
@@ -101,8 +128,7 @@ void Tape::State::Plan() {
       step.constant.push_back(!input.empty() && graph.Constant(input) != nullptr);
     }
     for (const std::string& output : node.outputs) step.outputs.push_back(Number(output));
-    step.whole_batch =
-        node.domain.empty() && node.op == "BatchNormalization" && !options.frozen_batch_norm;
+    step.way = WayOf(node);
     steps.push_back(std::move(step));
   }
   for (const std::string& output : graph.outputs) Number(output);
@@ -134,7 +160,7 @@ void Tape::State::PlanGradients() {
       step->has_gradient = step->has_gradient || wanted;
       if (leads && v != kAbsent) useful[static_cast<size_t>(v)] = true;
     }
-    if (!step->has_gradient || step->whole_batch) continue;
+    if (!step->has_gradient || step->way != Way::by_part) continue;
     if (const std::string why = executor::WhyNoGradient(*step->node); !why.empty()) {
       faults.Add("node '" + step->node->Label() + "': " + why);
     }
@@ -157,10 +183,9 @@ void Tape::State::PlanLifetimes() {
     mark(step.inputs, last_read, false);
     if (!step.has_gradient) continue;
     // Backward the first node of the graph comes last.
-    if (step.whole_batch) {
-      mark({step.inputs[0]}, first_needed, true);
-      continue;
-    }
+    if (step.way == Way::batch_norm) mark({step.inputs[0]}, first_needed, true);
+    if (step.way == Way::batch_product && step.node->clamp) mark(step.outputs, first_needed, true);
+    if (step.way != Way::by_part) continue;
     if (executor::GradientReadsInputs(*step.node)) mark(step.inputs, first_needed, true);
     if (executor::GradientReadsResults(*step.node)) mark(step.outputs, first_needed, true);
   }
@@ -185,8 +210,10 @@ const Tensor* Tape::State::Value(const Part& part, const TensorMap& shared, int 
 }
 
 void Tape::State::RunForward(Step& step, size_t index, TensorMap& shared) {
-  if (step.whole_batch) {
+  if (step.way == Way::batch_norm) {
     RunBatchNorm(step, shared);
+  } else if (step.way == Way::batch_product) {
+    RunBatchProduct(step, shared);
   } else {
     workers.Run(parts.size(), [&](size_t p) {
       Part& part = parts[p];
@@ -315,6 +342,48 @@ void Tape::State::RunBatchNormBackward(const Step& step, const TensorMap& shared
   });
 }
 
+void Tape::State::RunBatchProduct(const Step& step, const TensorMap& shared) {
+  try {
+    std::vector<const Tensor*> x;
+    for (const Part& part : parts) x.push_back(Value(part, shared, step.inputs[0]));
+    const Tensor* const bias =
+        step.inputs.size() > 2 ? Value(parts[0], shared, step.inputs[2]) : nullptr;
+    std::vector<Tensor> y = products[&step].Forward(
+        *step.node, x, *Value(parts[0], shared, step.inputs[1]), bias, workers);
+    for (size_t p = 0; p < parts.size(); ++p) {
+      parts[p].values[static_cast<size_t>(step.outputs[0])] = std::move(y[p]);
+    }
+  } catch (const Error& error) {
+    throw Error("node '" + step.node->Label() + "' (Gemm): " + error.what());
+  }
+}
+
+void Tape::State::RunBatchProductBackward(const Step& step, const TensorMap& shared,
+                                          TensorMap& gradients) {
+  const auto output = static_cast<size_t>(step.outputs[0]);
+  std::vector<const Tensor*> y, dy;
+  for (const Part& part : parts) {
+    y.push_back(&part.values[output]);
+    dy.push_back(&part.gradients[output]);
+  }
+  const auto dims = [&](size_t i) {
+    const Tensor* value =
+        i < step.inputs.size() ? Value(parts[0], shared, step.inputs[i]) : nullptr;
+    return value == nullptr ? std::vector<int64_t>() : value->dims();
+  };
+  BatchProduct::Gradients result = products.at(&step).Backward(
+      *step.node, y, dy, *Value(parts[0], shared, step.inputs[1]), dims(2), step.wanted, workers);
+  for (size_t p = 0; p < result.x.size(); ++p) {
+    AddTo(parts[p].gradients[static_cast<size_t>(step.inputs[0])], std::move(result.x[p]));
+  }
+  const auto add = [&](size_t i, Tensor& gradient) {
+    if (gradient.type() == DataType::undefined) return;
+    AddTo(gradients[step.node->inputs[i]], std::move(gradient));
+  };
+  add(1, result.weights);
+  add(2, result.bias);
+}
+
 Tape::Tape(const Graph& graph, Options options, Workers& workers)
     : state_(std::make_unique<State>(graph, std::move(options), workers)) {
   state_->Plan();
@@ -322,7 +391,7 @@ Tape::Tape(const Graph& graph, Options options, Workers& workers)
 
 Tape::~Tape() = default;
 
-std::vector<TensorMap> Tape::Forward(const std::vector<TensorMap>& parts, TensorMap& shared) {
+std::vector<TensorMap> Tape::Forward(std::vector<TensorMap> parts, TensorMap& shared) {
   State& state = *state_;
   if (state.parts.size() != parts.size()) state.parts.assign(parts.size(), {});
   for (size_t p = 0; p < parts.size(); ++p) {
@@ -332,11 +401,11 @@ std::vector<TensorMap> Tape::Forward(const std::vector<TensorMap>& parts, Tensor
     part.dims.assign(state.names.size(), {});
     part.forward.resize(state.steps.size());
     part.backward.resize(state.steps.size());
-    for (const auto& [name, tensor] : parts[p]) {
+    for (auto& [name, tensor] : parts[p]) {
       if (!state.numbers.contains(name)) continue;
       const auto v = static_cast<size_t>(state.numbers.at(name));
-      part.values[v] = tensor;
       part.dims[v] = tensor.dims();
+      part.values[v] = std::move(tensor);
     }
   }
   for (size_t i = 0; i < state.steps.size(); ++i) state.RunForward(state.steps[i], i, shared);
@@ -365,8 +434,10 @@ TensorMap Tape::Backward(std::vector<TensorMap> gradients, const TensorMap& shar
       return v != kAbsent && state.parts[0].gradients[static_cast<size_t>(v)].elements() > 0;
     });
     if (step.has_gradient && reached) {
-      if (step.whole_batch) {
+      if (step.way == State::Way::batch_norm) {
         state.RunBatchNormBackward(step, shared, result);
+      } else if (step.way == State::Way::batch_product) {
+        state.RunBatchProductBackward(step, shared, result);
       } else {
         state.RunBackward(step, i, shared, result);
       }

@@ -4,8 +4,9 @@
 // gradient is summed in their order. So the numbers do not depend on the number of threads.
 //
 // Parameters are inputs of the graph (parameters.h): nothing is kept of their values between runs.
-// Batch normalization in training looks at the whole minibatch (batch_norm.h); everything else is
-// the executor's rows and their gradients.
+// Batch normalization in training looks at the whole minibatch (batch_norm.h), and linear layers
+// read their weights once for all of it (batch_product.h); everything else is the executor's rows
+// and their gradients.
 #pragma once
 
 #include <map>
@@ -39,7 +40,7 @@ class Tape {
   /// Each part holds the graph's inputs but those that `shared` holds: parameters, and running
   /// statistics, which are updated. Returns the outputs of each part, in order. Throws Error naming
   /// the node.
-  std::vector<TensorMap> Forward(const std::vector<TensorMap>& parts, TensorMap& shared);
+  std::vector<TensorMap> Forward(std::vector<TensorMap> parts, TensorMap& shared);
 
   /// After Forward, once, with the same `shared`: gradients of the loss by outputs (those left out
   /// count as 0), for each part -> by parameters, which are all there. Throws Error naming the

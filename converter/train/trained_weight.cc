@@ -48,15 +48,33 @@ void TrainedWeight::SetGrid(WeightGrid grid) {
 void TrainedWeight::SetKept(std::vector<bool> kept) { kept_ = std::move(kept); }
 
 std::vector<float> TrainedWeight::Real() const {
-  const auto latent = latents_[0].values.as<float>();
-  std::vector<float> real(latent.size());
-  for (size_t i = 0; i < real.size(); ++i) real[i] = latent[i] * UnitOf(i);
+  std::vector<float> real(latents_[0].values.elements());
+  TimesUnit(latents_[0].values.as<float>(), real);
   return real;
 }
 
+void TrainedWeight::TimesUnit(std::span<const float> from, std::span<float> to) const {
+  if (unit_.size() == 1) {
+    const float unit = unit_[0];
+    for (size_t i = 0; i < to.size(); ++i) to[i] = from[i] * unit;
+    return;
+  }
+  for (size_t i = 0; i < to.size(); ++i) to[i] = from[i] * UnitOf(i);
+}
+
 Tensor TrainedWeight::Weights() {
-  Tensor weights = Tensor::Of(latents_[0].values.dims(), Real());
+  Tensor weights;
+  WriteWeights(weights);
+  return weights;
+}
+
+void TrainedWeight::WriteWeights(Tensor& weights) {
+  const Tensor& latent = latents_[0].values;
+  if (weights.type() != latent.type() || weights.dims() != latent.dims()) {
+    weights = Tensor(DataType::float32, latent.dims());
+  }
   const auto values = weights.as<float>();
+  TimesUnit(latent.as<float>(), values);
   if (grid_) {
     std::vector<float> scale = first_scale_;
     const auto relative = latents_[1].values.as<float>();
@@ -73,7 +91,6 @@ Tensor TrainedWeight::Weights() {
   for (size_t i = 0; i < kept_.size(); ++i) {
     if (!kept_[i]) values[i] = 0;
   }
-  return weights;
 }
 
 std::vector<Tensor> TrainedWeight::Backward(Tensor gradient) const {
@@ -90,7 +107,7 @@ std::vector<Tensor> TrainedWeight::Backward(Tensor gradient) const {
     by_entry = std::move(of_grid.entries);
     for (float& g : by_entry) g *= entry_unit_;
   }
-  for (size_t i = 0; i < values.size(); ++i) values[i] *= UnitOf(i);
+  if (unit_ != std::vector<float>{1}) TimesUnit(values, values);
   result.push_back(std::move(gradient));
   if (grid_) result.push_back(Vector(std::move(by_scale)));
   if (grid_ && !grid_->is_linear()) result.push_back(Vector(std::move(by_entry)));

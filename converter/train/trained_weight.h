@@ -12,6 +12,7 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,8 @@ class TrainedWeight {
 
   /// The network's weights. Takes the latents as they are now.
   Tensor Weights();
+  /// The same into a tensor that has the memory already where the last time's is given again.
+  void WriteWeights(Tensor& weights);
   /// `gradient` by the weights that Weights() gave last -> by each of the latents.
   std::vector<Tensor> Backward(Tensor gradient) const;
 
@@ -65,6 +68,7 @@ class TrainedWeight {
   void Restore(const std::map<std::string, Tensor>& state);
 
  private:
+  void TimesUnit(std::span<const float> from, std::span<float> to) const;
   float UnitOf(size_t element) const { return unit_[axis_.Of(element)]; }
 
   std::string name_;

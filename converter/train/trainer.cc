@@ -10,6 +10,7 @@
 #include "converter/executor/float_executor.h"
 #include "converter/train/checkpoint.h"
 #include "converter/train/fingerprint.h"
+#include "converter/train/memory.h"
 #include "converter/train/split.h"
 
 namespace lutra::converter::train {
@@ -130,7 +131,7 @@ struct Trainer::State {
   void MakeShared();
   Loss LossOf(const Tensor& scores, const Batch& batch, size_t part, size_t total) const;
   double Step(const Batches::Epoch& epoch, size_t minibatch, size_t step, size_t& right);
-  void Update(const TensorMap& gradients, size_t step);
+  void Update(TensorMap gradients, size_t step);
   void UpdateAverage();
   void SwapAverage();
   using Scores = std::function<Tensor(const Tensor& input, size_t lane)>;
@@ -146,11 +147,9 @@ struct Trainer::State {
 };
 
 void Trainer::State::MakeShared() {
-  std::vector<Tensor> made(network.weights.size());
-  workers.Run(made.size(), [&](size_t i) { made[i] = network.weights[i].Weights(); });
-  for (size_t i = 0; i < made.size(); ++i) {
-    shared.insert_or_assign(network.weights[i].name(), std::move(made[i]));
-  }
+  std::vector<Tensor*> made;
+  for (const TrainedWeight& weight : network.weights) made.push_back(&shared[weight.name()]);
+  workers.Run(made.size(), [&](size_t i) { network.weights[i].WriteWeights(*made[i]); });
 }
 
 Loss Trainer::State::LossOf(const Tensor& scores, const Batch& batch, size_t part,
@@ -182,7 +181,7 @@ double Trainer::State::Step(const Batches::Epoch& epoch, size_t minibatch, size_
     inputs[p].emplace(network.input, parts[p].input);
   });
   MakeShared();
-  const std::vector<TensorMap> outputs = tape.Forward(inputs, shared);
+  const std::vector<TensorMap> outputs = tape.Forward(std::move(inputs), shared);
   std::vector<double> sums(ranges.size());
   std::vector<size_t> rights(ranges.size());
   workers.Run(ranges.size(), [&](size_t p) {
@@ -207,10 +206,10 @@ double Trainer::State::Step(const Batches::Epoch& epoch, size_t minibatch, size_
   return loss;
 }
 
-void Trainer::State::Update(const TensorMap& gradients, size_t step) {
+void Trainer::State::Update(TensorMap gradients, size_t step) {
   std::vector<std::vector<Tensor>> by_latent(network.weights.size());
   workers.Run(by_latent.size(), [&](size_t i) {
-    by_latent[i] = network.weights[i].Backward(gradients.at(network.weights[i].name()));
+    by_latent[i] = network.weights[i].Backward(std::move(gradients.at(network.weights[i].name())));
   });
   if (settings.largest_norm > 0) {
     std::vector<std::span<float>> all;
@@ -348,6 +347,7 @@ void Trainer::State::SaveCheckpoint() {
 
 Trainer::Trainer(Network& network, const SampleStore& store, TrainSettings settings,
                  Workers& workers, Warnings& warnings) {
+  KeepFreedMemory();
   if (settings.labelled) CheckLabels(store, network.classes, warnings);
   settings.batches.classes = settings.labelled ? network.classes : 0;
   state_ = std::make_unique<State>(network, store, std::move(settings), workers);
