@@ -33,8 +33,10 @@ Tensor ByElement(const GradientCall& call, size_t i, F f) {
 
 Gradients SumGradient(const GradientCall& call) {
   Gradients gradients = call.None();
+  size_t rest = static_cast<size_t>(std::ranges::count(call.wanted, true));
   for (size_t i = 0; i < gradients.size(); ++i) {
-    if (call.Wants(i)) gradients[i] = SumTo(call.Of(), call.input_dims[i]);
+    if (!call.Wants(i)) continue;
+    gradients[i] = SumTo(--rest == 0 ? call.Take() : call.Of(), call.input_dims[i]);
   }
   return gradients;
 }

@@ -64,12 +64,11 @@ void ExecuteInto(const dnnl::primitive& primitive, std::unordered_map<int, dnnl:
   if (to != user) onednn::Reorder(to, user);
 }
 
-/// Sums over everything but channels.
+/// Sums over everything but channels. Takes the gradient, so it comes last.
 Tensor BiasGradient(const GradientCall& call, const Activation& y) {
-  const Tensor& g = call.Of();
-  if (call.node.layout == Layout::nhwc) return SumTo(g, {y.Channels()});
-  const Tensor planes = g.Reshaped({y.Batch(), y.Channels(), Count(y.Spatial())});
-  return SumTo(planes, {y.Channels(), 1});
+  Tensor g = call.Take();
+  if (call.node.layout == Layout::nhwc) return SumTo(std::move(g), {y.Channels()});
+  return SumTo(g.Reshaped({y.Batch(), y.Channels(), Count(y.Spatial())}), {y.Channels(), 1});
 }
 
 template <typename Family>

@@ -5,6 +5,7 @@
 #include <exception>
 #include <memory>
 #include <new>
+#include <utility>
 
 #include "converter/executor/strides.h"
 
@@ -38,9 +39,10 @@ Gradients RunInLayout(const Operator& row, const GradientCall& call) {
 
 Gradients RunRow(const Operator& row, const GradientCall& call) {
   if (!call.node.clamp || call.gradients[0] == nullptr) return RunInLayout(row, call);
-  const Tensor before = ThroughClamp(*call.node.clamp, call.Result(), call.Of());
+  Tensor before = ThroughClamp(*call.node.clamp, call.Result(), call.Take());
   GradientCall inner = call;
   inner.gradients[0] = &before;
+  inner.spent = {&before};
   return RunInLayout(row, inner);
 }
 
@@ -64,17 +66,22 @@ const Tensor& GradientCall::Of(size_t result) const {
   return Present(gradients, result, "the gradient of result");
 }
 
-Tensor ThroughClamp(const Clamp& clamp, const Tensor& result, const Tensor& gradient) {
-  Tensor before(DataType::float32, gradient.dims());
-  const auto y = result.as<float>(), g = gradient.as<float>();
-  const auto to = before.as<float>();
+Tensor GradientCall::Take(size_t result) const {
+  const Tensor& gradient = Of(result);
+  if (result < spent.size() && spent[result] == &gradient) return std::move(*spent[result]);
+  return gradient;
+}
+
+Tensor ThroughClamp(const Clamp& clamp, const Tensor& result, Tensor gradient) {
+  const auto y = result.as<float>();
+  const auto g = gradient.as<float>();
   const float lo = clamp.lo, hi = clamp.hi;
   // Without jumps, which would follow the signs of activations.
-  for (size_t i = 0; i < to.size(); ++i) {
+  for (size_t i = 0; i < g.size(); ++i) {
     const float dy = g[i], above = y[i] > lo ? dy : 0.0f;
-    to[i] = y[i] < hi ? above : 0.0f;
+    g[i] = y[i] < hi ? above : 0.0f;
   }
-  return before;
+  return gradient;
 }
 
 std::string WhyNoGradient(const Node& node) {

@@ -22,11 +22,16 @@ struct GradientCall {
   std::vector<const Tensor*> gradients;
   std::vector<bool> wanted;  ///< for each input: whether its gradient is asked for
   NodeCache& cache;          ///< not that of the forward call
+  /// Those of `gradients` that nobody reads after this call, so Take may have them; may be shorter.
+  std::vector<Tensor*> spent = {};
 
   /// Throw Error when it is not there.
   const Tensor& Input(size_t i) const;
   const Tensor& Result(size_t i = 0) const;
   const Tensor& Of(size_t result = 0) const;  ///< gradient of the loss by this result
+  /// The same to be changed and handed on; without a copy where it is spent, then Of has it no
+  /// more.
+  Tensor Take(size_t result = 0) const;
   /// Null when left out or gone.
   const Tensor* Optional(size_t i) const { return i < inputs.size() ? inputs[i] : nullptr; }
   /// One undefined tensor for each input.
@@ -36,7 +41,7 @@ struct GradientCall {
 
 /// The gradient by what a clamp was applied to, from that by its result: nothing comes back from
 /// where the result lies on a bound.
-Tensor ThroughClamp(const Clamp& clamp, const Tensor& result, const Tensor& gradient);
+Tensor ThroughClamp(const Clamp& clamp, const Tensor& result, Tensor gradient);
 
 /// Why no gradient goes through this node, or "".
 std::string WhyNoGradient(const Node& node);

@@ -164,7 +164,7 @@ Results SumPoolLoops(const Call& call, const PoolGeometry& geometry, Step step, 
 /// Of float32; without jumps, as it looks at every value that is pooled.
 bool HasNan(const Tensor& tensor) {
   int any = 0;
-  for (const float x : tensor.as<float>()) any |= static_cast<int>(x != x);
+  for (const float x : tensor.as<float>()) any |= static_cast<int>(std::isnan(x));
   return any != 0;
 }
 

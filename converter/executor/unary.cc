@@ -183,15 +183,15 @@ Results Clip(const Call& call) {
 
 // ---- Derivatives.
 
-/// to[i] = step(at[i], g[i]); with indices, as compilers do not vectorize algorithms over two
-/// ranges.
+/// g[i] = step(at[i], g[i]) in place, where `at` may be g; with indices, as compilers do not
+/// vectorize algorithms over two ranges.
 template <typename F>
 Gradients MapGradient(const GradientCall& call, const Tensor& at, F step) {
   Gradients gradients = call.None();
-  gradients[0] = Tensor(DataType::float32, at.dims());
-  const auto z = at.as<float>(), g = call.Of().as<float>();
-  const auto to = gradients[0].as<float>();
-  for (size_t i = 0; i < to.size(); ++i) to[i] = step(z[i], g[i]);
+  const auto z = at.as<float>();
+  gradients[0] = call.Take();
+  const auto g = gradients[0].as<float>();
+  for (size_t i = 0; i < g.size(); ++i) g[i] = step(z[i], g[i]);
   return gradients;
 }
 

@@ -291,7 +291,8 @@ void Tape::State::RunBackward(const Step& step, size_t index, const TensorMap& s
       const Tensor* result = Value(part, shared, v);
       call.results.push_back(result);
       const bool has = v != kAbsent && part.gradients[static_cast<size_t>(v)].elements() > 0;
-      call.gradients.push_back(has ? &part.gradients[static_cast<size_t>(v)] : nullptr);
+      call.spent.push_back(has ? &part.gradients[static_cast<size_t>(v)] : nullptr);
+      call.gradients.push_back(call.spent.back());
     }
     executor::Gradients results = executor::ExecuteGradient(call);
     part.parameter_gradients.assign(step.inputs.size(), Tensor());
