@@ -137,7 +137,8 @@ struct Trainer::State {
   using Scores = std::function<Tensor(const Tensor& input, size_t lane)>;
   Measured Validate(const Scores& scores_of) const;
   Measured Validate();
-  bool KeepIfBest(const Measured& measured, size_t epoch);
+  /// `reached`: the target, so these it is.
+  bool KeepIfBest(const Measured& measured, size_t epoch, bool reached = false);
   void TakeBest();
   RunState Changing() {
     return {progress, network.weights, network.statistics, optimizer, average, best};
@@ -308,11 +309,16 @@ Trainer::Measured Trainer::State::Validate() {
   });
 }
 
-bool Trainer::State::KeepIfBest(const Measured& measured, size_t epoch) {
-  // Without validation samples the last epoch is the best guess.
-  const bool better = !best || std::isnan(measured.accuracy) ||
-                      measured.accuracy > best->accuracy ||
-                      (measured.accuracy == best->accuracy && measured.loss < best->loss);
+bool Trainer::State::KeepIfBest(const Measured& measured, size_t epoch, bool reached) {
+  // Without validation samples the last epoch is the best guess. Of a few the loss tells more than
+  // how many are right.
+  constexpr size_t kFew = 200;
+  const bool few = split.validation.size() < kFew;
+  const auto rank = [&](double accuracy, double loss) {
+    return few ? std::pair(-loss, accuracy) : std::pair(accuracy, -loss);
+  };
+  const bool better = reached || !best || std::isnan(measured.accuracy) ||
+                      rank(measured.accuracy, measured.loss) > rank(best->accuracy, best->loss);
   if (better) {
     best = Kept{network.weights, network.statistics, measured.loss, measured.accuracy, epoch};
   }
@@ -401,15 +407,16 @@ void Trainer::Run(const std::function<bool(const EpochReport&)>& report) {
     const Measured measured = state.Validate();
     line.validation_loss = measured.loss;
     line.validation_accuracy = measured.accuracy;
-    line.best = number + 1 >= settings.first_kept && state.KeepIfBest(measured, number + 1);
+    const bool final = number + 1 >= settings.first_kept;
+    const bool reached = final && measured.accuracy >= settings.target;
+    line.best = final && state.KeepIfBest(measured, number + 1, reached);
     state.SwapAverage();
     line.seconds = Seconds() - start;
     line.remaining = line.seconds / static_cast<double>(number + 1) *
                      static_cast<double>(settings.epochs - number - 1);
-    progress = {
-        .epochs = number + 1,
-        .seconds = line.seconds,
-        .ended = measured.accuracy >= settings.target || line.seconds >= settings.time_limit};
+    progress = {.epochs = number + 1,
+                .seconds = line.seconds,
+                .ended = reached || line.seconds >= settings.time_limit};
     state.SaveCheckpoint();
     if (!report(line)) break;
   }

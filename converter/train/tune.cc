@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <utility>
 
@@ -123,6 +124,8 @@ void PruneStage(Graph& fused, const TuneSettings& settings, const TuneLog& log,
   // The first epoch at whose end the masks are final.
   const double last = std::ceil(settings.prune.end * static_cast<double>(train.epochs));
   train.first_kept = std::clamp<size_t>(static_cast<size_t>(last) + 1, 1, train.epochs);
+  train.target = std::numeric_limits<double>::quiet_NaN();
+  train.time_limit *= settings.prune.share;
   if (!train.checkpoint.empty()) train.checkpoint += kPruningSuffix;
   std::vector<TrainedWeight*> pruned;
   for (TrainedWeight& weight : network.weights) {
@@ -162,6 +165,7 @@ class QuantizeStage {
       train.epochs -= std::min(train.epochs - 1,
                                static_cast<size_t>(std::lround(settings_.prune.share *
                                                                static_cast<double>(train.epochs))));
+      train.time_limit *= 1 - settings_.prune.share;
     }
     train.first_kept = 0;  // plain conversion is what to beat
     stage.Train(network, teacher, train, [&](Trainer& trainer) {
