@@ -4,6 +4,7 @@
 // windows see through this tap receive their part.
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <type_traits>
 
 #include "converter/executor/pool.h"
@@ -121,17 +122,17 @@ void WithStep(const Tap& tap, const Run& run) {
   }
 }
 
-/// Elements that are the largest of their window take what is left of its gradient. None of the
-/// four overlap: said to the compiler, which would otherwise ask at every tap.
+/// Elements that are the largest of their window take what is left of its gradient: in bits, since
+/// a jump, which compilers make of the plain choice, could not be foreseen. None of the four
+/// overlap.
 template <typename Step>
 void TakeLargest(int64_t n, Step step, const float* __restrict x, const float* __restrict largest,
                  float* __restrict left, float* __restrict to) {
   for (int64_t i = 0; i < n; ++i) {
-    const float rest = left[i];
-    const float taken =
-        x[i * step] == largest[i] ? rest : 0.0f;  // no jump: it could not be foreseen
-    to[i * step] += taken;
-    left[i] = rest - taken;
+    const auto rest = std::bit_cast<uint32_t>(left[i]);
+    const uint32_t taken = x[i * step] == largest[i] ? ~0U : 0U;
+    to[i * step] += std::bit_cast<float>(rest & taken);
+    left[i] = std::bit_cast<float>(rest & ~taken);
   }
 }
 
