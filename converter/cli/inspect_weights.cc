@@ -12,6 +12,7 @@
 #include "converter/report/archive_table.h"
 #include "model_generated.h"
 #include "runtime/tools/options.h"
+#include "runtime/tools/process.h"
 #include "schema/frame.h"
 
 namespace lutra::converter::cli {
@@ -67,9 +68,8 @@ int InspectWeights(const std::vector<std::string>& arguments) {
   } catch (const std::exception& failure) {
     return tools::Complain(kTool, Explain(failure), tools::kFailed);
   }
-  return std::fflush(stdout) == 0
-             ? 0
-             : tools::Complain(kTool, "cannot write the output", tools::kFailed);
+  return tools::OutputArrived() ? 0
+                                : tools::Complain(kTool, "cannot write the output", tools::kFailed);
 }
 
 }  // namespace lutra::converter::cli

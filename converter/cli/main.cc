@@ -45,8 +45,7 @@ void LetWaitingThreadsSleep(char** argv) {
 int Run(CLI::App& app, int argc, char** argv) {
   try {
     app.parse(argc, argv);
-    // What did not fit the buffer has been written, or not, before.
-    return std::fflush(stdout) == 0 && std::ferror(stdout) == 0
+    return lutra::tools::OutputArrived()
                ? 0
                : Complain("lutra", "cannot write the output", lutra::tools::kFailed);
   } catch (const CLI::Success& help) {

@@ -27,7 +27,7 @@ class TrainFlags {
   train::TrainSettings settings_;
   std::string optimizer_, schedule_, augment_ = "none";
   double target_ = 0, time_limit_ = 0;  // percent, minutes; 0: none
-  size_t threads_ = 0, warm_up_ = 0;
+  size_t threads_ = 0;
 };
 
 /// On a terminal a line per epoch and a progress line with the remaining time; otherwise, and with

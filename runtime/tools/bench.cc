@@ -381,5 +381,5 @@ int main(int argc, char** argv) {
   }
   ExitWithoutMemory(kTool, settings.graph.c_str());
   if (!Bench(settings, &error)) return Complain(kTool, error, kFailed);
-  return std::fflush(stdout) == 0 ? 0 : Complain(kTool, "cannot write the output", kFailed);
+  return OutputArrived() ? 0 : Complain(kTool, "cannot write the output", kFailed);
 }

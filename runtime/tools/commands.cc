@@ -100,7 +100,7 @@ int VerifyModel(const std::vector<std::string>& arguments) {
   std::printf("%s: verified on row %s, %zu output%s identical\n", Printable(path).c_str(),
               lutra_model_row(model.get()), lutra_model_output_count(model.get()),
               lutra_model_output_count(model.get()) == 1 ? "" : "s");
-  return std::fflush(stdout) == 0 ? 0 : Complain(kTool, "cannot write the output", kFailed);
+  return OutputArrived() ? 0 : Complain(kTool, "cannot write the output", kFailed);
 }
 
 }  // namespace lutra::tools

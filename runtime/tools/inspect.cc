@@ -223,7 +223,7 @@ int InspectModel(const std::vector<std::string>& arguments) {
   if (!Inspect(options.plain()[0], MakeOptions(row, threads), options.Flag("--json"), &error)) {
     return Complain(kInspectTool, error, kFailed);
   }
-  return std::fflush(stdout) == 0 ? 0 : Complain(kInspectTool, "cannot write the output", kFailed);
+  return OutputArrived() ? 0 : Complain(kInspectTool, "cannot write the output", kFailed);
 }
 
 }  // namespace lutra::tools

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <new>
 
@@ -54,6 +55,8 @@ void PrepareProcess() {
     if (std::signal(signal, EndBySignal) == SIG_IGN) std::signal(signal, SIG_IGN);
   }
 }
+
+bool OutputArrived() { return std::fflush(stdout) == 0 && std::ferror(stdout) == 0; }
 
 void ExitWithoutMemory(const char* tool, const char* subject) {
   out_of_memory_tool = tool;

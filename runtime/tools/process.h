@@ -9,6 +9,10 @@ namespace lutra::tools {
 /// - SIGINT, SIGTERM, SIGHUP and SIGPIPE remove temporary files before they end the program.
 void PrepareProcess();
 
+/// Whether everything printed on stdout so far has arrived: what did not fit a buffer may have
+/// failed long before the last flush, which says nothing of it.
+bool OutputArrived();
+
 /// From now on a failed allocation prints "TOOL: SUBJECT: not enough memory ..." and exits with 1,
 /// since the device's commands are built without exceptions. Both texts must stay valid; an empty
 /// subject is left out.
