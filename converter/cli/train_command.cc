@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <type_traits>
+#include <utility>
 
 #include "converter/cli/common.h"
 #include "converter/cli/data_flags.h"
@@ -43,9 +44,9 @@ struct TrainCommand {
     ReadsExternalFiles(outputs, input, {output, settings.checkpoint});
     const std::unique_ptr<data::Dataset> dataset = data.Open(outputs);
     if (!dataset) throw Error("training needs data: give --data, with labels");
-    const Graph imported = ImportGraph(input, shapes.Import());
+    Graph imported = ImportGraph(input, shapes.Import());
     Warnings warnings = dataset->warnings();
-    train::Network network = OfInput([&] { return MakeNetwork(imported); });
+    train::Network network = OfInput([&] { return MakeNetwork(std::move(imported)); });
     const auto write = [&](Outputs& to) {
       to.Write(output, OfInput([&] { return WithWeights(network); }));
     };
@@ -82,8 +83,8 @@ struct TrainCommand {
     }
   }
 
-  train::Network MakeNetwork(const Graph& imported) const {
-    train::Trainable trainable = train::MakeTrainable(imported);
+  train::Network MakeNetwork(Graph imported) const {
+    train::Trainable trainable = train::MakeTrainable(std::move(imported));
     if (fresh) {
       train::MakeFresh(trainable.graph, trainable.parameters, flags.seed(), trainable.values);
     }
