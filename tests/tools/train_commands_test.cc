@@ -242,7 +242,8 @@ TEST_CASE("a disk that is full at the end costs nothing where there is a checkpo
 TEST_CASE("a checkpoint of another run, or a damaged one, stays as it is") {
   const Bench bench;
   const std::string checkpoint = bench.folder / "run.checkpoint";
-  REQUIRE(RunProgram(kLutra, bench.Command("/dev/full", "--checkpoint " + checkpoint)).status == 1);
+  const std::string flags = "--rate 0.003 --checkpoint " + checkpoint;
+  REQUIRE(RunProgram(kLutra, bench.Command("/dev/full", flags)).status == 1);
   const std::string whole = ReadText(checkpoint);
   CHECK(FailureOf(bench, "--checkpoint " + checkpoint + " --rate 0.5")
             .find("belongs to another run: --rate is 0.003 there and 0.5 here; give the same") !=
