@@ -62,13 +62,8 @@ TrainedWeight InUnits(const TrainedWeight& weight, const quantize::QuantParams* 
 /// Training with what every stage has: samples, teacher, logs.
 class Stage {
  public:
-  Stage(const data::Dataset& data, const TuneSettings& settings, const TuneLog& log,
-        Warnings& warnings)
-      : data_(data),
-        settings_(settings),
-        log_(log),
-        warnings_(warnings),
-        workers_(settings.threads) {}
+  Stage(const data::Dataset& data, size_t threads, const TuneLog& log, Warnings& warnings)
+      : data_(data), log_(log), warnings_(warnings), workers_(threads) {}
 
   /// `prepare`, if any, sees the trainer before it runs.
   void Train(Network& network, const Teacher& teacher, const TrainSettings& settings,
@@ -90,7 +85,6 @@ class Stage {
 
  private:
   const data::Dataset& data_;
-  const TuneSettings& settings_;
   const TuneLog& log_;
   Warnings& warnings_;
   Workers workers_;
@@ -249,7 +243,7 @@ quantize::Quantization Tune(Graph& fused, std::map<std::string, quantize::LayerS
   Trainable trainable = MakeTrainable(fused);
   const TensorMap values = trainable.values;
   const Teacher teacher = MakeTeacher(MakeNetwork(std::move(trainable), settings.scores), values);
-  Stage stage(data, settings, log, warnings);
+  Stage stage(data, settings.threads, log, warnings);
   if (settings.prune.sparsity > 0) {
     PruneStage(fused, settings, log, teacher, stage);
     log.stage("quantization");
