@@ -76,8 +76,8 @@ void ModelCommand::NameFiles(Outputs& outputs) const {
   ReadsExternalFiles(outputs, options_.model_path, {options_.output_path, emit_qdq_, html_});
 }
 
-// Where the recipe_ of this conversion goes, or "" for nowhere: beside a device or a pipe there is
-// no place, a recipe_ that the user gave stays as it is, and so does whatever a person wrote.
+// Where the recipe of this conversion goes, or "" for nowhere: beside a device or a pipe there is
+// no place, a recipe that the user gave stays as it is, and so does whatever a person wrote.
 std::string ModelCommand::NameOwnRecipe(Outputs& outputs, Warnings& warnings) const {
   if (Exists(options_.output_path) && !std::filesystem::is_regular_file(options_.output_path)) {
     return "";
@@ -93,11 +93,11 @@ std::string ModelCommand::NameOwnRecipe(Outputs& outputs, Warnings& warnings) co
       return "";
     }
   }
-  outputs.Writes("the recipe_ beside -o", path);
+  outputs.Writes("the recipe beside -o", path);
   return path;
 }
 
-// A value that is none is misuse of the command line here, an error of the file in a recipe_.
+// A value that is none is misuse of the command line here, an error of the file in a recipe.
 void ModelCommand::Set(const char* flag, const std::function<void()>& setter) {
   try {
     setter();

@@ -108,6 +108,8 @@ TEST_CASE("two outputs in one file are refused, and neither is written") {
   refused(to + " --emit-qdq " + out);
   refused(to + " --report " + folder / "./out");
   refused(to + " --report " + folder / "out.recipe.json");
+  CHECK(ErrorOf(to + " --report " + folder / "out.recipe.json", 1).find("the recipe beside -o") !=
+        std::string::npos);
   TempFolder inputs;
   const std::string x = Npy(inputs, "x.npy", "(1, 6, 6, 2)", 72);
   refused("run " + kGolden + " --input " + x + " --output y=" + out + " --output image=" + out);
