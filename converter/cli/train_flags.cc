@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "converter/error.h"
+#include "converter/report/report.h"
 #include "converter/train/checkpoint.h"
 #include "runtime/tools/text.h"
 
@@ -16,11 +17,12 @@ namespace lutra::converter::cli {
 namespace {
 
 volatile std::sig_atomic_t interrupted = 0;
+void (*before_training)(int) = SIG_DFL;  // removes temporary files (PrepareProcess)
 
 // The first Ctrl-C ends training after the epoch at hand, a second one the program.
 void OnInterrupt(int) {
   interrupted = 1;
-  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGINT, before_training);
 }
 
 template <typename Parse>
@@ -32,41 +34,11 @@ auto Parsed(const char* flag, const Parse& parse) {
   }
 }
 
-const char* NameOf(train::OptimizerSettings::Method method) {
-  switch (method) {
-    case train::OptimizerSettings::Method::sgd:
-      return "sgd";
-    case train::OptimizerSettings::Method::adam:
-      return "adam";
-    case train::OptimizerSettings::Method::adamw:
-      return "adamw";
-  }
-  return "";
-}
-
-const char* NameOf(train::Schedule::Shape shape) {
-  switch (shape) {
-    case train::Schedule::Shape::constant:
-      return "constant";
-    case train::Schedule::Shape::steps:
-      return "steps";
-    case train::Schedule::Shape::cosine:
-      return "cosine";
-    case train::Schedule::Shape::one_cycle:
-      return "one-cycle";
-  }
-  return "";
-}
-
 std::string Minutes(double seconds) {
   const auto whole = static_cast<long>(std::lround(seconds));
   char text[32];
   std::snprintf(text, sizeof text, "%ld:%02ld", whole / 60, whole % 60);
   return text;
-}
-
-nlohmann::json NumberOrNull(double x) {
-  return std::isfinite(x) ? nlohmann::json(x) : nlohmann::json(nullptr);
 }
 
 }  // namespace
@@ -134,8 +106,8 @@ train::TrainSettings TrainFlags::Settings() const {
   return settings;
 }
 
-void TrainFlags::Writes(Outputs& outputs) const {
-  if (!settings_.checkpoint.empty()) outputs.Writes("--checkpoint", settings_.checkpoint);
+void TrainFlags::Writes(Outputs& outputs, const std::string& suffix) const {
+  if (!settings_.checkpoint.empty()) outputs.Writes("--checkpoint", settings_.checkpoint + suffix);
 }
 
 void TrainFlags::RemoveCheckpoint(const std::string& suffix) const {
@@ -144,7 +116,7 @@ void TrainFlags::RemoveCheckpoint(const std::string& suffix) const {
 
 TrainingLog::TrainingLog(bool json) : json_(json || isatty(STDOUT_FILENO) == 0) {
   interrupted = 0;
-  std::signal(SIGINT, OnInterrupt);
+  before_training = std::signal(SIGINT, OnInterrupt);
 }
 
 void TrainingLog::Resume(const char* command, const std::string& checkpoint, size_t step,
@@ -164,8 +136,8 @@ void TrainingLog::Stage(const std::string& name) {
 
 void TrainingLog::Start(double fp32, double converted) {
   if (json_) {
-    PrintJson({{"validation_fp32", NumberOrNull(fp32)},
-               {"validation_converted", NumberOrNull(converted)}});
+    PrintJson({{"validation_fp32", report::NumberOrNull(fp32)},
+               {"validation_converted", report::NumberOrNull(converted)}});
   } else if (!std::isnan(fp32)) {
     char text[128];
     std::snprintf(text, sizeof text, "validation: FP32 %.2f %%, converted without tuning %.2f %%\n",
@@ -183,8 +155,8 @@ bool TrainingLog::Epoch(const train::EpochReport& report) {
                {"epochs", report.epochs},
                {"loss", report.loss},
                {"accuracy", report.accuracy},
-               {"validation_loss", NumberOrNull(report.validation_loss)},
-               {"validation_accuracy", NumberOrNull(report.validation_accuracy)},
+               {"validation_loss", report::NumberOrNull(report.validation_loss)},
+               {"validation_accuracy", report::NumberOrNull(report.validation_accuracy)},
                {"rate", report.rate},
                {"seconds", report.seconds},
                {"remaining", report.remaining},

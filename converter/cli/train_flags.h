@@ -17,7 +17,7 @@ class TrainFlags {
   /// Throws CLI::ValidationError for a word that is none.
   train::TrainSettings Settings() const;
   /// Before any work: the checkpoint is a file of the command like its other outputs.
-  void Writes(Outputs& outputs) const;
+  void Writes(Outputs& outputs, const std::string& suffix = "") const;
   /// Once the outputs have their names: the checkpoint of a run that is complete is of no use.
   void RemoveCheckpoint(const std::string& suffix = "") const;
   size_t threads() const { return threads_; }

@@ -47,6 +47,7 @@ struct TuneCommand {
                   Outputs& outputs) -> const data::Dataset* {
       if (data == nullptr) throw Error("tuning needs data: give --data");
       flags.Writes(outputs);
+      if (sparsity > 0) flags.Writes(outputs, train::kPruningSuffix);
       spread = std::make_unique<data::Spread>(*data, kCompared);
       options.quantize = [this, data, &shown](Graph& fused,
                                               std::map<std::string, quantize::LayerScheme> schemes,

@@ -9,7 +9,8 @@ namespace lutra::converter::data {
 
 class Spread : public Dataset {
  public:
-  /// Keeps a reference. At most `most` samples; all there are when they are fewer.
+  /// Keeps a reference; what is said of the data (hash, files, warnings) is said of all. At most
+  /// `most` samples; all there are when they are fewer.
   Spread(const Dataset& all, size_t most) : all_(all), size_(std::min(all.size(), most)) {}
 
   size_t size() const override { return size_; }

@@ -8,16 +8,16 @@ namespace {
 
 using nlohmann::json;
 
-json Number(double value) { return std::isfinite(value) ? json(value) : json(nullptr); }
-
 json Layer(const LayerReport& layer) {
   return {{"name", layer.name},
           {"op", layer.op},
-          {"sqnr_db", Number(layer.isolated_sqnr_db)},
-          {"cumulative_sqnr_db", Number(layer.cumulative_sqnr_db)}};
+          {"sqnr_db", NumberOrNull(layer.isolated_sqnr_db)},
+          {"cumulative_sqnr_db", NumberOrNull(layer.cumulative_sqnr_db)}};
 }
 
 }  // namespace
+
+json NumberOrNull(double value) { return std::isfinite(value) ? json(value) : json(nullptr); }
 
 json ConvertJson(const ConvertReport& report) {
   json layers = json::array();
@@ -36,12 +36,12 @@ json ConvertJson(const ConvertReport& report) {
           {"operators", report.operators},
           {"float_fallbacks", report.float_fallbacks},
           {"samples", report.samples},
-          {"top1_agreement", Number(report.top1_agreement)},
-          {"output_sqnr_db", Number(report.output_sqnr_db)},
-          {"fp32_top1", Number(report.fp32_top1)},
-          {"top1", Number(report.top1)},
+          {"top1_agreement", NumberOrNull(report.top1_agreement)},
+          {"output_sqnr_db", NumberOrNull(report.output_sqnr_db)},
+          {"fp32_top1", NumberOrNull(report.fp32_top1)},
+          {"top1", NumberOrNull(report.top1)},
           {"file_samples", report.file_samples},
-          {"file_sqnr_db", Number(report.file_sqnr_db)},
+          {"file_sqnr_db", NumberOrNull(report.file_sqnr_db)},
           {"file_within_two_steps",
            report.file_samples == 0 ? json(nullptr) : json(report.file_within_two)},
           {"advice", Advice(report)},
@@ -52,8 +52,8 @@ json ConvertJson(const ConvertReport& report) {
 json CompareJson(const CompareReport& report) {
   json layers = json::array();
   for (const LayerReport& layer : RankedByError(report.layers)) layers.push_back(Layer(layer));
-  return {{"output_sqnr_db", Number(report.output_sqnr_db)},
-          {"top1_agreement", Number(report.top1_agreement)},
+  return {{"output_sqnr_db", NumberOrNull(report.output_sqnr_db)},
+          {"top1_agreement", NumberOrNull(report.top1_agreement)},
           {"samples", report.samples},
           {"warnings", report.warnings.lines()},
           {"layers", std::move(layers)}};

@@ -22,6 +22,9 @@ std::string Advice(const ConvertReport& report);
 std::string ConvertText(const ConvertReport& report);
 std::string CompareText(const CompareReport& report);
 
+/// Null for what is no number: JSON has no word for it.
+nlohmann::json NumberOrNull(double value);
+
 /// Keys as docs/cli.md lists them; NaN is null.
 nlohmann::json ConvertJson(const ConvertReport& report);
 nlohmann::json CompareJson(const CompareReport& report);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "converter/error.h"
+#include "converter/executor/normalize.h"
 
 namespace lutra::converter::train {
 namespace {
@@ -48,22 +49,6 @@ ChannelSums SumChannels(const ChannelView& view, const Terms& terms) {
   }
   flush();
   return sums;
-}
-
-/// visit(element, channel) for every element.
-template <typename Visit>
-void ForEachElement(const ChannelView& view, const Visit& visit) {
-  size_t at = 0;
-  const auto channels = static_cast<size_t>(view.channels);
-  for (int64_t row = 0; row < view.outer; ++row) {
-    if (view.inner == 1) {
-      for (size_t c = 0; c < channels; ++c, ++at) visit(at, c);
-      continue;
-    }
-    for (size_t c = 0; c < channels; ++c) {
-      for (int64_t i = 0; i < view.inner; ++i, ++at) visit(at, c);
-    }
-  }
 }
 
 }  // namespace
@@ -130,9 +115,13 @@ Tensor Normalize(const Tensor& x, const ChannelView& view, const Statistics& sta
   Tensor y(DataType::float32, x.dims());
   const float* const from = x.as<float>().data();
   float* const to = y.as<float>().data();
-  ForEachElement(view, [from, to, f = factor.data(), o = offset.data()](size_t at, size_t c) {
-    to[at] = from[at] * f[c] + o[c];
-  });
+  executor::ForEachRun(y.elements(), factor.size(), static_cast<size_t>(view.inner),
+                       [&](size_t first, size_t n, const auto& channel) {
+                         for (size_t i = 0; i < n; ++i) {
+                           to[first + i] =
+                               from[first + i] * factor[channel(i)] + offset[channel(i)];
+                         }
+                       });
   return y;
 }
 
@@ -165,21 +154,24 @@ void NormalizeGradient(const Tensor& x, const ChannelView& view, const Statistic
   // dx = scale r (dy - mean(dy) - xhat mean(dy xhat)) = a dy + b x + c, per channel.
   const auto channels = static_cast<size_t>(view.channels);
   std::vector<float> a(channels), b(channels), c0(channels);
-  const auto n = static_cast<double>(sums.count);
+  const auto count = static_cast<double>(sums.count);
   for (size_t c = 0; c < channels; ++c) {
     const double inverse = statistics.deviation_inverse[c];
     const double factor = scale[c] * inverse;
-    const double slope = -factor * inverse * sums.second[c] / n;
+    const double slope = -factor * inverse * sums.second[c] / count;
     a[c] = static_cast<float>(factor);
     b[c] = static_cast<float>(slope);
-    c0[c] = static_cast<float>(-factor * sums.first[c] / n - slope * statistics.mean[c]);
+    c0[c] = static_cast<float>(-factor * sums.first[c] / count - slope * statistics.mean[c]);
   }
   const float* const values = x.as<float>().data();
   float* const to = gradient.as<float>().data();
-  ForEachElement(view,
-                 [values, to, a = a.data(), b = b.data(), o = c0.data()](size_t at, size_t c) {
-                   to[at] = to[at] * a[c] + values[at] * b[c] + o[c];
-                 });
+  executor::ForEachRun(gradient.elements(), channels, static_cast<size_t>(view.inner),
+                       [&](size_t first, size_t n, const auto& channel) {
+                         for (size_t i = first; i < first + n; ++i) {
+                           const size_t c = channel(i - first);
+                           to[i] = to[i] * a[c] + values[i] * b[c] + c0[c];
+                         }
+                       });
 }
 
 }  // namespace lutra::converter::train

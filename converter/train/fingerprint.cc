@@ -72,7 +72,6 @@ std::string ChecksumOf(const Network& network) {
     checksum.Add(weight.State());
   }
   checksum.Add(network.statistics);
-  checksum.Add(static_cast<int>(network.frozen_batch_norm));
   return checksum.text();
 }
 

@@ -20,8 +20,6 @@ struct Network {
   size_t classes = 0;
   std::vector<TrainedWeight> weights;
   TensorMap statistics;
-  /// Batch normalizations as in inference.
-  bool frozen_batch_norm = false;
 
   /// What the graph gets besides the data: weights as they are now, and statistics.
   TensorMap Shared();

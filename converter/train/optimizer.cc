@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "converter/error.h"
+#include "converter/train/named.h"
 
 namespace lutra::converter::train {
 namespace {
@@ -17,14 +18,13 @@ std::vector<const char*> StateNames(const OptimizerSettings& settings) {
   return {};
 }
 
+constexpr std::array<Named<Method>, 3> kMethods = {
+    {{Method::sgd, "sgd"}, {Method::adam, "adam"}, {Method::adamw, "adamw"}}};
+
 }  // namespace
 
-Method ParseMethod(std::string_view text) {
-  if (text == "sgd") return Method::sgd;
-  if (text == "adam") return Method::adam;
-  if (text == "adamw") return Method::adamw;
-  throw Error("optimizer '" + std::string(text) + "' is not known; known are sgd, adam, adamw");
-}
+Method ParseMethod(std::string_view text) { return ByName(kMethods, "optimizer", text); }
+std::string NameOf(Method method) { return NameIn(kMethods, method); }
 
 Optimizer::Optimizer(const OptimizerSettings& settings, std::vector<Parameter> parameters)
     : settings_(settings), parameters_(std::move(parameters)) {

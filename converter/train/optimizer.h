@@ -37,6 +37,7 @@ struct OptimizerSettings {
 
 /// "sgd", "adam", "adamw". Throws Error listing them.
 OptimizerSettings::Method ParseMethod(std::string_view text);
+std::string NameOf(OptimizerSettings::Method method);
 
 class Optimizer {
  public:

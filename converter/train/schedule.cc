@@ -1,10 +1,12 @@
 #include "converter/train/schedule.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 
 #include "converter/error.h"
+#include "converter/train/named.h"
 
 namespace lutra::converter::train {
 namespace {
@@ -41,6 +43,12 @@ double AfterWarmUp(const Schedule& schedule, size_t step, size_t total) {
   return schedule.rate;
 }
 
+constexpr std::array<Named<Schedule::Shape>, 4> kShapes = {
+    {{Schedule::Shape::constant, "constant"},
+     {Schedule::Shape::steps, "steps"},
+     {Schedule::Shape::cosine, "cosine"},
+     {Schedule::Shape::one_cycle, "one-cycle"}}};
+
 }  // namespace
 
 double LearningRate(const Schedule& schedule, size_t step, size_t total) {
@@ -54,13 +62,7 @@ double LearningRate(const Schedule& schedule, size_t step, size_t total) {
   return AfterWarmUp(schedule, std::min(step - warm_up, rest - 1), rest);
 }
 
-Schedule::Shape ParseShape(std::string_view text) {
-  if (text == "constant") return Schedule::Shape::constant;
-  if (text == "steps") return Schedule::Shape::steps;
-  if (text == "cosine") return Schedule::Shape::cosine;
-  if (text == "one-cycle") return Schedule::Shape::one_cycle;
-  throw Error("schedule '" + std::string(text) +
-              "' is not known; known are constant, steps, cosine, one-cycle");
-}
+Schedule::Shape ParseShape(std::string_view text) { return ByName(kShapes, "schedule", text); }
+std::string NameOf(Schedule::Shape shape) { return NameIn(kShapes, shape); }
 
 }  // namespace lutra::converter::train

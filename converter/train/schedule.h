@@ -39,5 +39,6 @@ double LearningRate(const Schedule& schedule, size_t step, size_t total);
 
 /// "constant", "steps", "cosine", "one-cycle". Throws Error listing them.
 Schedule::Shape ParseShape(std::string_view text);
+std::string NameOf(Schedule::Shape shape);
 
 }  // namespace lutra::converter::train

@@ -103,7 +103,7 @@ struct Trainer::State {
         split(SplitSamples(s.labels(), ValidationCount(settings.validation, s.size()),
                            settings.batches.seed)),
         batches(s, split.training, settings.batches),
-        tape(n.graph, {Names(n.weights), n.frozen_batch_norm}, w),
+        tape(n.graph, {Names(n.weights)}, w),
         optimizer(settings.optimizer, OptimizerParameters(n.weights)) {
     for (size_t p = 0; p < kParts; ++p) executors.emplace_back(n.graph);
   }

@@ -41,8 +41,9 @@ Teacher MakeTeacher(const Network& network, const TensorMap& values) {
   };
 }
 
-/// Every latent of a layer without a grid in units of its channel's largest weight, of a bias in
-/// units of what the layer's results reach.
+/// Every latent of a layer without a grid in units of the largest weight of its slice along the
+/// first dimension, which is a channel's but where a Gemm has its inputs there; of a bias in units
+/// of what the layer's results reach.
 TrainedWeight InUnits(const TrainedWeight& weight, const quantize::QuantParams* results) {
   const Tensor& values = weight.latents()[0].values;
   if (values.rank() < 2) {
@@ -62,14 +63,14 @@ TrainedWeight InUnits(const TrainedWeight& weight, const quantize::QuantParams* 
 /// Training with what every stage has: samples, teacher, logs.
 class Stage {
  public:
-  Stage(const data::Dataset& data, size_t threads, const TuneLog& log, Warnings& warnings)
-      : data_(data), log_(log), warnings_(warnings), workers_(threads) {}
+  Stage(const data::Dataset& data, const std::vector<int64_t>& input_dims, size_t threads,
+        const TuneLog& log, Warnings& warnings)
+      : log_(log), warnings_(warnings), workers_(threads), store_(data, input_dims, workers_) {}
 
   /// `prepare`, if any, sees the trainer before it runs.
   void Train(Network& network, const Teacher& teacher, const TrainSettings& settings,
              const std::function<void(Trainer&)>& prepare = {}) {
-    const SampleStore store(data_, network.input_dims, workers_);
-    Trainer trainer(network, store, settings, workers_, warnings_);
+    Trainer trainer(network, store_, settings, workers_, warnings_);
     trainer.SetTeacher(teacher);
     trainer.OnResume(log_.resume);
     trainer.AfterStep(log_.step);
@@ -84,13 +85,13 @@ class Stage {
   }
 
  private:
-  const data::Dataset& data_;
   const TuneLog& log_;
   Warnings& warnings_;
   Workers workers_;
+  const SampleStore store_;
 };
 
-/// Every latent in units of its channel's largest weight, so that channels learn alike.
+/// So that channels learn alike.
 void BringToUnits(Network& network, const quantize::Quantization& quantization,
                   const std::vector<Layer>& layers) {
   for (TrainedWeight& weight : network.weights) {
@@ -242,8 +243,9 @@ quantize::Quantization Tune(Graph& fused, std::map<std::string, quantize::LayerS
                             const TuneLog& log, Warnings& warnings) {
   Trainable trainable = MakeTrainable(fused);
   const TensorMap values = trainable.values;
-  const Teacher teacher = MakeTeacher(MakeNetwork(std::move(trainable), settings.scores), values);
-  Stage stage(data, settings.threads, log, warnings);
+  const Network real = MakeNetwork(std::move(trainable), settings.scores);
+  const Teacher teacher = MakeTeacher(real, values);
+  Stage stage(data, real.input_dims, settings.threads, log, warnings);
   if (settings.prune.sparsity > 0) {
     PruneStage(fused, settings, log, teacher, stage);
     log.stage("quantization");
