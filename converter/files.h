@@ -47,6 +47,10 @@ class Outputs {
     std::string error;
     if (!files_.Writes(role, path, &error)) throw Error(error);
   }
+  void TryWriting() const {
+    std::string error;
+    if (!files_.TryWriting(&error)) throw Error(error);
+  }
   void Write(const std::string& path, std::span<const uint8_t> bytes) {
     std::string error;
     if (!files_.Write(path, bytes, &error)) throw Error(error);

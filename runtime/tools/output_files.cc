@@ -20,14 +20,15 @@ bool Fail(const std::string& path, const char* what, int reason, std::string* er
   return false;
 }
 
-// 0, or errno.
+// 0, or errno. Of no bytes one write all the same.
 int WriteAll(int fd, std::span<const uint8_t> bytes) {
-  while (!bytes.empty()) {
+  do {
     const ssize_t written = ::write(fd, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return written < 0 ? errno : EIO;
+    if (written < 0) return errno;
+    if (written == 0 && !bytes.empty()) return EIO;
     bytes = bytes.subspan(static_cast<size_t>(written));
-  }
+  } while (!bytes.empty());
   return 0;
 }
 
@@ -149,7 +150,8 @@ bool OutputFiles::Writes(const std::string& role, const std::string& path, std::
     *error = path + ": is a folder; name a file";
     return false;
   }
-  if (exists && S_ISCHR(file.st_mode)) return true;  // /dev/null takes any number
+  // /dev/null takes any number of them, /dev/full none: it refuses even a write of no bytes.
+  if (exists && S_ISCHR(file.st_mode)) return WriteDirectly(path, file, {}, error);
   for (const Named& other : outputs_) {
     if (other.identity != output.identity) continue;
     *error = path + ": is the same file as " + other.role + " " + other.path +
@@ -166,6 +168,18 @@ bool OutputFiles::Writes(const std::string& role, const std::string& path, std::
     }
   }
   outputs_.push_back(output);
+  return true;
+}
+
+bool OutputFiles::TryWriting(std::string* error) const {
+  // A block of most file systems.
+  const std::vector<uint8_t> block(4096);
+  OutputFiles trial;
+  for (const Named& output : outputs_) {
+    struct stat file;
+    if (::stat(output.path.c_str(), &file) == 0 && WrittenDirectly(file)) continue;
+    if (!trial.Write(output.path, block, error)) return false;
+  }
   return true;
 }
 

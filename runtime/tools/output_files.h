@@ -33,9 +33,12 @@ class OutputFiles {
 
   /// `role` is what the user calls the file ("--report", "the network"). Both return false and fill
   /// *error where an input and an output, or two outputs, are one file; Writes also where a file of
-  /// this name cannot be written.
+  /// this name cannot be written, or a device takes nothing (/dev/full).
   bool Reads(const std::string& role, const std::string& path, std::string* error);
   bool Writes(const std::string& role, const std::string& path, std::string* error);
+  /// Writes a little in the place of every output and takes it away again: before work that takes
+  /// long, for a disk that is full already.
+  bool TryWriting(std::string* error) const;
   /// Whether the path is that of an output.
   bool IsOutput(const std::string& path) const;
 

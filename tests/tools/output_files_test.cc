@@ -184,13 +184,34 @@ TEST_CASE("a limit on the size of files leaves the old file and no half one") {
   const auto handler = std::signal(SIGXFSZ, SIG_IGN);
   const struct rlimit small { 1000, before.rlim_max };
   REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
-  std::string error;
+  std::string error, of_trial;
   const bool written = WriteFile(path, std::vector<uint8_t>(5000), &error);
+  OutputFiles files;
+  const bool named = files.Writes("-o", path, &of_trial), tried = files.TryWriting(&of_trial);
   ::setrlimit(RLIMIT_FSIZE, &before);
   std::signal(SIGXFSZ, handler);
   CHECK_FALSE(written);
   CHECK(error == path + ": cannot be written: File too large");
+  CHECK(named);
+  CHECK_FALSE(tried);
+  CHECK(of_trial == error);
   CHECK(TextOf(path) == "old");
+  CHECK(FilesIn(folder / "") == 1);
+}
+
+TEST_CASE("what no byte can be written to is known by its name") {
+  const TempFolder folder;
+  std::string error;
+  OutputFiles files;
+  CHECK_FALSE(files.Writes("--report", "/dev/full", &error));
+  CHECK(error == "/dev/full: cannot be written: No space left on device");
+  // A trial leaves what is there, and nothing else.
+  const std::string old = folder.Write("file", "old");
+  REQUIRE(files.Writes("-o", old, &error));
+  REQUIRE(files.Writes("--report", folder / "new", &error));
+  REQUIRE(files.Writes("--emit-qdq", "/dev/null", &error));
+  CHECK(files.TryWriting(&error));
+  CHECK(TextOf(old) == "old");
   CHECK(FilesIn(folder / "") == 1);
 }
 
