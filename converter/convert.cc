@@ -66,7 +66,10 @@ void CheckOperators(const Graph& graph) {
 
 Network ReadNetwork(const ConvertOptions& options) {
   Network network;
-  network.graph = ImportGraph(options.model_path, options.import, &network.declared);
+  network.graph = options.model_bytes
+                      ? ImportGraph(tools::BytesOf(*options.model_bytes), options.model_path,
+                                    options.import, &network.declared)
+                      : ImportGraph(options.model_path, options.import, &network.declared);
   network.imported = network.graph;
   WithPath(options.model_path, [&] { qdq::RefuseDynamicallyQuantized(network.graph); });
   network.quantized = qdq::IsQuantized(network.graph);
@@ -354,6 +357,9 @@ ConvertReport Convert(const ConvertOptions& options, const data::Dataset* data, 
   const std::vector<uint8_t> file = lowered.writer.Finish();
   outputs.Write(options.output_path, file);
   if (options.emit_qdq_path) outputs.Write(*options.emit_qdq_path, qdq);
+  if (options.emit_float_path) {
+    outputs.Write(*options.emit_float_path, qdq::ExportFloat(network.fused));
+  }
   report.fp32_bytes = graph.fp32_bytes;
   report.output_bytes = file.size();
   report.output_channels = lowered.output_channels;

@@ -42,13 +42,16 @@ using QuantizeNetwork = std::function<quantize::Quantization(
 
 struct ConvertOptions {
   std::string model_path, output_path;
+  /// The ONNX file's bytes where they are not those of model_path, which then only names it.
+  std::optional<std::string> model_bytes;
   importing::ImportOptions import;
   quantize::LayerScheme scheme;               ///< defaults for every layer
   std::optional<std::string> recipe_path;     ///< JSON, overrides by name or pattern
   coding::Codec codec = coding::Codec::none;  ///< of integer weights in the file
   bool strict = false;
   std::optional<std::string> emit_qdq_path;
-  std::string input_type = "float";  ///< float, int8, uint8
+  std::optional<std::string> emit_float_path;  ///< for the ONNX network that `quantize` leaves
+  std::string input_type = "float";            ///< float, int8, uint8
   std::function<void(const std::string& stage, size_t done, size_t total)> progress;
   QuantizeNetwork quantize;  ///< empty: calibration and rounding, which change no weights
 };

@@ -1,5 +1,6 @@
 #include "converter/cli/model_command.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "converter/cli/own_recipe.h"
@@ -25,12 +26,13 @@ void ModelCommand::Run(const Prepare& prepare) {
   const std::unique_ptr<data::Dataset> dataset = data_.Open(outputs);
   Warnings warnings;
   const std::string own_recipe = NameOwnRecipe(outputs, warnings);
+  outputs.TryWriting();
   progress_ = std::make_unique<Progress>();
   options_.progress = [this](const std::string& stage, size_t done, size_t total) {
     ShowProgress(stage, done, total);
   };
   const data::Dataset* const data =
-      prepare ? prepare(options_, dataset.get(), outputs) : dataset.get();
+      prepare ? prepare(options_, dataset.get(), outputs, warnings) : dataset.get();
   ConvertReport report;
   WorkOn(dataset.get(), name_, [&] { report = converter::Convert(options_, data, outputs); });
   progress_.reset();
@@ -64,6 +66,7 @@ void ModelCommand::ReadFlags() {
   if (codec_ == "best") options_.codec = coding::Codec::best;
   if (!recipe_.empty()) options_.recipe_path = recipe_;
   if (!emit_qdq_.empty()) options_.emit_qdq_path = emit_qdq_;
+  if (!emit_onnx_.empty()) options_.emit_float_path = emit_onnx_;
 }
 
 // Nothing that is read may be written over, and nothing written twice.
@@ -72,8 +75,10 @@ void ModelCommand::NameFiles(Outputs& outputs) const {
   if (!recipe_.empty()) outputs.Reads("--recipe", recipe_);
   outputs.Writes("-o", options_.output_path);
   if (!emit_qdq_.empty()) outputs.Writes("--emit-qdq", emit_qdq_);
+  if (!emit_onnx_.empty()) outputs.Writes("--emit-onnx", emit_onnx_);
   if (!html_.empty()) outputs.Writes("--report", html_);
-  ReadsExternalFiles(outputs, options_.model_path, {options_.output_path, emit_qdq_, html_});
+  ReadsExternalFiles(outputs, options_.model_path,
+                     {options_.output_path, emit_qdq_, emit_onnx_, html_});
 }
 
 // Where the recipe of this conversion goes, or "" for nowhere: beside a device or a pipe there is
@@ -112,6 +117,29 @@ void ModelCommand::AddTo(CLI::App& command) {
   command.add_option("-o,--output", options_.output_path, "the model to write")
       ->required()
       ->type_name("MODEL.lutra");
+  const size_t before = command.get_options().size();
+  AddModelFlags(command);
+  const std::vector<CLI::Option*> options = command.get_options();
+  model_flags_.assign(options.begin() + static_cast<std::ptrdiff_t>(before), options.end());
+  command.add_flag("--json", json_, "one JSON object instead of the table");
+  shapes_.AddTo(command);
+  data_.AddTo(command);
+}
+
+void ModelCommand::AddEmitOnnx(CLI::App& command) {
+  command
+      .add_option("--emit-onnx", emit_onnx_, "also write the float network with the new weights")
+      ->type_name("FILE.onnx")
+      ->check(FileName());
+}
+
+std::string ModelCommand::GivenForModel() const {
+  const auto given =
+      std::ranges::find_if(model_flags_, [](const CLI::Option* flag) { return flag->count() > 0; });
+  return given == model_flags_.end() ? "" : (*given)->get_name();
+}
+
+void ModelCommand::AddModelFlags(CLI::App& command) {
   command
       .add_option("--weights", weights_,
                   "int8, linear2 to linear8, codebook1 to codebook8, fp16 or fp32")
@@ -161,9 +189,6 @@ void ModelCommand::AddTo(CLI::App& command) {
   command.add_option("--emit-qdq", emit_qdq_, "also write the network as quantized ONNX")
       ->type_name("FILE.onnx")
       ->check(FileName());
-  command.add_flag("--json", json_, "one JSON object instead of the table");
-  shapes_.AddTo(command);
-  data_.AddTo(command);
 }
 
 }  // namespace lutra::converter::cli

@@ -1,14 +1,15 @@
 // `lutra train`: an ONNX network, its weights or fresh ones, and labelled data -> the same network
-// with trained weights.
+// with trained weights, as ONNX or converted to a model.
 #include <filesystem>
 #include <memory>
 #include <type_traits>
 #include <utility>
 
 #include "converter/cli/common.h"
-#include "converter/cli/data_flags.h"
+#include "converter/cli/model_command.h"
 #include "converter/cli/train_flags.h"
 #include "converter/convert.h"
+#include "converter/data/spread.h"
 #include "converter/error.h"
 #include "converter/files.h"
 #include "converter/import/onnx_file.h"
@@ -27,59 +28,105 @@ train::TrainSettings Defaults() {
 }
 
 struct TrainCommand {
-  std::string input, output, scores;
-  bool fresh = false, json = false;
-  DataFlags data;
-  ShapeFlags shapes;
+  ModelCommand model{"train"};
+  std::string scores;
+  bool fresh = false;
   TrainFlags flags{Defaults()};
+  train::TrainSettings settings;
 
-  void Run() const {
-    train::TrainSettings settings = flags.Settings();
+  void Run() {
+    settings = flags.Settings();
     // What trained weights know is lost at the rate at which fresh ones learn.
     if (settings.schedule.rate == 0) settings.schedule.rate = fresh ? 0.003 : 0.0003;
-    Outputs outputs;
-    outputs.Reads("the network", input);
-    outputs.Writes("-o", output);
-    flags.Writes(outputs);
-    ReadsExternalFiles(outputs, input, {output, settings.checkpoint});
-    const std::unique_ptr<data::Dataset> dataset = data.Open(outputs);
-    if (!dataset) throw Error("training needs data: give --data, with labels");
-    Graph imported = ImportGraph(input, shapes.Import());
-    Warnings warnings = dataset->warnings();
-    train::Network network = OfInput([&] { return MakeNetwork(std::move(imported)); });
-    const auto write = [&](Outputs& to) {
-      to.Write(output, OfInput([&] { return WithWeights(network); }));
-    };
-    // A file that has no place for the weights, or a disk that has none for the file, is found
-    // before the work.
-    if (Outputs trial;
-        !std::filesystem::exists(output) || std::filesystem::is_regular_file(output)) {
-      write(trial);
+    TrainingLog log(model.json());
+    std::string diverged;
+    if (std::filesystem::path(model.output()).extension() == ".lutra") {
+      diverged = WriteModel(log);
+    } else {
+      diverged = WriteNetwork(log);
     }
-    TrainingLog log(json);
-    try {
-      Train(*dataset, settings, network, log, warnings);
-    } catch (const train::Diverged& diverged) {
-      if (diverged.best_epoch() == 0) throw;
-      write(outputs);
-      outputs.Commit();
-      throw Error(std::string(diverged.what()) + "; " + output + " has the weights of epoch " +
-                  std::to_string(diverged.best_epoch()) + ", the best before");
-    }
-    write(outputs);
-    outputs.Commit();
+    if (!diverged.empty()) throw Error(diverged);
     if (!log.stopped()) flags.RemoveCheckpoint();
-    PrintWarnings("train", warnings);
   }
 
  private:
+  // Both return what Train does.
+  std::string WriteNetwork(TrainingLog& log) {
+    if (const std::string flag = model.GivenForModel(); !flag.empty()) {
+      throw CLI::ValidationError(
+          flag, "is for a model; name that with -o NAME.lutra (--emit-onnx keeps the network too)");
+    }
+    Outputs outputs;
+    outputs.Reads("the network", model.input());
+    outputs.Writes("-o", model.output());
+    ReadsExternalFiles(outputs, model.input(), {model.output(), flags.checkpoint()});
+    const std::unique_ptr<data::Dataset> dataset = model.data().Open(outputs);
+    Warnings warnings;
+    if (dataset) warnings.Add(dataset->warnings());
+    std::string network;
+    std::string diverged = Train(dataset.get(), outputs, model.output(), log, network, warnings);
+    outputs.Write(model.output(), network);
+    outputs.Commit();
+    PrintWarnings("train", warnings);
+    return diverged;
+  }
+
+  std::string WriteModel(TrainingLog& log) {
+    std::string diverged;
+    std::unique_ptr<data::Dataset> spread;
+    model.Run([&](ConvertOptions& options, const data::Dataset* data, Outputs& outputs,
+                  Warnings& warnings) -> const data::Dataset* {
+      std::string& network = options.model_bytes.emplace();
+      diverged = Train(data, outputs, options.emit_float_path.value_or(""), log, network, warnings);
+      // In the form that it was read in, not in that of conversion.
+      if (options.emit_float_path) outputs.Write(*options.emit_float_path, network);
+      options.emit_float_path.reset();
+      spread = std::make_unique<data::Spread>(*data, kCompared);
+      return spread.get();
+    });
+    return diverged;
+  }
+
+  // The trained network as an ONNX file, which will be `onnx_path` if that is not "". Returns ""
+  // or, when training ended in numbers that are none, what to say of it once the best weights
+  // before are written.
+  std::string Train(const data::Dataset* dataset, Outputs& outputs, const std::string& onnx_path,
+                    TrainingLog& log, std::string& trained, Warnings& warnings) {
+    if (dataset == nullptr) throw Error("training needs data: give --data, with labels");
+    flags.Writes(outputs);
+    Graph imported = ImportGraph(model.input(), model.Import());
+    train::Network network = OfInput([&] { return MakeNetwork(std::move(imported)); });
+    // A file that has no place for the weights is found before the work, and so is a disk that has
+    // none for the file.
+    {
+      const std::string text = OfInput([&] { return WithWeights(network); });
+      Outputs trial;
+      if (!onnx_path.empty() && IsFileOrNew(onnx_path)) trial.Write(onnx_path, text);
+    }
+    std::string diverged;
+    try {
+      Train(*dataset, network, log, warnings);
+    } catch (const train::Diverged& failure) {
+      if (failure.best_epoch() == 0) throw;
+      diverged = std::string(failure.what()) + "; " + model.output() +
+                 " has the weights of epoch " + std::to_string(failure.best_epoch()) +
+                 ", the best before";
+    }
+    trained = OfInput([&] { return WithWeights(network); });
+    return diverged;
+  }
+
+  static bool IsFileOrNew(const std::string& path) {
+    return !std::filesystem::exists(path) || std::filesystem::is_regular_file(path);
+  }
+
   // What goes wrong with the network is said of its file.
   template <typename Function>
   std::invoke_result_t<Function> OfInput(const Function& function) const {
     try {
       return function();
     } catch (const Error& error) {
-      throw Error(input + ": " + error.what());
+      throw Error(model.input() + ": " + error.what());
     }
   }
 
@@ -91,8 +138,8 @@ struct TrainCommand {
     return train::MakeNetwork(std::move(trainable), scores);
   }
 
-  void Train(const data::Dataset& dataset, const train::TrainSettings& settings,
-             train::Network& network, TrainingLog& log, Warnings& warnings) const {
+  void Train(const data::Dataset& dataset, train::Network& network, TrainingLog& log,
+             Warnings& warnings) const {
     train::Workers workers(flags.threads());
     const train::SampleStore store(dataset, network.input_dims, workers);
     train::Trainer trainer(network, store, settings, workers, warnings);
@@ -103,7 +150,7 @@ struct TrainCommand {
   }
 
   std::string WithWeights(train::Network& network) const {
-    importing::OnnxFile file(ReadBytes(input), input);
+    importing::OnnxFile file(ReadBytes(model.input()), model.input());
     for (const auto& [name, value] : network.Shared()) {
       const onnx::TensorProto* proto = file.Constant(name);
       if (proto == nullptr) {
@@ -121,22 +168,21 @@ struct TrainCommand {
 void AddTrainCommand(CLI::App& app) {
   const auto command = std::make_shared<TrainCommand>();
   CLI::App* sub = app.add_subcommand("train", "train an ONNX network on labelled data");
-  sub->add_option("MODEL.onnx", command->input, "the network (opset 7 to 24)")->required();
-  sub->add_option("-o,--output", command->output, "the trained network to write")
-      ->required()
-      ->type_name("TRAINED.onnx");
+  command->model.AddTo(*sub);
+  sub->get_option("--output")
+      ->description("the trained network to write, or with .lutra the model made of it")
+      ->type_name("TRAINED.onnx|MODEL.lutra");
+  command->model.AddEmitOnnx(*sub);
   sub->add_flag("--fresh", command->fresh, "begin with new weights instead of the file's");
-  sub->add_flag("--json", command->json, "one JSON object per epoch, also on a terminal");
   sub->add_option("--scores", command->scores, "the output that the labels are of")
       ->type_name("NAME");
   command->flags.AddTo(*sub);
-  command->shapes.AddTo(*sub);
-  command->data.AddTo(*sub);
   sub->footer(
       "Ctrl-C ends training after the epoch at hand and keeps the best weights so far.\n\n"
       "Examples:\n"
       "  lutra train net.onnx -o trained.onnx --data train.json --epochs 20\n"
-      "  lutra train net.onnx -o trained.onnx --fresh --data train.json --augment flip,crop:4");
+      "  lutra train net.onnx -o trained.onnx --fresh --data train.json --augment flip,crop:4\n"
+      "  lutra train net.onnx -o net.lutra --weights codebook6 --data train.json");
   sub->callback([command] { command->Run(); });
 }
 

@@ -9,6 +9,9 @@
 
 namespace lutra::converter::cli {
 
+/// Samples on which the model file is compared with the trained network, layer by layer.
+constexpr size_t kCompared = 500;
+
 class TrainFlags {
  public:
   /// `settings`: the command's own defaults.
@@ -20,6 +23,7 @@ class TrainFlags {
   void Writes(Outputs& outputs, const std::string& suffix = "") const;
   /// Once the outputs have their names: the checkpoint of a run that is complete is of no use.
   void RemoveCheckpoint(const std::string& suffix = "") const;
+  const std::string& checkpoint() const { return settings_.checkpoint; }
   size_t threads() const { return threads_; }
   uint64_t seed() const { return settings_.batches.seed; }
 

@@ -24,9 +24,6 @@ train::TrainSettings Defaults() {
   return settings;
 }
 
-// Samples on which the model file is compared with the tuned network, layer by layer.
-constexpr size_t kCompared = 500;
-
 struct TuneCommand {
   ModelCommand model{"tune"};
   TrainFlags flags{Defaults()};
@@ -43,8 +40,8 @@ struct TuneCommand {
     settings.train.fingerprint["--sparsity"] = ExactText(sparsity);
     settings.train.fingerprint["--global"] = settings.prune.global ? "given" : "not given";
     TrainingLog shown(model.json());
-    model.Run([&](ConvertOptions& options, const data::Dataset* data,
-                  Outputs& outputs) -> const data::Dataset* {
+    model.Run([&](ConvertOptions& options, const data::Dataset* data, Outputs& outputs,
+                  Warnings&) -> const data::Dataset* {
       if (data == nullptr) throw Error("tuning needs data: give --data");
       flags.Writes(outputs);
       if (sparsity > 0) flags.Writes(outputs, train::kPruningSuffix);
@@ -93,6 +90,7 @@ void AddTuneCommand(CLI::App& app) {
   CLI::App* sub = app.add_subcommand(
       "tune", "convert an ONNX network, training it against the model's integers");
   command->model.AddTo(*sub);
+  command->model.AddEmitOnnx(*sub);
   sub->add_option("--sparsity", command->sparsity, "percent of the weights that become 0")
       ->check(CLI::Range(0.0, 99.99))
       ->type_name("PERCENT")

@@ -386,4 +386,10 @@ std::string ExportQdq(const Graph& fused, const quantize::Quantization& quantiza
   return Exporter(fused, quantization).Run();
 }
 
+std::string ExportFloat(const Graph& fused) {
+  quantize::Quantization none;
+  for (const auto& [node, label] : quantize::MapLayout(fused).label) none.schemes[label];
+  return Exporter(fused, none).Run();
+}
+
 }  // namespace lutra::converter::qdq

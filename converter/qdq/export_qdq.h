@@ -15,4 +15,7 @@ namespace lutra::converter::qdq {
 /// asymmetric weights or dynamic activations.
 std::string ExportQdq(const Graph& fused, const quantize::Quantization& quantization);
 
+/// The network as it is, nothing of it quantized.
+std::string ExportFloat(const Graph& fused);
+
 }  // namespace lutra::converter::qdq

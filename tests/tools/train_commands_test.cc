@@ -1,7 +1,9 @@
-// lutra train as a program: what it leaves when all is well, and that whatever is wrong is one line
-// and costs nothing that was there. Networks and data are made here.
+// lutra train and tune as programs: what they leave when all is well, and that whatever is wrong is
+// one line and costs nothing that was there. Networks and data are made here.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <set>
@@ -135,6 +137,66 @@ TEST_CASE("a network learns: one JSON object an epoch, the same bytes each time"
   CHECK(ReadText(bench.folder / "out.onnx") != ReadText(bench.folder / "net.onnx"));
 }
 
+TEST_CASE("a name in .lutra is a model: the trained network, converted") {
+  const Bench bench;
+  const std::string data = " --data " + (bench.folder / "d.json");
+  REQUIRE(RunProgram(kLutra, bench.Command()).status == 0);
+  const std::string trained = bench.folder / "out.onnx", model = bench.folder / "m.lutra";
+  const std::string also = bench.folder / "also.onnx";
+  const Outcome one =
+      RunProgram(kLutra, bench.Command(model, "--json --weights linear4 --emit-onnx " + also));
+  REQUIRE(one.status == 0);
+  CHECK(ReadText(also) == ReadText(trained));
+  // Behind the lines of the epochs stands what convert says.
+  const json last = json::parse(one.out.substr(one.out.rfind('\n', one.out.size() - 2) + 1));
+  CHECK(last["output_bytes"] == std::filesystem::file_size(model));
+  const std::string converted = bench.folder / "c.lutra";
+  REQUIRE(
+      RunProgram(kLutra, "convert " + trained + " -o " + converted + data + " --weights linear4")
+          .status == 0);
+  CHECK(ReadText(model) == ReadText(converted));
+  CHECK(ReadText(bench.folder / "m.recipe.json") == ReadText(bench.folder / "c.recipe.json"));
+  CHECK(ErrorOf(bench.Command(trained, "--weights linear4"), 2)
+            .find("is for a model; name that with -o NAME.lutra") != std::string::npos);
+}
+
+TEST_CASE("tune also writes the float network with its weights on their grid") {
+  const Bench bench;
+  const std::string model = bench.folder / "t.lutra", network = bench.folder / "t.onnx";
+  const std::string data = " --data " + (bench.folder / "d.json");
+  REQUIRE(RunProgram(kLutra, "tune " + (bench.folder / "net.onnx") + data + " -o " + model +
+                                 " --weights linear3 --batch 4 --epochs 2 --emit-onnx " + network)
+              .status == 0);
+  const json tuned = test::RunJson("eval " + network + data);
+  CHECK(tuned["count"] == 24);
+  onnx::ModelProto model_proto;
+  REQUIRE(model_proto.ParseFromString(ReadText(network)));
+  const auto& initializers = model_proto.graph().initializer();
+  const auto weight = std::ranges::find(initializers, "w", &onnx::TensorProto::name);
+  REQUIRE(weight != initializers.end());
+  std::vector<float> w(12);  // [4][3]
+  REQUIRE(weight->raw_data().size() == 4 * w.size());
+  std::memcpy(w.data(), weight->raw_data().data(), 4 * w.size());
+  for (size_t n = 0; n < 3; ++n) {
+    float smallest = 1e9F;
+    for (size_t k = 0; k < 4; ++k) {
+      const float magnitude = std::fabs(w[3 * k + n]);
+      if (magnitude > 0) smallest = std::min(smallest, magnitude);
+    }
+    // The smallest is one, two or three steps.
+    bool on_grid = false;
+    for (const float steps : {1.0F, 2.0F, 3.0F}) {
+      bool all = true;
+      for (size_t k = 0; k < 4; ++k) {
+        const float level = w[3 * k + n] / smallest * steps;
+        all = all && std::fabs(level - std::nearbyint(level)) < 1e-4F && std::fabs(level) < 3.5F;
+      }
+      on_grid = on_grid || all;
+    }
+    CHECK(on_grid);
+  }
+}
+
 TEST_CASE("data that does not fit") {
   Bench bench;
   CHECK(FailureOf(bench, "--batch 32") ==
@@ -220,15 +282,41 @@ TEST_CASE("outputs that cannot be written are known before the work") {
   CHECK(fail(bench.folder / "out.onnx", "--checkpoint " + (bench.folder / "x.npy"))
             .find("which would be lost; give --checkpoint another name") != std::string::npos);
   CHECK(!std::filesystem::exists(bench.folder / "out.onnx"));
+  // Nothing is printed before these: no epoch was begun.
+  const std::string full = "/dev/full: cannot be written: No space left on device\n";
+  CHECK(fail("/dev/full") == full);
+  CHECK(fail(bench.folder / "out.lutra", "--report /dev/full") == full);
+  const std::string tune = "tune " + (bench.folder / "net.onnx") + " --data " +
+                           (bench.folder / "d.json") + " --batch 4 --epochs 2 -o ";
+  CHECK(ErrorOf(tune + "/dev/full", 1) == full);
+  for (const char* output : {"--emit-qdq", "--emit-onnx", "--report", "--checkpoint"}) {
+    CHECK(ErrorOf(tune + (bench.folder / "out.lutra ") + output + " /dev/full", 1) == full);
+  }
+  CHECK(!std::filesystem::exists(bench.folder / "out.lutra"));
 }
 
-TEST_CASE("a disk that is full at the end costs nothing where there is a checkpoint") {
+/// What is said when the output's folder, "gone", goes away while the network is trained. The pipe
+/// that the lines of the epochs go to is filled, so that the run waits for the folder to be gone.
+std::string LosesItsFolder(const Bench& bench, const std::string& flags,
+                           const std::string& checkpoint) {
+  const std::string gone = bench.folder / "gone";
+  std::filesystem::create_directory(gone);
+  const std::string command =
+      bench.Command(gone + "/out.onnx", flags + " --checkpoint " + checkpoint);
+  const std::string wait =
+      "for i in $(seq 1000); do [ -e " + checkpoint + " ] && break; sleep 0.01; done";
+  return RunProgram(kLutra, command + "; } | { " + wait + "; rm -r " + gone + "; cat; }",
+                    "{ head -c 65000 /dev/zero; ")
+      .err;
+}
+
+TEST_CASE("what cannot be written at the end costs nothing where there is a checkpoint") {
   const Bench bench;
   const std::string checkpoint = bench.folder / "run.checkpoint";
   REQUIRE(RunProgram(kLutra, bench.Command()).status == 0);
-  const Outcome full = RunProgram(kLutra, bench.Command("/dev/full", "--checkpoint " + checkpoint));
-  CHECK(full.status == 1);
-  CHECK(full.err == "lutra train: /dev/full: cannot be written: No space left on device\n");
+  CHECK(LosesItsFolder(bench, "", checkpoint) ==
+        "lutra train: " + (bench.folder / "gone/out.onnx") +
+            ": cannot be created: No such file or directory\n");
   REQUIRE(std::filesystem::exists(checkpoint));
   const std::string again = bench.folder / "again.onnx";
   const Outcome rest = RunProgram(kLutra, bench.Command(again, "--checkpoint " + checkpoint));
@@ -242,8 +330,7 @@ TEST_CASE("a disk that is full at the end costs nothing where there is a checkpo
 TEST_CASE("a checkpoint of another run, or a damaged one, stays as it is") {
   const Bench bench;
   const std::string checkpoint = bench.folder / "run.checkpoint";
-  const std::string flags = "--rate 0.003 --checkpoint " + checkpoint;
-  REQUIRE(RunProgram(kLutra, bench.Command("/dev/full", flags)).status == 1);
+  LosesItsFolder(bench, "--rate 0.003", checkpoint);
   const std::string whole = ReadText(checkpoint);
   CHECK(FailureOf(bench, "--checkpoint " + checkpoint + " --rate 0.5")
             .find("belongs to another run: --rate is 0.003 there and 0.5 here; give the same") !=
