@@ -92,6 +92,11 @@ std::vector<Optimizer::Parameter> OptimizerParameters(const std::vector<TrainedW
   return parameters;
 }
 
+/// Labels that do not count do not part the samples either.
+std::vector<int64_t> LabelsToSplitBy(const SampleStore& store, bool labelled) {
+  return labelled ? store.labels() : std::vector<int64_t>(store.size(), -1);
+}
+
 }  // namespace
 
 struct Trainer::State {
@@ -100,8 +105,8 @@ struct Trainer::State {
         store(s),
         settings(std::move(chosen)),
         workers(w),
-        split(SplitSamples(s.labels(), ValidationCount(settings.validation, s.size()),
-                           settings.batches.seed)),
+        split(SplitSamples(LabelsToSplitBy(s, settings.labelled),
+                           ValidationCount(settings.validation, s.size()), settings.batches.seed)),
         batches(s, split.training, settings.batches),
         tape(n.graph, {Names(n.weights)}, w),
         optimizer(settings.optimizer, OptimizerParameters(n.weights)) {

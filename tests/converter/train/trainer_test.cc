@@ -127,6 +127,20 @@ TEST_CASE("without labels a teacher is followed") {
   CHECK(Accuracy(outcome.network, *points) > 0.95);
 }
 
+TEST_CASE("labels that do not count keep no sample from validation") {
+  GivenSamples points;
+  for (int i = 0; i < 40; ++i) points.Add({2}, {0.1F * static_cast<float>(i), 1}, i);
+  TrainSettings settings = PlaneSettings();
+  settings.labelled = false;
+  settings.epochs = 1;
+  const Outcome outcome = TrainOn(points, settings, 1, [](Network&, Trainer& trainer) {
+    trainer.SetTeacher([](const Tensor& input, size_t) {
+      return Tensor(DataType::float32, {input.dims()[0], 2});
+    });
+  });
+  CHECK(outcome.reports.size() == 1);
+}
+
 TEST_CASE("masked weights stay 0, and grids hold") {
   const auto points = Points(200);
   Outcome outcome = TrainOn(*points, PlaneSettings(), 1, [](Network& network, Trainer&) {
