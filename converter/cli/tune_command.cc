@@ -38,6 +38,7 @@ struct TuneCommand {
     settings.threads = flags.threads();
     settings.prune.sparsity = sparsity / 100;
     settings.train.fingerprint["--sparsity"] = ExactText(sparsity);
+    settings.train.fingerprint["--keep-activations"] = settings.learn_steps ? "not given" : "given";
     settings.train.fingerprint["--global"] = settings.prune.global ? "given" : "not given";
     TrainingLog shown(model.json());
     model.Run([&](ConvertOptions& options, const data::Dataset* data, Outputs& outputs,
@@ -101,6 +102,8 @@ void AddTuneCommand(CLI::App& app) {
                 "follow the float network alone, whatever labels the data has");
   sub->add_option("--scores", command->settings.scores, "the output that the labels are of")
       ->type_name("NAME");
+  sub->add_flag("!--keep-activations", command->settings.learn_steps,
+                "leave the scales of activations as calibrated");
   command->flags.AddTo(*sub);
   sub->footer(
       "Ctrl-C ends training after the epoch at hand and keeps the best weights so far.\n\n"

@@ -87,30 +87,66 @@ Results DynamicQuantizeLinear(const Call& call) {
   return {std::move(q), std::move(scales), std::move(zero_point)};
 }
 
-/// The converter's own operator for a quantization point (quantize/point.h).
-Results FakeQuantize(const Call& call) {
-  const Node& node = call.node;
-  const float scale = node.Float("scale", 1);
+/// The grid of a quantization point (quantize/point.h): its ends in steps from 0.
+struct Grid {
+  float scale, low, high;
+};
+
+Grid GridOf(const Node& node, float scale) {
   const int64_t zero_point = node.Int("zero_point", 0);
-  const auto low = static_cast<float>(node.Int("lo", -128) - zero_point);
-  const auto high = static_cast<float>(node.Int("hi", 127) - zero_point);
+  return {scale, static_cast<float>(node.Int("lo", -128) - zero_point),
+          static_cast<float>(node.Int("hi", 127) - zero_point)};
+}
+
+Tensor RoundTo(const Grid& grid, Tensor y) {
+  const auto [scale, low, high] = grid;
   // Between the two, adding and taking away this rounds to the nearest integer, halves to even.
   constexpr float kWhole = 0x1.8p23F;
-  Tensor y = call.Input(0);
   for (float& x : y.as<float>()) x = scale * (std::clamp(x / scale, low, high) + kWhole - kWhole);
-  return {std::move(y)};
+  return y;
+}
+
+/// The converter's own operator for a quantization point.
+Results FakeQuantize(const Call& call) {
+  return {RoundTo(GridOf(call.node, call.node.Float("scale", 1)), call.Input(0))};
+}
+
+/// The same whose scale is learned: a second input of one element.
+Results LearnedFakeQuantize(const Call& call) {
+  return {RoundTo(GridOf(call.node, call.Input(1).as<float>()[0]), call.Input(0))};
 }
 
 /// The straight-through estimator (Bengio, Léonard, Courville, arXiv 1308.3432): rounding counts as
 /// the identity, and nothing comes back from the grid's ends, where values are clamped.
 Gradients FakeQuantizeGradient(const GradientCall& call) {
-  const Node& node = call.node;
-  const float scale = node.Float("scale", 1);
-  const int64_t zero_point = node.Int("zero_point", 0);
-  const float low = scale * static_cast<float>(node.Int("lo", -128) - zero_point);
-  const float high = scale * static_cast<float>(node.Int("hi", 127) - zero_point);
+  const auto [scale, low, high] = GridOf(call.node, call.node.Float("scale", 1));
   Gradients gradients = call.None();
-  gradients[0] = ThroughClamp({low, high}, call.Result(), call.Of());
+  gradients[0] = ThroughClamp({scale * low, scale * high}, call.Result(), call.Of());
+  return gradients;
+}
+
+/// Esser et al., "Learned step size quantization" (arXiv 1902.08153), its equations 3 and 5: by the
+/// scale, what rounding adds to x / scale, or the end of the grid where x lies beyond it.
+Gradients LearnedFakeQuantizeGradient(const GradientCall& call) {
+  const auto [scale, low, high] = GridOf(call.node, call.Input(1).as<float>()[0]);
+  const auto x = call.Input(0).as<float>();
+  const auto y = call.Result().as<float>();
+  Gradients gradients = call.None();
+  Tensor by_x = call.Of();
+  const auto gradient = by_x.as<float>();
+  double by_scale = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    const float steps = x[i] / scale;
+    const bool inside = steps > low && steps < high;
+    by_scale += static_cast<double>(
+        gradient[i] * (inside ? (y[i] - x[i]) / scale : std::clamp(steps, low, high)));
+    if (!inside) gradient[i] = 0;
+  }
+  if (call.Wants(0)) gradients[0] = std::move(by_x);
+  if (call.Wants(1)) {
+    gradients[1] =
+        Tensor::Of(call.Input(1).dims(), std::vector<float>{static_cast<float>(by_scale)});
+  }
   return gradients;
 }
 
@@ -131,6 +167,8 @@ constexpr Operator kQuantizeOperators[] = {
     {"DynamicQuantizeLinear", DynamicQuantizeLinear, Precision::single},
     Trainable({"FakeQuantize", FakeQuantize, Precision::single, WhyNoGrid},
               {.run = FakeQuantizeGradient, .reads_results = true}),
+    Trainable({"LearnedFakeQuantize", LearnedFakeQuantize, Precision::single},
+              {.run = LearnedFakeQuantizeGradient, .reads_inputs = true, .reads_results = true}),
     {"QuantizeLinear", QuantizeLinear, Precision::any, nullptr, false, "com.microsoft"},
     {"DequantizeLinear", DequantizeLinear, Precision::any, nullptr, false, "com.microsoft"},
 };

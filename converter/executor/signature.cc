@@ -103,7 +103,7 @@ const std::vector<Signature>& Signatures() {
       {"ni", {"TopK", "CumSum"}},
       {"nf?f?i?", {"Resize"}},
       {"fff?", {"Conv", "ConvTranspose", "LayerNormalization"}},
-      {"ff", {"RMSNormalization"}},
+      {"ff", {"RMSNormalization", "LearnedFakeQuantize"}},
       {"fff", {"InstanceNormalization", "GroupNormalization"}},
       {"fffff", {"BatchNormalization"}},
       {"fii?", {"MaxUnpool"}},

@@ -30,6 +30,14 @@ Node MakePoint(const std::string& from, const std::string& to, const Point& poin
   return node;
 }
 
+Node MakeLearnedPoint(const std::string& from, const std::string& to, const Point& point,
+                      const std::string& scale) {
+  Node node = MakePoint(from, to, point);
+  node.op = kLearnedPointOp;
+  node.inputs.push_back(scale);
+  return node;
+}
+
 float RoundTo(const Point& point, float x) {
   const auto [scale, zero_point] = point.params;
   const float low = static_cast<float>(point.lo - zero_point);

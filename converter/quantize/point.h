@@ -17,6 +17,9 @@
 namespace lutra::converter::quantize {
 
 inline constexpr const char* kPointOp = "FakeQuantize";
+/// The same with the scale as a second input, which training changes. Only a graph that is trained
+/// has these: no pass knows them.
+inline constexpr const char* kLearnedPointOp = "LearnedFakeQuantize";
 
 /// The grid of a point; lo and hi in the numbers of int8.
 struct Point {
@@ -31,6 +34,9 @@ bool IsPoint(const Node& node);
 /// Of a node that IsPoint.
 Point PointOf(const Node& node);
 Node MakePoint(const std::string& from, const std::string& to, const Point& point);
+/// `scale` is the value that holds the scale, one element.
+Node MakeLearnedPoint(const std::string& from, const std::string& to, const Point& point,
+                      const std::string& scale);
 
 /// What the point makes of a number.
 float RoundTo(const Point& point, float x);

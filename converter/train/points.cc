@@ -1,7 +1,5 @@
 #include "converter/train/points.h"
 
-#include <map>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -10,14 +8,19 @@
 
 namespace lutra::converter::train {
 
-void InsertPoints(const quantize::Quantization& quantization, Graph& graph) {
+void InsertPoints(const quantize::Quantization& quantization, Graph& graph,
+                  const std::map<std::string, std::string>& scales) {
   std::vector<Node> nodes;
   std::map<std::string, std::string> replaced;  // value -> what its readers get
   const auto add_point = [&](const std::string& value) {
     const quantize::QuantParams* params = quantization.Params(value);
     if (params == nullptr) return;
     const std::string to = graph.FreshName(value + "_rounded");
-    nodes.push_back(quantize::MakePoint(value, to, {.params = *params}));
+    const quantize::Point point{.params = *params};
+    const auto scale = scales.find(value);
+    nodes.push_back(scale == scales.end()
+                        ? quantize::MakePoint(value, to, point)
+                        : quantize::MakeLearnedPoint(value, to, point, scale->second));
     graph.values[to] = graph.values[value];
     replaced[value] = to;
   };

@@ -11,6 +11,7 @@ namespace {
 
 /// Of the largest entry: one entry holds many weights, so it goes in smaller steps than they.
 constexpr float kEntryUnit = 0.25F;
+constexpr float kLeastStep = 1e-3F;  // in units
 
 Tensor Vector(std::vector<float> values) {
   const auto count = static_cast<int64_t>(values.size());
@@ -88,6 +89,10 @@ void TrainedWeight::WriteWeights(Tensor& weights) {
     }
     grid_->Apply(values, axis_, values);
   }
+  if (step_factor_) {
+    for (size_t i = 0; i < values.size(); ++i)
+      values[i] = std::max(values[i], kLeastStep * UnitOf(i));
+  }
   for (size_t i = 0; i < kept_.size(); ++i) {
     if (!kept_[i]) values[i] = 0;
   }
@@ -97,6 +102,9 @@ std::vector<Tensor> TrainedWeight::Backward(Tensor gradient) const {
   const auto values = gradient.as<float>();
   for (size_t i = 0; i < kept_.size(); ++i) {
     if (!kept_[i]) values[i] = 0;
+  }
+  if (step_factor_) {
+    for (float& g : values) g *= *step_factor_;
   }
   std::vector<Tensor> result;
   std::vector<float> by_scale, by_entry;

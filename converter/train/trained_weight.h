@@ -36,6 +36,9 @@ class TrainedWeight {
 
   void SetGrid(WeightGrid grid);
   const std::optional<WeightGrid>& grid() const { return grid_; }
+  /// It is the step size of activations (step_sizes.h): it stays positive, no less than a
+  /// thousandth of its unit, and its gradient is taken times `factor`.
+  void SetStep(float factor) { step_factor_ = factor; }
   /// One flag for each weight; empty: all are kept.
   void SetKept(std::vector<bool> kept);
   const std::vector<bool>& kept() const { return kept_; }
@@ -77,6 +80,7 @@ class TrainedWeight {
   std::vector<float> unit_;
   std::vector<bool> kept_;
   std::optional<WeightGrid> grid_;
+  std::optional<float> step_factor_;
   std::vector<float> first_scale_;
   float entry_unit_ = 1;
   std::vector<Latent> latents_;

@@ -5,6 +5,7 @@
 #include <deque>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "converter/data/spread.h"
@@ -14,6 +15,7 @@
 #include "converter/quantize/quantize.h"
 #include "converter/train/layer_grids.h"
 #include "converter/train/points.h"
+#include "converter/train/step_sizes.h"
 
 namespace lutra::converter::train {
 namespace {
@@ -100,9 +102,11 @@ void BringToUnits(Network& network, const quantize::Quantization& quantization,
   }
 }
 
+/// All but what the graph does not have: the step sizes of activations.
 void WriteWeights(Network& network, Graph& fused) {
   for (TrainedWeight& weight : network.weights) {
-    fused.initializers.at(weight.name()) = weight.Weights();
+    const auto initializer = fused.initializers.find(weight.name());
+    if (initializer != fused.initializers.end()) initializer->second = weight.Weights();
   }
 }
 
@@ -172,7 +176,7 @@ class QuantizeStage {
  private:
   bool Prunes() const { return settings_.prune.sparsity > 0; }
 
-  void Constrain(Network& network) const {
+  void Constrain(Network& network) {
     BringToUnits(network, quantization_, layers_);
     for (TrainedWeight& weight : network.weights) {
       for (const Layer& layer : layers_) {
@@ -182,7 +186,12 @@ class QuantizeStage {
       }
       if (Prunes() && weight.decays()) KeepZeros(weight);
     }
-    InsertPoints(quantization_, network.graph);
+    if (settings_.learn_steps) {
+      steps_.emplace(laid_out_, quantization_);
+      steps_->InsertPoints(quantization_, network);
+    } else {
+      InsertPoints(quantization_, network.graph);
+    }
     network.scores = network.graph.outputs[0];
   }
 
@@ -214,6 +223,7 @@ class QuantizeStage {
   /// Weights go into the fused graph; the quantization gets their integers.
   quantize::Quantization Finish(Network& network) {
     WriteWeights(network, fused_);
+    if (steps_) steps_->Write(network, quantization_);
     const Graph laid_out = LaidOut(fused_);
     quantization_.bias.clear();
     for (const Layer& layer : layers_) {
@@ -234,6 +244,7 @@ class QuantizeStage {
   const quantize::LayoutMap map_;
   quantize::Quantization quantization_;
   std::vector<Layer> layers_;
+  std::optional<StepSizes> steps_;
 };
 
 }  // namespace

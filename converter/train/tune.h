@@ -3,11 +3,11 @@
 //
 // Weights are pruned first, while they are still real numbers; then, in a second stage, everything
 // is quantized. That begins as plain conversion ends: calibrated activations, rounded weights. In
-// the graph every activation that will be int8 passes a quantization point (quantize/point.h);
-// every weight comes from its grid (weight_grid.h) and mask (pruning.h). The float network is the
-// teacher: its scores are the goal beside the labels, or without them (Hinton, Vinyals, Dean, arXiv
-// 1503.02531). What comes out is not rounded once more: grids and points become the file's integers
-// as they are.
+// the graph every activation that will be int8 passes a quantization point (quantize/point.h),
+// whose scale is learned (step_sizes.h); every weight comes from its grid (weight_grid.h) and mask
+// (pruning.h). The float network is the teacher: its scores are the goal beside the labels, or
+// without them (Hinton, Vinyals, Dean, arXiv 1503.02531). What comes out is not rounded once more:
+// grids and points become the file's integers as they are.
 #pragma once
 
 #include <functional>
@@ -29,6 +29,7 @@ struct TuneSettings {
   size_t calibration = 512;  ///< samples, spread over the data
   std::string scores;        ///< the output that the labels are of; "": the only row of scores
   size_t threads = 0;
+  bool learn_steps = true;  ///< scales of activations too; else they stay as calibrated
 };
 
 /// Where the pruning stage keeps its own checkpoint, beside that of the settings.

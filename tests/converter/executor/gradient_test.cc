@@ -124,7 +124,7 @@ TEST_CASE("Gradients are those of finite differences") {
 
 TEST_CASE("Every operator with a gradient is compared with finite differences") {
   // Rounding has no derivative: its gradient is an estimator.
-  std::set<std::string> compared{".FakeQuantize"};
+  std::set<std::string> compared{".FakeQuantize", ".LearnedFakeQuantize"};
   for (const GradientCase& c : GradientCases()) compared.insert(c.node.domain + "." + c.node.op);
   size_t trainable = 0;
   for (const Operator* row : AllOperators()) {
@@ -223,6 +223,33 @@ TEST_CASE("Rounding counts as the identity and clamping does not") {
   const Tensor x = Tensor::Of({5}, Floats{-3, -1.3f, 0.1f, 0.9f, 2});
   CHECK(BackwardOf(node, {x}, Tensor::Of({5}, Floats{1, 2, 3, 4, 5}))[0].ToFloats() ==
         Floats{0, 2, 3, 4, 0});
+}
+
+TEST_CASE("A learned scale gets what rounding adds, and the ends of the grid beyond them") {
+  const Node node =
+      MakeNode("LearnedFakeQuantize", {"x", "s"}, {"y"}, {{"lo", int64_t{-4}}, {"hi", int64_t{3}}});
+  // In steps of 0.5: -6, -2.6, 0.2, 1.8, 4; rounded and clamped -4, -3, 0, 2, 3.
+  const Floats x{-3, -1.3f, 0.1f, 0.9f, 2}, g{1, 2, 3, 4, 5};
+  const Tensor scale = Tensor::Of({1}, Floats{0.5f});
+  const Gradients gradients = BackwardOf(node, {Tensor::Of({5}, x), scale}, Tensor::Of({5}, g));
+  CHECK(gradients[0].ToFloats() == Floats{0, 2, 3, 4, 0});
+  const double expected = 1 * -4 + 2 * (-3 + 2.6) + 3 * (0 - 0.2) + 4 * (2 - 1.8) + 5 * 3;
+  CHECK(gradients[1].dims() == std::vector<int64_t>{1});
+  CHECK(static_cast<double>(gradients[1].ToFloats()[0]) == doctest::Approx(expected));
+  // With rounding's jumps left out, y = s clamp(x / s + r) with r = round(x / s) - x / s held, that
+  // is the derivative by s.
+  const auto smooth = [&](double s) {
+    double sum = 0;
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double now = static_cast<double>(x[i]) / 0.5;
+      const double r = std::nearbyint(now) - now;
+      const double steps = static_cast<double>(x[i]) / s;
+      const bool inside = now > -4 && now < 3;
+      sum += static_cast<double>(g[i]) * s * (inside ? steps + r : std::clamp(now, -4.0, 3.0));
+    }
+    return sum;
+  };
+  CHECK((smooth(0.501) - smooth(0.499)) / 0.002 == doctest::Approx(expected));
 }
 
 TEST_CASE("What has no gradient is refused by name") {
