@@ -13,8 +13,7 @@ struct Candidate {
   uint32_t weight, element;
 };
 
-void Cut(std::vector<Candidate>& candidates, double sparsity,
-         std::vector<std::vector<bool>>& kept) {
+void Cut(std::vector<Candidate>& candidates, double sparsity, std::vector<Mask>& kept) {
   const auto count =
       static_cast<size_t>(std::llround(sparsity * static_cast<double>(candidates.size())));
   const auto smaller = [](const Candidate& a, const Candidate& b) {
@@ -26,7 +25,7 @@ void Cut(std::vector<Candidate>& candidates, double sparsity,
                      candidates.end(), smaller);
   }
   for (size_t i = 0; i < std::min(count, candidates.size()); ++i) {
-    kept[candidates[i].weight][candidates[i].element] = false;
+    kept[candidates[i].weight][candidates[i].element] = 0;
   }
 }
 
@@ -39,11 +38,11 @@ double SparsityAt(const PruneSettings& settings, size_t step, size_t steps) {
 }
 
 void SetMasks(const std::vector<TrainedWeight*>& weights, double sparsity, bool global) {
-  std::vector<std::vector<bool>> kept(weights.size());
+  std::vector<Mask> kept(weights.size());
   std::vector<Candidate> candidates;
   for (size_t w = 0; w < weights.size(); ++w) {
     const std::vector<float> real = weights[w]->Real();
-    kept[w].assign(real.size(), true);
+    kept[w].assign(real.size(), 1);
     double sum = 0;
     for (const float x : real) sum += std::fabs(static_cast<double>(x));
     const auto unit =

@@ -29,7 +29,7 @@ TrainedWeight::TrainedWeight(std::string name, const Tensor& weights, bool decay
   for (float& u : unit_) u = u > 0 ? u : 1;
   latents_.push_back({name_, weights, decays});
   const auto latent = latents_[0].values.as<float>();
-  for (size_t i = 0; i < latent.size(); ++i) latent[i] /= UnitOf(i);
+  axis_.ForEach(latent.size(), [&](size_t i, size_t channel) { latent[i] /= unit_[channel]; });
 }
 
 void TrainedWeight::SetGrid(WeightGrid grid) {
@@ -46,7 +46,7 @@ void TrainedWeight::SetGrid(WeightGrid grid) {
   latents_.push_back({name_ + "/entries", Vector(std::move(entries))});
 }
 
-void TrainedWeight::SetKept(std::vector<bool> kept) { kept_ = std::move(kept); }
+void TrainedWeight::SetKept(Mask kept) { kept_ = std::move(kept); }
 
 std::vector<float> TrainedWeight::Real() const {
   std::vector<float> real(latents_[0].values.elements());
@@ -60,7 +60,11 @@ void TrainedWeight::TimesUnit(std::span<const float> from, std::span<float> to) 
     for (size_t i = 0; i < to.size(); ++i) to[i] = from[i] * unit;
     return;
   }
-  for (size_t i = 0; i < to.size(); ++i) to[i] = from[i] * UnitOf(i);
+  axis_.ForEach(to.size(), [&](size_t i, size_t channel) { to[i] = from[i] * unit_[channel]; });
+}
+
+void TrainedWeight::KeepOnly(std::span<float> values) const {
+  for (size_t i = 0; i < kept_.size(); ++i) values[i] = kept_[i] != 0 ? values[i] : 0;
 }
 
 Tensor TrainedWeight::Weights() {
@@ -90,19 +94,16 @@ void TrainedWeight::WriteWeights(Tensor& weights) {
     grid_->Apply(values, axis_, values);
   }
   if (step_factor_) {
-    for (size_t i = 0; i < values.size(); ++i)
-      values[i] = std::max(values[i], kLeastStep * UnitOf(i));
+    axis_.ForEach(values.size(), [&](size_t i, size_t channel) {
+      values[i] = std::max(values[i], kLeastStep * unit_[channel]);
+    });
   }
-  for (size_t i = 0; i < kept_.size(); ++i) {
-    if (!kept_[i]) values[i] = 0;
-  }
+  KeepOnly(values);
 }
 
 std::vector<Tensor> TrainedWeight::Backward(Tensor gradient) const {
   const auto values = gradient.as<float>();
-  for (size_t i = 0; i < kept_.size(); ++i) {
-    if (!kept_[i]) values[i] = 0;
-  }
+  KeepOnly(values);
   if (step_factor_) {
     for (float& g : values) g *= *step_factor_;
   }
@@ -153,13 +154,13 @@ void TrainedWeight::Restore(const std::map<std::string, Tensor>& state) {
     }
     tensor = found->second;
   }
-  std::vector<bool> kept;
+  Mask kept;
   if (const auto found = state.find("kept"); found != state.end()) {
     if (found->second.type() != DataType::uint8 ||
         found->second.elements() != latents_[0].values.elements()) {
       throw Error("'" + name_ + "/kept' has not one flag for each weight");
     }
-    for (const uint8_t flag : found->second.as<uint8_t>()) kept.push_back(flag != 0);
+    for (const uint8_t flag : found->second.as<uint8_t>()) kept.push_back(flag != 0 ? 1 : 0);
   }
   const auto vector = [&](const char* name) {
     const auto values = std::as_const(wanted.at(name)).as<float>();

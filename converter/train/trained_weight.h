@@ -10,6 +10,7 @@
 // step of 0.001 is a thousandth of that whichever channel it is.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <span>
@@ -20,6 +21,9 @@
 #include "converter/train/weight_grid.h"
 
 namespace lutra::converter::train {
+
+/// One flag for each weight, 0 where it is pruned; empty: all are kept.
+using Mask = std::vector<uint8_t>;
 
 class TrainedWeight {
  public:
@@ -39,9 +43,8 @@ class TrainedWeight {
   /// It is the step size of activations (step_sizes.h): it stays positive, no less than a
   /// thousandth of its unit, and its gradient is taken times `factor`.
   void SetStep(float factor) { step_factor_ = factor; }
-  /// One flag for each weight; empty: all are kept.
-  void SetKept(std::vector<bool> kept);
-  const std::vector<bool>& kept() const { return kept_; }
+  void SetKept(Mask kept);
+  const Mask& kept() const { return kept_; }
 
   /// What the optimizer changes, in this order: the latents, then, of a grid, scales (in units of
   /// what they were when it was set) and entries of codebooks (in units of a quarter of the
@@ -72,13 +75,13 @@ class TrainedWeight {
 
  private:
   void TimesUnit(std::span<const float> from, std::span<float> to) const;
-  float UnitOf(size_t element) const { return unit_[axis_.Of(element)]; }
+  void KeepOnly(std::span<float> values) const;
 
   std::string name_;
   bool decays_;
   ChannelAxis axis_;
   std::vector<float> unit_;
-  std::vector<bool> kept_;
+  Mask kept_;
   std::optional<WeightGrid> grid_;
   std::optional<float> step_factor_;
   std::vector<float> first_scale_;

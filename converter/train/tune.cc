@@ -56,9 +56,9 @@ TrainedWeight InUnits(const TrainedWeight& weight, const quantize::QuantParams* 
   const auto channels = static_cast<size_t>(values.dims()[0]);
   const ChannelAxis axis{channels, values.elements() / channels};
   std::vector<float> unit(channels);
-  for (size_t i = 0; i < values.elements(); ++i) {
-    unit[axis.Of(i)] = std::max(unit[axis.Of(i)], std::fabs(values.as<float>()[i]));
-  }
+  axis.ForEach(values.elements(), [&](size_t i, size_t channel) {
+    unit[channel] = std::max(unit[channel], std::fabs(values.as<float>()[i]));
+  });
   return {weight.name(), values, weight.decays(), axis, std::move(unit)};
 }
 
@@ -198,8 +198,8 @@ class QuantizeStage {
   /// What was cut stays cut.
   void KeepZeros(TrainedWeight& weight) const {
     const Tensor& values = *fused_.Constant(weight.name());
-    std::vector<bool> kept;
-    for (const float x : values.as<float>()) kept.push_back(x != 0);
+    Mask kept;
+    for (const float x : values.as<float>()) kept.push_back(x != 0 ? 1 : 0);
     weight.SetKept(std::move(kept));
   }
 

@@ -98,19 +98,17 @@ int8_t WeightGrid::Nearest(size_t channel, float x) const {
 
 void WeightGrid::Apply(std::span<const float> latent, ChannelAxis axis,
                        std::span<float> weight) const {
-  for (size_t i = 0; i < latent.size(); ++i) {
-    const size_t channel = axis.Of(i);
+  axis.ForEach(latent.size(), [&](size_t i, size_t channel) {
     const float scale = scale_[channel];
     weight[i] = scale * static_cast<float>(Nearest(channel, latent[i] / scale));
-  }
+  });
 }
 
 WeightGrid::Gradients WeightGrid::Backward(std::span<const float> latent, ChannelAxis axis,
                                            std::span<float> gradient) const {
   std::vector<double> by_scale(scale_.size()), by_entry(entries_.size());
   const size_t per_table = entries_.empty() ? 0 : tables_[0].entries.size();
-  for (size_t i = 0; i < latent.size(); ++i) {
-    const size_t channel = axis.Of(i);
+  axis.ForEach(latent.size(), [&](size_t i, size_t channel) {
     const Lookup& table = TableOf(channel);
     const float x = latent[i] / scale_[channel];
     const size_t entry = table.nearest[Half(x)];
@@ -122,7 +120,7 @@ WeightGrid::Gradients WeightGrid::Backward(std::span<const float> latent, Channe
           static_cast<double>(gradient[i] * scale_[channel]);
     }
     if (!inside) gradient[i] = 0;
-  }
+  });
   Gradients result;
   for (const double g : by_scale) result.scale.push_back(static_cast<float>(g));
   for (size_t e = 0; e < by_entry.size(); ++e) {

@@ -67,8 +67,8 @@ void ConstrainAll(Network& network) {
   // A third of the first layer is pruned, and both weights have grids of their own kind.
   for (TrainedWeight& weight : network.weights) {
     if (weight.name() == "w1") {
-      std::vector<bool> kept(24, true);
-      for (size_t i = 0; i < 24; i += 3) kept[i] = false;
+      Mask kept(24, 1);
+      for (size_t i = 0; i < 24; i += 3) kept[i] = 0;
       weight.SetKept(kept);
       weight.SetGrid(WeightGrid::Linear(7, {0.2F}));
     }

@@ -87,7 +87,7 @@ TEST_CASE("units, masks and grids combine") {
   const Tensor gradient = Tensor::Of({2, 3}, Floats{1, 1, 1, 1, 1, 1});
   CHECK(Values(weight.Backward(gradient)[0]) == Floats{4, 4, 4, 0.5F, 0.5F, 0.5F});
 
-  weight.SetKept({true, false, true, true, true, false});
+  weight.SetKept({1, 0, 1, 1, 1, 0});
   weight.SetGrid(WeightGrid::Linear(1, {4, 0.5F}));
   // 1 / 4 rounds to 0; 0.25 / 0.5 lies in the middle.
   const Floats constrained = Values(weight.Weights());

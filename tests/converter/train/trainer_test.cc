@@ -144,8 +144,8 @@ TEST_CASE("labels that do not count keep no sample from validation") {
 TEST_CASE("masked weights stay 0, and grids hold") {
   const auto points = Points(200);
   Outcome outcome = TrainOn(*points, PlaneSettings(), 1, [](Network& network, Trainer&) {
-    std::vector<bool> kept(24, true);
-    kept[3] = kept[17] = false;
+    Mask kept(24, 1);
+    kept[3] = kept[17] = 0;
     network.weights[0].SetKept(kept);
   });
   const Tensor weights = outcome.network.Shared().at("w1");

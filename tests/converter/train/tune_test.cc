@@ -287,14 +287,14 @@ TEST_CASE("the cubic schedule and the smallest magnitudes") {
   const Tensor large = Tensor::Of({4}, std::vector<float>{10, -1, 20, 9});  // mean 10
   TrainedWeight a("a", small, true), b("b", large, true);
   SetMasks({&a, &b}, 0.5, false);
-  CHECK(a.kept() == std::vector<bool>{false, true, true, false});
-  CHECK(b.kept() == std::vector<bool>{true, false, true, false});
+  CHECK(a.kept() == Mask{0, 1, 1, 0});
+  CHECK(b.kept() == Mask{1, 0, 1, 0});
   // In units of the mean: 0.4, 1.6, 1.2, 0.8 and 1, 0.1, 2, 0.9.
   SetMasks({&a, &b}, 0.375, true);
-  CHECK(a.kept() == std::vector<bool>{false, true, true, false});
-  CHECK(b.kept() == std::vector<bool>{true, false, true, true});
+  CHECK(a.kept() == Mask{0, 1, 1, 0});
+  CHECK(b.kept() == Mask{1, 0, 1, 1});
   SetMasks({&a, &b}, 0, false);
-  CHECK(a.kept() == std::vector<bool>(4, true));
+  CHECK(a.kept() == Mask(4, 1));
 }
 
 TEST_CASE("asymmetric weights are refused by name") {
