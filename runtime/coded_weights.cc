@@ -11,6 +11,7 @@ using coding::SymbolKind;
 using coding::SymbolLayout;
 
 static_assert(static_cast<int>(schema::Encoding::huffman) == static_cast<int>(Codec::huffman) &&
+              static_cast<int>(schema::Encoding::best_v1) == static_cast<int>(Codec::best_v1) &&
               static_cast<int>(schema::Encoding::best) == static_cast<int>(Codec::best));
 
 /// Symbols to the bit string of a raw blob, in the same memory: an element's bits never lie behind

@@ -10,8 +10,8 @@ namespace {
 // Deflate makes at most 1032 bytes of one; more is a lie about the size.
 constexpr uint64_t kMaxInflation = 1032;
 
-Status CheckFields(const schema::Archive& archive) {
-  if (archive.format_version() != kArchiveFormatVersion) {
+Status CheckFields(const schema::Archive& archive, uint16_t header_version) {
+  if (archive.format_version() != header_version) {
     return Status::Error(Code::malformed, "archive version %u differs from the header's",
                          archive.format_version());
   }
@@ -45,7 +45,7 @@ Status OpenArchive(const void* bytes, size_t size, ArchiveView* out) {
     return Status::Error(Code::malformed, "the metadata is not a well-formed FlatBuffer");
   }
   const schema::Archive* archive = schema::GetArchive(frame.bytes);
-  LUTRA_RETURN_IF_ERROR(CheckFields(*archive));
+  LUTRA_RETURN_IF_ERROR(CheckFields(*archive, frame.format_version));
   out->archive = archive;
   out->segments = frame.segments;
   out->segment_bytes = frame.segment_bytes;

@@ -118,6 +118,7 @@ Status OpenFrame(const void* bytes, size_t size, const FrameKind& kind, Frame* o
     return Status::Error(Code::malformed, "the root table lies in the header");
   }
   out->bytes = p;
+  out->format_version = header.format_version;
   out->metadata_bytes = header.metadata_bytes;
   out->segments = p + header.segment_base;
   out->segment_bytes = static_cast<size_t>(header.total_bytes - header.segment_base);

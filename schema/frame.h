@@ -12,7 +12,7 @@ namespace lutra {
 
 /// Archives of weights without a graph (archive.h).
 constexpr const char* kArchiveIdentifier = "LUTA";
-constexpr uint16_t kArchiveFormatVersion = 1;
+constexpr uint16_t kArchiveFormatVersion = 2;
 
 struct FrameKind {
   const char* identifier;  ///< four characters
@@ -22,6 +22,7 @@ struct FrameKind {
 
 struct Frame {
   const uint8_t* bytes = nullptr;
+  uint16_t format_version = 0;
   size_t metadata_bytes = 0;  ///< header and FlatBuffer, from the first byte on
   const uint8_t* segments = nullptr;
   size_t segment_bytes = 0;

@@ -11,8 +11,9 @@ namespace lutra {
 /// The header's and Model's format_version.
 constexpr uint16_t kFormatVersion = 1;
 /// Feature level of this runtime, compared with Model.min_runtime_version: 2 reads weights of kind
-/// codebook, 3 entropy-coded weights, 4 codebooks that do not hold 0.
-constexpr uint16_t kRuntimeVersion = 4;
+/// codebook, 3 entropy-coded weights, 4 codebooks that do not hold 0, 5 weights coded with today's
+/// `best`.
+constexpr uint16_t kRuntimeVersion = 5;
 /// Formulas of docs/quantization.md, compared with Model.numerics_version.
 constexpr uint16_t kNumericsVersion = 1;
 

@@ -43,9 +43,11 @@ uint16_t ModelWriter::RuntimeVersion() const {
     const bool zeros = tables >= blobs_.size() || HoldZeros(blob(tables), weights->bits);
     version = std::max<uint16_t>(version, zeros ? 2 : 4);
   }
-  const bool coded = std::ranges::any_of(
-      blobs_, [](const Blob& blob) { return blob.encoding != schema::Encoding::raw; });
-  return coded ? std::max<uint16_t>(version, 3) : version;
+  for (const Blob& blob : blobs_) {
+    if (blob.encoding == schema::Encoding::raw) continue;
+    version = std::max<uint16_t>(version, blob.encoding == schema::Encoding::best ? 5 : 3);
+  }
+  return version;
 }
 
 uint16_t ModelWriter::AddBlob(std::span<const uint8_t> bytes) {

@@ -79,7 +79,7 @@ class Reader {
   }
   ArchiveStream Stream() {
     ArchiveStream stream;
-    stream.codec = static_cast<coding::Codec>(Number(2));
+    stream.codec = static_cast<coding::Codec>(Number(static_cast<uint64_t>(coding::Codec::best)));
     stream.bytes = Number(UINT64_MAX);
     return stream;
   }

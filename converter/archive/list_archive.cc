@@ -10,7 +10,7 @@ namespace lutra::converter::archive {
 namespace {
 
 const char* CodecText(coding::Codec codec) {
-  constexpr const char* kTexts[] = {"none", "huffman", "best"};
+  constexpr const char* kTexts[] = {"none", "huffman", "best_v1", "best"};
   return kTexts[static_cast<size_t>(codec)];
 }
 

@@ -55,16 +55,26 @@ class ArchiveBuilder {
       throw Error("no memory to deflate the archive's contents");
     }
     schema::ArchiveT archive;
-    archive.format_version = kArchiveFormatVersion;
+    archive.format_version = FormatVersion();
     archive.contents.assign(packed.begin(), packed.begin() + static_cast<ptrdiff_t>(packed_bytes));
     archive.contents_bytes = static_cast<uint32_t>(contents.size());
     flatbuffers::FlatBufferBuilder builder;
     schema::FinishArchiveBuffer(builder, schema::Archive::Pack(builder, &archive));
     return WriteFrame({builder.GetBufferPointer(), builder.GetSize()}, segments,
-                      kArchiveFormatVersion);
+                      archive.format_version);
   }
 
  private:
+  /// The oldest that has all codecs: today's `best` came with 2.
+  uint16_t FormatVersion() const {
+    const auto is_new = [](const ArchiveStream& stream) {
+      return stream.codec == coding::Codec::best;
+    };
+    const bool any = is_new(contents_.parameters) || is_new(contents_.pool) ||
+                     std::ranges::any_of(contents_.entries, is_new, &ArchiveEntry::stream);
+    return any ? 2 : 1;
+  }
+
   /// Returns the note.
   std::string Add(size_t index) {
     const checkpoint::NamedTensor& tensor = checkpoint_.tensors[index];

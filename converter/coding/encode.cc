@@ -43,8 +43,9 @@ std::vector<uint8_t> Encode(Codec codec, const SymbolLayout& layout,
     }
   }
   if (codec == Codec::none) return EncodePacked(layout, symbols);
-  std::vector<uint8_t> stream =
-      codec == Codec::huffman ? EncodeHuffman(layout, symbols) : EncodeBest(layout, symbols);
+  std::vector<uint8_t> stream = codec == Codec::huffman
+                                    ? EncodeHuffman(layout, symbols)
+                                    : EncodeBest(codec == Codec::best_v1, layout, symbols);
   stream.resize(std::max(stream.size(), coding::FewestBytes(layout)));
   return stream;
 }

@@ -1,4 +1,4 @@
-// Streams of codec `best`; runtime/coding/best.h says what they are.
+// Streams of codecs `best` and `best_v1`; runtime/coding/best.h says what they are.
 #include <algorithm>
 #include <cmath>
 
@@ -113,9 +113,10 @@ unsigned FindPeriod(const SymbolLayout& layout, const std::vector<SignedSize>& v
   return best;
 }
 
-BestHeader ChooseHeader(const SymbolLayout& layout, const std::vector<SignedSize>& values,
+BestHeader ChooseHeader(bool v1, const SymbolLayout& layout, const std::vector<SignedSize>& values,
                         unsigned center) {
   BestHeader header;
+  header.v1 = v1;
   header.center = center;
   header.period = FindPeriod(layout, values);
   for (const SignedSize& value : values) header.largest = std::max(header.largest, value.size);
@@ -128,15 +129,18 @@ BestHeader ChooseHeader(const SymbolLayout& layout, const std::vector<SignedSize
   }
   header.zero_first = zeros > values.size() / 4;
   const auto mean = static_cast<uint32_t>((sum << 8) / values.size());
-  header.scale =
-      coding::WeightModel::Scale(layout.kind == SymbolKind::half, mean) >> coding::kHeaderScaleBits;
+  header.scale = coding::WeightModel::Scale(layout.kind == SymbolKind::half, mean);
   return header;
 }
 
 Bytes WriteHeader(const SymbolLayout& layout, const BestHeader& header) {
+  const unsigned scale = header.v1
+                             ? header.scale >> coding::kHeaderScaleBitsV1
+                             : (header.scale >> coding::kHeaderScaleBits) |
+                                   static_cast<unsigned>(std::max(header.zero_shift - 1, 0)) << 6;
   Bytes out = {static_cast<uint8_t>(header.period - 1 + (header.zero_first ? 64 : 0) +
                                     (header.plain_signs ? 128 : 0)),
-               static_cast<uint8_t>(header.scale)};
+               static_cast<uint8_t>(scale)};
   const auto put = [&](unsigned field) {
     out.push_back(static_cast<uint8_t>(field));
     if (coding::BestFieldBytes(layout) == 2) out.push_back(static_cast<uint8_t>(field >> 8));
@@ -146,9 +150,12 @@ Bytes WriteHeader(const SymbolLayout& layout, const BestHeader& header) {
   return out;
 }
 
-Bytes Code(const SymbolLayout& layout, const BestHeader& header,
-           const std::vector<SignedSize>& values, size_t rows) {
+Bytes Code(const SymbolLayout& layout, BestHeader header, const std::vector<SignedSize>& values,
+           size_t rows) {
   Bytes out = WriteHeader(layout, header);
+  // What the decoder makes of the header's field.
+  const unsigned left_out = header.v1 ? coding::kHeaderScaleBitsV1 : coding::kHeaderScaleBits;
+  header.scale = coding::MiddleOfScale(header.scale >> left_out, left_out);
   RangeEncoder encoder(&out);
   struct alignas(64) Line {
     uint8_t bytes[64];
@@ -165,12 +172,34 @@ Bytes Code(const SymbolLayout& layout, const BestHeader& header,
   return out;
 }
 
+/// As many rows as hold some `most` values, and one at least.
+size_t RowsOf(const SymbolLayout& layout, size_t most) {
+  return std::min(layout.rows, std::max<size_t>(1, most / layout.columns));
+}
+
+/// How the first rows' zeros are coded in the fewest bytes.
+int ChooseZeroShift(const SymbolLayout& layout, BestHeader header,
+                    const std::vector<SignedSize>& values) {
+  const size_t rows = RowsOf(layout, size_t{1} << 20);
+  header.plain_signs = true;
+  size_t least = SIZE_MAX;
+  int best = 0;
+  for (const int shift : {0, 4, 3, 2}) {
+    header.zero_shift = shift;
+    const size_t bytes = Code(layout, header, values, rows).size();
+    if (bytes < least) {
+      least = bytes;
+      best = shift;
+    }
+  }
+  return best;
+}
+
 /// Whether the first rows get less than half a percent smaller when their signs are predicted from
 /// their neighbours', which costs a fifth of the decoding time.
 bool SignsAreNoise(const SymbolLayout& layout, BestHeader header,
                    const std::vector<SignedSize>& values) {
-  constexpr size_t kMostLooked = size_t{1} << 17;
-  const size_t rows = std::min(layout.rows, std::max<size_t>(1, kMostLooked / layout.columns));
+  const size_t rows = RowsOf(layout, size_t{1} << 17);
   const size_t modelled = Code(layout, header, values, rows).size();
   header.plain_signs = true;
   const size_t plain = Code(layout, header, values, rows).size();
@@ -179,7 +208,7 @@ bool SignsAreNoise(const SymbolLayout& layout, BestHeader header,
 
 }  // namespace
 
-Bytes EncodeBest(const SymbolLayout& layout, std::span<const uint16_t> symbols) {
+Bytes EncodeBest(bool v1, const SymbolLayout& layout, std::span<const uint16_t> symbols) {
   if (symbols.empty()) return {};
   const unsigned center = layout.kind == SymbolKind::index ? Median(layout, symbols) : 0;
   std::vector<SignedSize> values;
@@ -187,7 +216,8 @@ Bytes EncodeBest(const SymbolLayout& layout, std::span<const uint16_t> symbols) 
   for (const uint16_t symbol : symbols) {
     values.push_back(coding::ToSignedSize(layout, center, symbol));
   }
-  BestHeader header = ChooseHeader(layout, values, center);
+  BestHeader header = ChooseHeader(v1, layout, values, center);
+  if (!v1 && header.zero_first) header.zero_shift = ChooseZeroShift(layout, header, values);
   header.plain_signs = SignsAreNoise(layout, header, values);
   return Code(layout, header, values, layout.rows);
 }

@@ -16,7 +16,8 @@ std::vector<uint8_t> EncodePacked(const coding::SymbolLayout& layout,
 std::vector<uint8_t> EncodeHuffman(const coding::SymbolLayout& layout,
                                    std::span<const uint16_t> symbols);
 
-std::vector<uint8_t> EncodeBest(const coding::SymbolLayout& layout,
+/// `v1`: a stream of best_v1.
+std::vector<uint8_t> EncodeBest(bool v1, const coding::SymbolLayout& layout,
                                 std::span<const uint16_t> symbols);
 
 }  // namespace lutra::converter::encoding

@@ -20,15 +20,22 @@ unsigned LargestSize(const SymbolLayout& layout) {
   return 0x7FFF;
 }
 
-Status ReadHeader(const SymbolLayout& layout, const uint8_t* stream, size_t bytes,
+Status ReadHeader(bool v1, const SymbolLayout& layout, const uint8_t* stream, size_t bytes,
                   BestHeader* header) {
   if (bytes < BestHeaderBytes(layout)) {
     return Status::Error(Code::truncated, "coded weights end in their header");
   }
+  header->v1 = v1;
   header->period = 1 + (stream[0] & 63U);
   header->zero_first = (stream[0] & 64U) != 0;
   header->plain_signs = (stream[0] & 128U) != 0;
-  header->scale = stream[1];
+  if (v1) {
+    header->scale = MiddleOfScale(stream[1], kHeaderScaleBitsV1);
+  } else {
+    const int zeros = stream[1] >> 6;
+    header->zero_shift = zeros == 0 ? 0 : zeros + 1;
+    header->scale = MiddleOfScale(stream[1] & 63U, kHeaderScaleBits);
+  }
   header->largest = ReadField(layout, stream + 2);
   if (layout.kind == SymbolKind::index) {
     header->center = ReadField(layout, stream + 2 + BestFieldBytes(layout));
@@ -46,12 +53,12 @@ size_t BestScratchBytes(const SymbolLayout& layout) {
 }
 
 template <typename Symbol>
-Status DecodeBest(const SymbolLayout& layout, const uint8_t* stream, size_t bytes, void* scratch,
-                  Symbol* symbols, size_t* used) {
+Status DecodeBest(bool v1, const SymbolLayout& layout, const uint8_t* stream, size_t bytes,
+                  void* scratch, Symbol* symbols, size_t* used) {
   *used = 0;
   if (layout.rows == 0 || layout.columns == 0) return {};
   BestHeader header;
-  LUTRA_RETURN_IF_ERROR(ReadHeader(layout, stream, bytes, &header));
+  LUTRA_RETURN_IF_ERROR(ReadHeader(v1, layout, stream, bytes, &header));
   const size_t header_bytes = BestHeaderBytes(layout);
   RangeDecoder decoder(stream + header_bytes, bytes - header_bytes);
   SizeCoder sizes(layout, header, scratch);
@@ -74,7 +81,9 @@ Status DecodeBest(const SymbolLayout& layout, const uint8_t* stream, size_t byte
   return {};
 }
 
-template Status DecodeBest(const SymbolLayout&, const uint8_t*, size_t, void*, uint8_t*, size_t*);
-template Status DecodeBest(const SymbolLayout&, const uint8_t*, size_t, void*, uint16_t*, size_t*);
+template Status DecodeBest(bool, const SymbolLayout&, const uint8_t*, size_t, void*, uint8_t*,
+                           size_t*);
+template Status DecodeBest(bool, const SymbolLayout&, const uint8_t*, size_t, void*, uint16_t*,
+                           size_t*);
 
 }  // namespace lutra::coding

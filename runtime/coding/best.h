@@ -1,8 +1,8 @@
-// Codec `best`: a header of a few bytes, then one range code (range.h) of all weights under
-// WeightModel. Symbols become signed sizes first: integers are; indices of a sorted codebook
-// count from the one in the middle, so that the size grows with the value's; halves are sign and
-// magnitude already. Of large sizes the leading 8 bits go through the model, those below are coded
-// by a counter each.
+// Codecs `best` and `best_v1`: a header of a few bytes, then one range code (range.h) of all
+// weights under WeightModel. Symbols become signed sizes first: integers are; indices of a sorted
+// codebook count from the one in the middle, so that the size grows with the value's; halves are
+// sign and magnitude already. Of large sizes the leading 8 bits go through the model, those below
+// are coded by a counter each.
 #pragma once
 
 #include <algorithm>
@@ -17,18 +17,22 @@
 namespace lutra::coding {
 
 constexpr unsigned kLeadingBits = 8;
-constexpr unsigned kHeaderScaleBits = 4;
+/// Of a scale in a header, those that it leaves out.
+constexpr unsigned kHeaderScaleBits = 6, kHeaderScaleBitsV1 = 4;
 
 /// What the encoder chose:
 ///   byte 0   bits 0-5 period - 1, bit 6 zero_first, bit 7 plain_signs
-///   byte 1   scale of the mean size, in units of 1/4 of a level
+///   byte 1   bits 0-5 level of the mean size, bits 6-7 zero_shift: 0, or 2 to 4 less 1
+///            (best_v1: scale of the mean size, in units of 1/4 of a level)
 ///   then     largest size, one byte if the layout has at most 8 bits and is not pruned, else two
 ///   then     indices only: center, as many bytes
 struct BestHeader {
+  bool v1 = false;
   unsigned period = 1;
   bool zero_first = false;
   bool plain_signs = false;  ///< signs are noise: one counter predicts them as well, and sooner
-  unsigned scale = 0;
+  int zero_shift = 2;        ///< as SizeCode has it
+  unsigned scale = 0;        ///< of the mean size, in units of 1/64 of a level
   unsigned largest = 0;
   unsigned center = 0;
 };
@@ -39,6 +43,11 @@ inline size_t BestFieldBytes(const SymbolLayout& layout) {
 }
 inline size_t BestHeaderBytes(const SymbolLayout& layout) {
   return 2 + BestFieldBytes(layout) * (layout.kind == SymbolKind::index ? 2 : 1);
+}
+
+/// The scale of which a header holds all but the last `left_out` bits.
+inline unsigned MiddleOfScale(unsigned field, unsigned left_out) {
+  return (field << left_out) + (1U << (left_out - 1));
 }
 
 struct SignedSize {
@@ -86,11 +95,13 @@ class SizeCoder {
   SizeCoder(const SymbolLayout& layout, const BestHeader& header, void* scratch)
       : plain_signs_(header.plain_signs),
         signed_zero_(layout.kind == SymbolKind::half),
+        two_sided_(LeadingCode(layout, header).two_sided),
         low_bits_(LowBits(header.largest)),
         largest_(header.largest),
-        model_(LeadingCode(layout, header), layout.columns, header.period,
-               (header.scale << kHeaderScaleBits) + (1U << (kHeaderScaleBits - 1)), scratch) {
+        model_(LeadingCode(layout, header), layout.columns, header.period, header.scale, scratch) {
+    if (header.v1) pace_.count_limit = kCountLimitV1;
     std::fill_n(&low_counters_[0][0], kLowContexts * kLeadingBits, MakeCounter(1U << 15, 2));
+    std::fill_n(signs_, kSignContexts, MakeCounter(1U << 15, two_sided_ ? kGuessCount : 2));
   }
 
   static unsigned LowBits(unsigned largest) {
@@ -101,7 +112,10 @@ class SizeCoder {
   static SizeCode LeadingCode(const SymbolLayout& layout, const BestHeader& header) {
     return {.largest = header.largest >> LowBits(header.largest),
             .zero_first = header.zero_first,
-            .logarithmic = layout.kind == SymbolKind::half};
+            .logarithmic = layout.kind == SymbolKind::half,
+            .two_sided = layout.kind == SymbolKind::index && !header.v1,
+            .v1 = header.v1,
+            .zero_shift = header.zero_shift};
   }
 
   void BeginRow() { model_.BeginRow(); }
@@ -114,15 +128,15 @@ class SizeCoder {
     unsigned size = leading;
     Counter* const counters = low_counters_[std::min(leading, kLowContexts - 1)];
     for (unsigned bit = low_bits_; bit-- > 0;) {
-      size = 2 * size + CodePlain(coder, value.size >> bit & 1, &counters[bit]);
+      size = 2 * size + CodePlain(coder, value.size >> bit & 1, &counters[bit], pace_);
     }
     unsigned negative = 0;
     if (size != 0 && plain_signs_) {
-      negative = CodePlain(coder, value.negative ? 1 : 0, &sign_);
+      negative = CodePlain(coder, value.negative ? 1 : 0, &signs_[two_sided_ ? leading : 0], pace_);
     } else if (size != 0) {
-      negative = model_.CodeSign(coder, value.negative ? 1 : 0);
+      negative = model_.CodeSign(coder, value.negative ? 1 : 0, leading);
     } else if (signed_zero_) {
-      negative = CodePlain(coder, value.negative ? 1 : 0, &zero_sign_);
+      negative = CodePlain(coder, value.negative ? 1 : 0, &zero_sign_, pace_);
     }
     model_.Next(leading, size == 0 ? 0 : negative != 0 ? -1 : 1);
     return {size, negative != 0};
@@ -130,21 +144,23 @@ class SizeCoder {
 
  private:
   static constexpr unsigned kLowContexts = 16;
+  static constexpr unsigned kSignContexts = 1U << kLeadingBits;
 
-  bool plain_signs_, signed_zero_;
+  bool plain_signs_, signed_zero_, two_sided_;
+  Pace pace_;
   unsigned low_bits_, largest_;
   WeightModel model_;
   Counter low_counters_[kLowContexts][kLeadingBits];
-  Counter sign_ = MakeCounter(1U << 15, 2);
+  Counter signs_[kSignContexts];
   Counter zero_sign_ = MakeCounter(1U << 15, 2);
 };
 
 size_t BestScratchBytes(const SymbolLayout& layout);
 
 /// Decodes to uint16_t or (their low bytes) uint8_t and sets *used to the bytes of the stream
-/// proper.
+/// proper. `v1`: it is one of best_v1.
 template <typename Symbol>
-Status DecodeBest(const SymbolLayout& layout, const uint8_t* stream, size_t bytes, void* scratch,
-                  Symbol* symbols, size_t* used);
+Status DecodeBest(bool v1, const SymbolLayout& layout, const uint8_t* stream, size_t bytes,
+                  void* scratch, Symbol* symbols, size_t* used);
 
 }  // namespace lutra::coding

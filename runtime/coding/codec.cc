@@ -35,9 +35,10 @@ Status DecodeTo(Codec codec, const SymbolLayout& layout, const uint8_t* stream, 
                          layout.rows * layout.columns);
   }
   size_t used = 0;
-  LUTRA_RETURN_IF_ERROR(codec == Codec::huffman
-                            ? DecodeHuffman(layout, stream, bytes, scratch, symbols, &used)
-                            : DecodeBest(layout, stream, bytes, scratch, symbols, &used));
+  LUTRA_RETURN_IF_ERROR(
+      codec == Codec::huffman
+          ? DecodeHuffman(layout, stream, bytes, scratch, symbols, &used)
+          : DecodeBest(codec == Codec::best_v1, layout, stream, bytes, scratch, symbols, &used));
   return CheckEnd(layout, stream, bytes, used);
 }
 
@@ -99,6 +100,7 @@ size_t DecodeScratchBytes(Codec codec, const SymbolLayout& layout) {
       break;
     case Codec::huffman:
       return kHuffmanScratchBytes;
+    case Codec::best_v1:
     case Codec::best:
       return BestScratchBytes(layout);
   }

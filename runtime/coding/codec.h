@@ -6,6 +6,7 @@
 //   huffman  canonical, length-limited Huffman codes in four parts; for tensors of many zeros, gaps
 //            and values in codes of their own
 //   best     context-adaptive range coding with several mixed predictions
+//   best_v1  as files had it before: read, and written for tests alone
 //
 // A stream says nothing about the tensor: its layout is known from elsewhere (the file's tables).
 // Every stream has exactly one length; whatever is shorter or longer is refused.
@@ -20,7 +21,7 @@
 namespace lutra::coding {
 
 /// The numbers are stored in files and never change.
-enum class Codec : uint8_t { none = 0, huffman = 1, best = 2 };
+enum class Codec : uint8_t { none = 0, huffman = 1, best_v1 = 2, best = 3 };
 
 /// What a symbol means; symbols are held in uint16_t whatever their kind.
 ///   integer  two's complement of `bits` bits (2 to 16), sign-extended to 16 bits

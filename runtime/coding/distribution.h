@@ -4,6 +4,7 @@
 // per bit is what makes decoding fast.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -57,7 +58,8 @@ alignas(16) inline constexpr int16_t kFloors[kSymbols] = {2,  4,  6,  8,  10, 12
 
 }  // namespace internal
 
-/// Where each symbol's part of the range begins and ends: sums that grow with every symbol.
+/// Where each symbol's part of the range begins and ends: sums that grow with every symbol. Given
+/// sums may end a little below the total.
 class Bounds {
  public:
   Bounds(Vector8 low, Vector8 high)
@@ -65,6 +67,7 @@ class Bounds {
     ends_[kZero] = 0;
     Store(low_, ends_ + kZero + 1);
     Store(high_, ends_ + kZero + 9);
+    ends_[kZero + kSymbols] = kDistributionTotal;
   }
 
   uint32_t begin(unsigned symbol) const { return static_cast<uint32_t>(ends_[kZero + symbol]); }
@@ -72,7 +75,9 @@ class Bounds {
     return static_cast<uint32_t>(ends_[kZero + 1 + symbol] - ends_[kZero + symbol]);
   }
   /// The symbol in whose part a point below kDistributionTotal lies.
-  unsigned Find(int16_t point) const { return CountUpTo(low_, high_, point); }
+  unsigned Find(int16_t point) const {
+    return std::min(CountUpTo(low_, high_, point), kSymbols - 1);
+  }
 
  private:
   static constexpr size_t kZero = 7;

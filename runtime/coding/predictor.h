@@ -20,8 +20,10 @@ using Counter = uint32_t;
 
 constexpr unsigned kCountBits = 10;
 constexpr uint32_t kCountMask = (1U << kCountBits) - 1;
-/// A counter adapts with 1 / (kCountLimit + 1.5) at the least.
-constexpr uint32_t kCountLimit = 255;
+/// Counts end here at the latest.
+constexpr uint32_t kMostCount = 1023;
+/// Those of codec best_v1.
+constexpr uint32_t kCountLimitV1 = 255;
 /// The count that a counter starts with when its probability is a good guess.
 constexpr uint32_t kGuessCount = 6;
 
@@ -31,24 +33,31 @@ constexpr Counter MakeCounter(uint32_t chance16, uint32_t count) {
 
 namespace internal {
 /// 2^16 / (n + 1.5)
-constexpr std::array<uint32_t, kCountLimit + 1> MakeCounterRates() {
-  std::array<uint32_t, kCountLimit + 1> rates{};
-  for (uint32_t n = 0; n <= kCountLimit; ++n) rates[n] = (2U << 16) / (2 * n + 3);
+constexpr std::array<uint32_t, kMostCount + 1> MakeCounterRates() {
+  std::array<uint32_t, kMostCount + 1> rates{};
+  for (uint32_t n = 0; n <= kMostCount; ++n) rates[n] = (2U << 16) / (2 * n + 3);
   return rates;
 }
 inline constexpr auto kCounterRates = MakeCounterRates();
 }  // namespace internal
 
+/// How closely predictions follow what happens.
+struct Pace {
+  uint32_t count_limit =
+      kMostCount;       ///< a counter adapts with 1 / (count_limit + 1.5) at the least
+  int mixer_shift = 2;  ///< a mixer's steps are 2^-mixer_shift of the largest
+};
+
 inline int16_t CounterLogit(Counter counter) { return Stretch(counter >> 20); }
 
-inline void UpdateCounter(Counter* counter, unsigned bit) {
+inline void UpdateCounter(Counter* counter, unsigned bit, const Pace& pace) {
   const uint32_t count = *counter & kCountMask;
   const auto chance = static_cast<int32_t>(*counter >> kCountBits);
   const int32_t target = bit != 0 ? (1 << 22) - 1 : 0;
   const auto step = static_cast<int32_t>(
       (int64_t{target - chance} * static_cast<int32_t>(internal::kCounterRates[count])) >> 16);
   *counter = (static_cast<uint32_t>(chance + step) << kCountBits) |
-             (count + (count < kCountLimit ? 1 : 0));
+             (count + (count < pace.count_limit ? 1 : 0));
 }
 
 /// Inputs of a mixer, as logits, and its weights in units of 2^-14, within +-2.
@@ -64,10 +73,12 @@ inline int MixLogits(const MixerWeights& mixer, Vector8 inputs) {
 }
 
 /// One step of gradient descent on the coding cost.
-inline void TrainMixer(MixerWeights* mixer, Vector8 inputs, unsigned bit, uint32_t chance) {
+inline void TrainMixer(MixerWeights* mixer, Vector8 inputs, unsigned bit, uint32_t chance,
+                       const Pace& pace) {
   // Of the largest error one unit is missing, so that it fits 16 bits.
   const int32_t target = bit != 0 ? (1 << kChanceBits) - 1 : 0;
-  const auto error = static_cast<int16_t>((target - static_cast<int32_t>(chance)) >> 2);
+  const auto error =
+      static_cast<int16_t>((target - static_cast<int32_t>(chance)) >> pace.mixer_shift);
   AddScaled(mixer->weights, inputs, error);
 }
 
@@ -75,21 +86,21 @@ inline void TrainMixer(MixerWeights* mixer, Vector8 inputs, unsigned bit, uint32
 /// everything that took part.
 template <size_t counters, typename Coder>
 inline unsigned CodeMixed(Coder& coder, unsigned bit, Counter* const (&counter)[counters],
-                          Vector8 inputs, MixerWeights* mixer) {
+                          Vector8 inputs, MixerWeights* mixer, const Pace& pace) {
   const uint32_t mixed = Squash(MixLogits(*mixer, inputs));
   bit = coder.CodeBit(bit, std::clamp(mixed, kLeastChance, (1U << kChanceBits) - kLeastChance));
-  TrainMixer(mixer, inputs, bit, mixed);
-  for (size_t i = 0; i < counters; ++i) UpdateCounter(counter[i], bit);
+  TrainMixer(mixer, inputs, bit, mixed, pace);
+  for (size_t i = 0; i < counters; ++i) UpdateCounter(counter[i], bit, pace);
   return bit;
 }
 
 /// Codes one decision with a single counter.
 template <typename Coder>
-inline unsigned CodePlain(Coder& coder, unsigned bit, Counter* counter) {
+inline unsigned CodePlain(Coder& coder, unsigned bit, Counter* counter, const Pace& pace) {
   const uint32_t chance =
       std::clamp(*counter >> (32 - kChanceBits), kLeastChance, (1U << kChanceBits) - kLeastChance);
   bit = coder.CodeBit(bit, chance);
-  UpdateCounter(counter, bit);
+  UpdateCounter(counter, bit, pace);
   return bit;
 }
 

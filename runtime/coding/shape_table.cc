@@ -7,8 +7,6 @@
 namespace lutra::coding {
 namespace {
 
-constexpr unsigned kMostSizes = 256;
-
 /// Relative frequency of `size` where the mean is that of the middle of `level`,
 /// mean = 2^((level + 1/2) / 4) / 16. In bits, with k = log2(e):
 ///   normal      k * size^2 / (pi * mean^2)

@@ -20,12 +20,20 @@ constexpr unsigned kLevels = 64;
 constexpr unsigned kScaleBits = 6;
 constexpr unsigned kMostScale = (kLevels << kScaleBits) - 1;
 
+/// Sizes that have up to 8 bits.
+constexpr unsigned kMostSizes = 256;
+
 /// How sizes of up to 8 bits are coded: where zeros abound a decision "not zero" comes first and
 /// the size is lowered by one; then the top 4 bits as one symbol, then those below as another.
 struct SizeCode {
   unsigned largest = 1;      ///< size, below 2^8
   bool zero_first = false;   ///< zeros have a decision of their own
   bool logarithmic = false;  ///< sizes are the leading bits of halves
+  bool two_sided = false;    ///< sizes of either sign have frequencies of their own (indices)
+  bool v1 = false;  ///< as codec best_v1 has it: plain averages, counters that forget sooner
+  /// Of the decisions "not zero": 0 = one counter predicts them as well as the contexts do, else
+  /// the mixers' Pace::mixer_shift.
+  int zero_shift = 2;
 
   /// The largest number that symbols make up.
   unsigned most() const { return largest - (zero_first && largest > 0 ? 1 : 0); }

@@ -63,6 +63,11 @@ inline Vector8 Average(Vector8 a, Vector8 b) {
     a.lanes[i] = static_cast<int16_t>((a.lanes[i] + b.lanes[i] + 1) / 2);
   return a;
 }
+/// a[i] * factor / 2^16 of numbers that are not negative, rounded down.
+inline Vector8 MultiplyHigh(Vector8 a, uint16_t factor) {
+  for (int16_t& lane : a.lanes) lane = static_cast<int16_t>(int32_t{lane} * factor >> 16);
+  return a;
+}
 /// How many of the 16 numbers are not above `point`.
 inline unsigned CountUpTo(Vector8 a, Vector8 b, int16_t point) {
   unsigned count = 0;
@@ -111,6 +116,9 @@ inline Vector8 ShiftRight(Vector8 a) {
   return _mm_srai_epi16(a, bits);
 }
 inline Vector8 Average(Vector8 a, Vector8 b) { return _mm_avg_epu16(a, b); }
+inline Vector8 MultiplyHigh(Vector8 a, uint16_t factor) {
+  return _mm_mulhi_epu16(a, _mm_set1_epi16(static_cast<int16_t>(factor)));
+}
 inline unsigned CountUpTo(Vector8 a, Vector8 b, int16_t point) {
   const __m128i points = _mm_set1_epi16(point);
   const __m128i above = _mm_packs_epi16(_mm_cmpgt_epi16(a, points), _mm_cmpgt_epi16(b, points));
@@ -154,6 +162,12 @@ inline Vector8 ShiftRight(Vector8 a) {
   return vshrq_n_s16(a, bits);
 }
 inline Vector8 Average(Vector8 a, Vector8 b) { return vrhaddq_s16(a, b); }
+inline Vector8 MultiplyHigh(Vector8 a, uint16_t factor) {
+  const uint16x8_t numbers = vreinterpretq_u16_s16(a);
+  const uint32x4_t low = vmull_n_u16(vget_low_u16(numbers), factor);
+  const uint32x4_t high = vmull_n_u16(vget_high_u16(numbers), factor);
+  return vreinterpretq_s16_u16(vcombine_u16(vshrn_n_u32(low, 16), vshrn_n_u32(high, 16)));
+}
 inline unsigned CountUpTo(Vector8 a, Vector8 b, int16_t point) {
   const int16x8_t points = vdupq_n_s16(point);
   const uint16x8_t masks = vaddq_u16(vcleq_s16(a, points), vcleq_s16(b, points));
@@ -179,6 +193,7 @@ using plain::CountUpTo;
 using plain::Dot;
 using plain::Load;
 using plain::MoveTowards;
+using plain::MultiplyHigh;
 using plain::Set;
 using plain::ShiftRight;
 using plain::Store;

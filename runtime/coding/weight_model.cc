@@ -26,6 +26,16 @@ uint32_t MeanOfScale(const SizeCode& code, unsigned scale) {
   return std::min(mean, code.largest << 8);
 }
 
+/// All of the first `symbols` are alike.
+Distribution FlatDistribution(unsigned symbols, uint16_t seen) {
+  Distribution flat;
+  for (unsigned s = 0; s < kSymbols; ++s) {
+    flat.sums[s] = static_cast<int16_t>(kDistributionTotal * std::min(s + 1, symbols) / symbols);
+  }
+  flat.seen = seen;
+  return flat;
+}
+
 MixerWeights EvenWeights(int16_t weight) {
   MixerWeights mixer;
   std::fill_n(mixer.weights, kInputs, weight);
@@ -43,6 +53,8 @@ size_t WeightModel::ScratchBytes(size_t columns) {
 WeightModel::WeightModel(const SizeCode& code, size_t columns, unsigned period, unsigned scale,
                          void* scratch)
     : code_(code), low_bits_(code.low_bits()), columns_(columns), period_(period) {
+  if (code.v1) pace_.count_limit = kCountLimitV1;
+  zero_pace_ = {.count_limit = pace_.count_limit, .mixer_shift = code.zero_shift};
   Bump memory(scratch, SIZE_MAX);
   Place(memory);
   Fill(scale);
@@ -57,7 +69,9 @@ void WeightModel::Place(Bump& memory) {
   by_blend_ = memory.TakeArray<Distribution>(kLevels);
   by_row_ = memory.TakeArray<Distribution>(kLevels);
   everywhere_ = memory.TakeArray<Distribution>(1);
-  const size_t sign_contexts[kSignCounters] = {1, 27, 81, columns_, 3 * kMaxPeriod, 81, kTilts};
+  lows_everywhere_ = memory.TakeArray<Distribution>(kSymbols + 1);
+  const size_t sign_contexts[kSignCounters] = {kMostSizes,     27, 81,    columns_,
+                                               3 * kMaxPeriod, 81, kTilts};
   for (size_t i = 0; i < kSignCounters; ++i) {
     sign_counters_[i] = memory.TakeArray<Counter>(sign_contexts[i]);
   }
@@ -87,6 +101,7 @@ void WeightModel::Fill(unsigned scale) {
     }
   }
   std::copy_n(tops, kLevels, by_blend_);
+  std::fill_n(lows_everywhere_, kSymbols + 1, FlatDistribution(1U << low_bits_, kGuessSeen));
   if (code_.zero_first) {
     std::copy_n(tops, kLevels, by_row_);
     everywhere_[0] = tops[level];
@@ -99,7 +114,8 @@ void WeightModel::Fill(unsigned scale) {
     }
   }
 
-  const size_t sign_contexts[kSignCounters] = {1, 27, 81, columns_, 3 * kMaxPeriod, 81, kTilts};
+  const size_t sign_contexts[kSignCounters] = {kMostSizes,     27, 81,    columns_,
+                                               3 * kMaxPeriod, 81, kTilts};
   for (size_t i = 0; i < kSignCounters; ++i) {
     std::fill_n(sign_counters_[i], sign_contexts[i], MakeCounter(1U << 15, 2));
   }

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "runtime/coding/blend.h"
 #include "runtime/coding/mean.h"
 #include "runtime/coding/predictor.h"
 #include "runtime/coding/shape_table.h"
@@ -54,7 +55,7 @@ class WeightModel {
   template <typename Coder>
   unsigned CodeSize(Coder& coder, unsigned size);
   template <typename Coder>
-  unsigned CodeSign(Coder& coder, unsigned negative);
+  unsigned CodeSign(Coder& coder, unsigned negative, unsigned size);
   void Next(unsigned size, int sign);
 
  private:
@@ -91,12 +92,16 @@ class WeightModel {
   unsigned row_scale_ = 0, all_scale_ = 0;
   uint16_t* column_scales_ = nullptr;
 
+  Pace pace_, zero_pace_;
   Row rows_[kRows] = {};  ///< this one and those above it
   ShapeTable shapes_ = {};
   Distribution* by_column_ = nullptr;
   Distribution* by_neighbours_ = nullptr;
   Distribution* by_both_ = nullptr;
   Distribution* by_blend_ = nullptr;
+  Distribution* lows_everywhere_ = nullptr;  ///< of each top symbol, and one that is flat
+  Blend<4> top_weights_;
+  Blend<3> low_weights_[kSymbols];
   Counter* sign_counters_[kSignCounters] = {};
   MixerWeights* sign_mixers_ = nullptr;
   // For tensors of many zeros:
@@ -104,6 +109,7 @@ class WeightModel {
   Distribution* everywhere_ = nullptr;
   Counter* zero_counters_[kZeroCounters] = {};
   MixerWeights* pattern_mixers_ = nullptr;
+  Counter zero_counter_ = MakeCounter(1U << 15, 2);
 
   // Of the next weight:
   Distribution* tops_[4] = {};
@@ -178,6 +184,7 @@ inline void WeightModel::Next(unsigned size, int sign) {
 
 template <typename Coder>
 unsigned WeightModel::CodeNonzero(Coder& coder, unsigned bit) {
+  if (code_.zero_shift == 0) return CodePlain(coder, bit, &zero_counter_, zero_pace_);
   const size_t at = kBefore + column_;
   const uint16_t* here = rows_[0].sizes + at;
   const uint16_t* above = rows_[1].sizes + at;
@@ -190,7 +197,8 @@ unsigned WeightModel::CodeNonzero(Coder& coder, unsigned bit) {
   const auto logit = [&](size_t i) { return CounterLogit(*zero_context_[i]); };
   const Vector8 inputs =
       Set(logit(0), logit(1), logit(2), logit(3), logit(4), logit(5), logit(6), zero_guess_);
-  return CodeMixed(coder, bit, zero_context_, inputs, pattern_mixers_ + std::popcount(pattern));
+  return CodeMixed(coder, bit, zero_context_, inputs, pattern_mixers_ + std::popcount(pattern),
+                   zero_pace_);
 }
 
 template <typename Coder>
@@ -202,15 +210,22 @@ unsigned WeightModel::CodeSize(Coder& coder, unsigned size) {
     lowered = 1;
   }
   size -= lowered;
-  const unsigned top = CodeSymbol(coder, size >> low_bits_, tops_);
+  const unsigned top = code_.v1 ? CodeSymbol(coder, size >> low_bits_, tops_)
+                                : CodeSymbol(coder, size >> low_bits_, tops_, 4, &top_weights_);
   if (low_bits_ == 0) return top + lowered;
-  const unsigned low = CodeSymbol(coder, size & ((1U << low_bits_) - 1), lows_ + top);
+  unsigned low = size & ((1U << low_bits_) - 1);
+  if (code_.v1) {
+    low = CodeSymbol(coder, low, lows_ + top);
+  } else {
+    Distribution* const lows[] = {lows_ + top, lows_everywhere_ + top, lows_everywhere_ + kSymbols};
+    low = CodeSymbol(coder, low, lows, 2, &low_weights_[top]);
+  }
   if (low >> low_bits_ != 0) return kNoSize;
   return (top << low_bits_) + low + lowered;
 }
 
 template <typename Coder>
-unsigned WeightModel::CodeSign(Coder& coder, unsigned negative) {
+unsigned WeightModel::CodeSign(Coder& coder, unsigned negative, unsigned size) {
   const size_t at = kBefore + column_;
   const int8_t* here = rows_[0].signs + at;
   const int8_t* above = rows_[1].signs + at;
@@ -228,7 +243,7 @@ unsigned WeightModel::CodeSign(Coder& coder, unsigned negative) {
   const auto tilt = static_cast<size_t>(std::clamp<int64_t>(strength, -31, 31) + 32) / 2;
 
   Counter* counters[kSignCounters] = {
-      sign_counters_[0],
+      sign_counters_[0] + (code_.two_sided ? size : 0),
       sign_counters_[1] + (left * 9 + up * 3 + back),
       sign_counters_[2] +
           (up * 27 + digit(rows_[2].signs[at]) * 9 + digit(above[-1]) * 3 + digit(above[1])),
@@ -241,7 +256,7 @@ unsigned WeightModel::CodeSign(Coder& coder, unsigned negative) {
       Set(CounterLogit(*counters[0]), CounterLogit(*counters[1]), CounterLogit(*counters[2]),
           CounterLogit(*counters[3]), CounterLogit(*counters[4]), CounterLogit(*counters[5]),
           CounterLogit(*counters[6]), 256);
-  return CodeMixed(coder, negative, counters, inputs, sign_mixers_ + tilt / 4);
+  return CodeMixed(coder, negative, counters, inputs, sign_mixers_ + tilt / 4, pace_);
 }
 
 }  // namespace lutra::coding

@@ -25,7 +25,7 @@ namespace {
 
 using lutra::coding::Codec;
 using lutra::coding::SymbolLayout;
-using lutra::converter::NamedTensor;
+using lutra::converter::checkpoint::NamedTensor;
 
 struct Row {
   const char* file;
@@ -112,9 +112,10 @@ void Run(const std::string& models) {
               "packed", "entropy", "huffman", "ratio", "M/s", "best", "NNCodec", "diff", "M/s");
   size_t sum = 0, reference = 0;
   for (const Row& row : kRows) {
-    const auto checkpoint = lutra::converter::ReadCheckpoint(models + "/checkpoints/" + row.file);
-    size_t weights = 0, bytes[3] = {};
-    double seconds[3] = {}, entropy = 0;
+    const auto checkpoint =
+        lutra::converter::checkpoint::ReadCheckpoint(models + "/checkpoints/" + row.file);
+    size_t weights = 0, bytes[4] = {};
+    double seconds[4] = {}, entropy = 0;
     for (const NamedTensor& named : checkpoint.tensors) {
       const lutra::converter::Tensor& tensor = named.tensor;
       if (tensor.rank() < 2) continue;
@@ -126,7 +127,7 @@ void Run(const std::string& models) {
       weights += symbols.size();
       entropy += EntropyBytes(symbols);
       for (const Codec codec : {Codec::none, Codec::huffman, Codec::best}) {
-        const auto stream = lutra::converter::Encode(codec, layout, symbols);
+        const auto stream = lutra::converter::encoding::Encode(codec, layout, symbols);
         const auto c = static_cast<size_t>(codec);
         bytes[c] += stream.size();
         seconds[c] += DecodeSeconds(codec, layout, stream, symbols);
@@ -136,10 +137,10 @@ void Run(const std::string& models) {
     std::printf("%-20s %4u %6s %8zu %8.0f %8zu %7.3f %6.0f %8zu %8zu %+6.2f%% %6.1f\n", row.file,
                 row.bits, row.pruned ? "90 %" : "0", bytes[0], entropy, bytes[1],
                 static_cast<double>(bytes[1]) / static_cast<double>(row.huffman),
-                millions / seconds[1], bytes[2], row.nncodec,
-                100 * (static_cast<double>(bytes[2]) / static_cast<double>(row.nncodec) - 1),
-                millions / seconds[2]);
-    sum += bytes[2];
+                millions / seconds[1], bytes[3], row.nncodec,
+                100 * (static_cast<double>(bytes[3]) / static_cast<double>(row.nncodec) - 1),
+                millions / seconds[3]);
+    sum += bytes[3];
     reference += row.nncodec;
   }
   std::printf("best in all %zu, NNCodec %zu, %+.2f%%\n", sum, reference,

@@ -89,13 +89,14 @@ TEST_CASE("coded golden models give the same bytes on every row") {
     INFO(std::string(golden.name));
     const std::vector<uint8_t> file = ReadGolden(golden);
     CHECK(Coded(file, Codec::none).size() == file.size());
-    for (const Codec codec : {Codec::huffman, Codec::best}) {
+    for (const Codec codec : {Codec::huffman, Codec::best_v1, Codec::best}) {
       const std::vector<uint8_t> coded = Coded(file, codec);
       CHECK(coded.size() <= file.size());
       const size_t blobs = CodedBlobs(coded);
       ModelView view;
       REQUIRE(OpenContainer(coded.data(), coded.size(), &view).ok());
-      CHECK((view.model->min_runtime_version() == 3) == (blobs > 0));
+      const int version = view.model->min_runtime_version();
+      CHECK((blobs == 0 ? version < 3 : version == (codec == Codec::best ? 5 : 3)));
       for (size_t r = 0; lutra_row_name(r) != nullptr; ++r) {
         if (lutra_row_available(lutra_row_name(r)) == 0) continue;
         CHECK(Run(coded, lutra_row_name(r)) == Run(file, lutra_row_name(r)));
@@ -129,7 +130,7 @@ std::vector<uint8_t> LinearModel(size_t n, size_t k, bool codebook) {
 TEST_CASE("weights of every kind are coded, and a layer's decoded copy does not outlive packing") {
   for (const bool codebook : {false, true}) {
     const std::vector<uint8_t> file = LinearModel(96, 300, codebook);
-    for (const Codec codec : {Codec::huffman, Codec::best}) {
+    for (const Codec codec : {Codec::huffman, Codec::best_v1, Codec::best}) {
       const std::vector<uint8_t> coded = Coded(file, codec);
       CHECK(CodedBlobs(coded) == 1);
       CHECK(coded.size() < file.size() - (codebook ? 4000 : 18000));
@@ -169,7 +170,7 @@ lutra_status Open(const std::vector<uint8_t>& file, std::string* message) {
 TEST_CASE("damaged streams are refused or decode to other weights") {
   size_t refused = 0;
   for (const bool codebook : {false, true}) {
-    for (const Codec codec : {Codec::huffman, Codec::best}) {
+    for (const Codec codec : {Codec::huffman, Codec::best_v1, Codec::best}) {
       const std::vector<uint8_t> file = Coded(LinearModel(32, 100, codebook), codec);
       for (size_t bit = 0; bit < 1500; ++bit) {
         std::string message;

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <random>
 
+#include "runtime/coding/blend.h"
 #include "runtime/coding/distribution.h"
 #include "runtime/coding/logistic.h"
 #include "runtime/coding/vector8.h"
@@ -56,12 +57,13 @@ TEST_CASE("vector operations of distributions are the plain ones") {
     return static_cast<int16_t>(random() % 4 == 0 ? 32767 : random() % 32768);
   };
   for (int round = 0; round < 20000; ++round) {
-    int16_t a[8], b[8], results[4][8], expected[4][8];
+    int16_t a[8], b[8], results[5][8], expected[5][8];
     for (size_t i = 0; i < 8; ++i) {
       a[i] = sum();
       b[i] = sum();
     }
     const int16_t rate = static_cast<int16_t>(random() % 32768);
+    const auto factor = static_cast<uint16_t>(random());
     const int16_t rounding = static_cast<int16_t>(random() % 256), point = sum();
     const auto va = coding::Load(a), vb = coding::Load(b);
     const auto pa = coding::plain::Load(a), pb = coding::plain::Load(b);
@@ -73,6 +75,8 @@ TEST_CASE("vector operations of distributions are the plain ones") {
     coding::Store(coding::Average(va, vb), results[2]);
     coding::plain::Store(coding::plain::Average(pa, pb), expected[2]);
     CHECK(coding::CountUpTo(va, vb, point) == coding::plain::CountUpTo(pa, pb, point));
+    coding::Store(coding::MultiplyHigh(va, factor), results[4]);
+    coding::plain::Store(coding::plain::MultiplyHigh(pa, factor), expected[4]);
     std::memcpy(results[3], b, sizeof(b));
     std::memcpy(expected[3], b, sizeof(b));
     coding::MoveTowards(results[3], va, rate, rounding);
@@ -114,6 +118,43 @@ TEST_CASE("a distribution learns frequencies and leaves room for every symbol") 
     const double first = distribution.sums[0] / 32767.0;
     CHECK(std::abs(first - (letters == 1 ? 1.0 : 0.5)) < 0.1);
   }
+}
+
+/// A coder of symbols that are given, which looks at what they would cost.
+struct Observer {
+  unsigned CodeSymbol(unsigned symbol, const coding::Bounds& bounds) {
+    REQUIRE(bounds.begin(0) == 0);
+    for (unsigned s = 0; s < coding::kSymbols; ++s) {
+      REQUIRE(bounds.size(s) >= 2);
+      REQUIRE(bounds.Find(static_cast<int16_t>(bounds.begin(s) + bounds.size(s) - 1)) == s);
+    }
+    REQUIRE(bounds.begin(coding::kSymbols - 1) + bounds.size(coding::kSymbols - 1) ==
+            coding::kDistributionTotal);
+    bits -= std::log2(bounds.size(symbol) / double{coding::kDistributionTotal});
+    return symbol;
+  }
+  double bits = 0;
+};
+
+TEST_CASE("a blend finds the distribution that is right") {
+  std::mt19937 random(14);
+  coding::Distribution flat = {}, upper = {}, lower = {};
+  for (int s = 0; s < 16; ++s) {
+    flat.sums[s] = static_cast<int16_t>(coding::kDistributionTotal * (s + 1) / 16);
+    upper.sums[s] = static_cast<int16_t>(s < 15 ? 0 : coding::kDistributionTotal);
+    lower.sums[s] = static_cast<int16_t>(coding::kDistributionTotal);
+  }
+  coding::Distribution* const mixed[] = {&upper, &lower, &flat};
+  coding::Blend<3> blend;
+  Observer observer;
+  constexpr int kDraws = 4000;
+  for (int i = 0; i < kDraws; ++i) {
+    coding::CodeSymbol(observer, static_cast<unsigned>(random() % 16), mixed, 0, &blend);
+    REQUIRE(blend.weights[0] + blend.weights[1] + blend.weights[2] == 1U << coding::kBlendBits);
+  }
+  CHECK(blend.weights[2] > (1U << coding::kBlendBits) * 8 / 10);
+  // Four bits a symbol; what is left to others costs log2(1 / 0.8) at most in the long run.
+  CHECK(observer.bits < kDraws * 4.33);
 }
 
 }  // namespace

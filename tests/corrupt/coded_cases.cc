@@ -53,7 +53,7 @@ std::vector<CorruptCase> CodedCases() {
          return FloatModel(std::move(linear), {1, 8}, {1, 4}, [](ModelBuilder& b) {
            auto& options = *b.model().operators[0]->options.AsLinear();
            options.weights = b.FloatWeights(std::vector<float>(32, 0.5F), {1, 2, 3, 4});
-           b.Encode(options.weights->values, Encoding::best, {1, 2, 3});
+           b.Encode(options.weights->values, Encoding::best_v1, {1, 2, 3});
          });
        }},
       {"coded_lookup_table", Code::malformed,
@@ -93,7 +93,7 @@ std::vector<CorruptCase> CodedCases() {
        [] { return LargeLinear(Encoding::huffman, 255); }},
       {"coded_weights_bomb_best", Code::limit,
        "operator 0 (Linear): 131072 coded weights in 4 bytes of blob 0",
-       [] { return LargeLinear(Encoding::best, 4); }},
+       [] { return LargeLinear(Encoding::best_v1, 4); }},
   };
 }
 

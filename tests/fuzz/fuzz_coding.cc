@@ -31,11 +31,13 @@ void ReadTable(const std::vector<uint8_t>& stream) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 4) return 0;
   const std::vector<uint8_t> stream(data + 4, data + size);
-  if (data[0] % 4 == 3) {
+  constexpr unsigned kCodecs = static_cast<unsigned>(Codec::best) + 1;
+  const unsigned what = data[0] % (kCodecs + 1);
+  if (what == kCodecs) {
     ReadTable(stream);
     return 0;
   }
-  const auto codec = static_cast<Codec>(data[0] % 4);
+  const auto codec = static_cast<Codec>(what);
   static const std::vector<lutra::test::SymbolLayout> kinds = lutra::test::AllKinds();
   lutra::test::SymbolLayout layout = kinds[data[1] % kinds.size()];
   layout.rows = data[2] % 32;

@@ -29,6 +29,9 @@ using converter::Tensor;
 using converter::checkpoint::NamedTensor;
 using test::Bytes;
 
+constexpr coding::Codec kCodecs[] = {coding::Codec::none, coding::Codec::huffman,
+                                     coding::Codec::best_v1, coding::Codec::best};
+
 std::filesystem::path root;
 
 void Write(const std::string& target, const std::string& name, const Bytes& bytes) {
@@ -66,7 +69,7 @@ void WriteArchives() {
   converter::checkpoint::Checkpoint checkpoint;
   checkpoint.tensors = Tensors();
   for (const char* weights : {"fp16", "linear2", "linear7", "linear16", "codebook1", "codebook5"}) {
-    for (const auto codec : {coding::Codec::none, coding::Codec::huffman, coding::Codec::best}) {
+    for (const auto codec : kCodecs) {
       for (const bool asymmetric : {false, true}) {
         converter::archive::CompressOptions options;
         converter::archive::SetArchiveWeights(options.format, weights);
@@ -112,7 +115,7 @@ void WriteStreams() {
       layout.rows = 12;
       layout.columns = 40;
       const std::vector<uint16_t> symbols = test::MakeSymbols(layout, content, 1);
-      for (const auto codec : {coding::Codec::none, coding::Codec::huffman, coding::Codec::best}) {
+      for (const auto codec : kCodecs) {
         const Bytes stream = converter::encoding::Encode(codec, layout, symbols);
         const auto code = static_cast<uint8_t>(codec);
         Write("fuzz_coding",

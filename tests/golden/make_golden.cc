@@ -56,5 +56,6 @@ int main(int argc, char** argv) {
                3) |
          Write(folder + "/coded_none.lutra", coded(Codec::none), coded(Codec::none), 1) |
          Write(folder + "/coded_huffman.lutra", coded(Codec::huffman), coded(Codec::none), 1) |
-         Write(folder + "/coded_best.lutra", coded(Codec::best), coded(Codec::none), 1);
+         Write(folder + "/coded_best.lutra", coded(Codec::best_v1), coded(Codec::none), 1) |
+         Write(folder + "/coded_best_2.lutra", coded(Codec::best), coded(Codec::none), 1);
 }
