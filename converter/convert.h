@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "converter/budget/budget.h"
 #include "converter/data/dataset.h"
 #include "converter/import/onnx_import.h"
 #include "converter/quantize/quantization.h"
@@ -34,11 +35,16 @@ Graph LoadGraph(const std::string& path, importing::ImportOptions import);
 Graph LoadGraph(std::span<const uint8_t> bytes, const std::string& path,
                 importing::ImportOptions import);
 
+/// Schemes for the layers of a laid out graph that a budget leaves open, instead of the given ones.
+using ChooseSchemes = std::function<std::map<std::string, quantize::LayerScheme>(
+    const Graph& graph, std::map<std::string, quantize::LayerScheme> schemes)>;
+
 /// How a float network comes to its quantization. `fused` is the network after FuseGraph, in ONNX's
 /// layout; its weights may change, and are then those of the model. The quantization is for the
-/// same after LayOutGraph.
+/// same after LayOutGraph. `choose` is empty without a budget.
 using QuantizeNetwork = std::function<quantize::Quantization(
-    Graph& fused, std::map<std::string, quantize::LayerScheme> schemes, Warnings& warnings)>;
+    Graph& fused, std::map<std::string, quantize::LayerScheme> schemes, const ChooseSchemes& choose,
+    Warnings& warnings)>;
 
 struct ConvertOptions {
   std::string model_path, output_path;
@@ -53,6 +59,7 @@ struct ConvertOptions {
   std::optional<std::string> emit_float_path;  ///< for the ONNX network that `quantize` leaves
   std::string input_type = "float";            ///< float, int8, uint8
   std::function<void(const std::string& stage, size_t done, size_t total)> progress;
+  std::optional<budget::Limits> budget;
   QuantizeNetwork quantize;  ///< empty: calibration and rounding, which change no weights
 };
 
@@ -81,6 +88,7 @@ struct ConvertReport {
   double file_within_two = 1;  ///< the worst output's share of elements within two steps
   std::vector<LayerReport> layers;
   std::string recipe_json;  ///< the recipe that was used, for every layer
+  std::optional<budget::Report> budget;
   Warnings warnings;
 };
 

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+
+#include "converter/graph/graph.h"
 
 namespace lutra::converter {
 
@@ -9,5 +12,9 @@ namespace lutra::converter {
 ///   log_probabilities  of a network that ends in LogSoftmax: p = exp(x)
 ///   probabilities      of one that ends in Softmax: p = x, as if it were at least 1e-7
 enum class ScoreKind : uint8_t { logits, log_probabilities, probabilities };
+
+/// Of a value of the graph, by the operator that decides what its numbers mean, through those that
+/// only move them.
+ScoreKind ScoreKindOf(const Graph& graph, std::string value);
 
 }  // namespace lutra::converter

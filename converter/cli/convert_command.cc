@@ -1,20 +1,55 @@
+#include <chrono>
 #include <memory>
 
 #include "converter/cli/common.h"
+#include "converter/cli/interrupt.h"
 #include "converter/cli/model_command.h"
 
 namespace lutra::converter::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct ConvertCommand {
+  ModelCommand model{"convert"};
+  double time_limit = 0;  // minutes; 0: none
+
+  void Run() {
+    model.Run([&](ConvertOptions& options, const data::Dataset* data, Outputs&, Warnings&) {
+      if (!options.budget && time_limit > 0) {
+        throw CLI::ValidationError("--time-limit", "is for --max-size and --max-drop");
+      }
+      if (options.budget) {
+        const auto interrupt = std::make_shared<Interrupt>();
+        const auto start = Clock::now();
+        options.budget->stop = [this, interrupt, start] {
+          const std::chrono::duration<double> passed = Clock::now() - start;
+          return interrupt->pressed() || (time_limit > 0 && passed.count() > 60 * time_limit);
+        };
+      }
+      return data;
+    });
+  }
+};
+
+}  // namespace
 
 void AddConvertCommand(CLI::App& app) {
-  const auto command = std::make_shared<ModelCommand>("convert");
+  const auto command = std::make_shared<ConvertCommand>();
   CLI::App* sub = app.add_subcommand("convert", "turn an ONNX network into a .lutra model");
-  command->AddTo(*sub);
+  command->model.AddTo(*sub);
+  sub->add_option("--time-limit", command->time_limit,
+                  "minutes after which the best model within the budget so far is written; 0: none")
+      ->check(CLI::Range(0.0, 1e6))
+      ->type_name("N")
+      ->capture_default_str();
   sub->footer(
       "Calibration data is needed for int8 activations; with labels it also gives an accuracy.\n\n"
       "Examples:\n"
       "  lutra convert net.onnx -o net.lutra --data calib.json\n"
       "  lutra convert net.onnx -o net.lutra --format folder --path photos --limit 200 \\\n"
       "      --resize 96,96 --scale 0.00392157 --report net.html\n"
+      "  lutra convert net.onnx -o net.lutra --data calib.json --max-size 60KB --codec best\n"
       "  lutra convert mlp.onnx -o mlp.lutra --activations dynamic");
   sub->callback([command] { command->Run(); });
 }

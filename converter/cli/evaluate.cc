@@ -5,6 +5,7 @@
 
 #include "converter/cli/scores.h"
 #include "converter/convert.h"
+#include "converter/data/stack.h"
 #include "converter/error.h"
 #include "converter/executor/float_executor.h"
 #include "converter/files.h"
@@ -22,20 +23,6 @@ void RequireOneInput(size_t inputs, const std::string& path) {
     throw Error(path + ": has " + std::to_string(inputs) +
                 " inputs; eval needs a classifier with one");
   }
-}
-
-// The operator that decides what the output's numbers mean, through those that only move them.
-ScoreKind KindOf(const Graph& graph, std::string value) {
-  while (const std::optional<size_t> producer = graph.Producer(value)) {
-    const Node& node = graph.nodes[*producer];
-    if (node.op == "Softmax") return ScoreKind::probabilities;
-    if (node.op == "LogSoftmax") return ScoreKind::log_probabilities;
-    const bool moves = node.op == "Reshape" || node.op == "Transpose" || node.op == "Identity" ||
-                       node.op == "QuantizeLinear" || node.op == "DequantizeLinear";
-    if (!moves) break;
-    value = node.inputs[0];
-  }
-  return ScoreKind::logits;
 }
 
 ScoreKind KindOf(const schema::Model& model, size_t output) {
@@ -60,19 +47,6 @@ ScoreKind KindOf(const schema::Model& model, size_t output) {
 Evaluation Measured(const ScoreCounter& counter, const Warnings& warnings) {
   return {counter.count(), counter.classes(), counter.Top1(),
           counter.Top5(),  counter.Loss(),    warnings};
-}
-
-// Stacks samples along the first dimension.
-Tensor Stack(const std::vector<Tensor>& samples) {
-  std::vector<int64_t> dims = samples[0].dims();
-  dims[0] *= static_cast<int64_t>(samples.size());
-  Tensor batch(DataType::float32, dims);
-  size_t at = 0;
-  for (const Tensor& sample : samples) {
-    std::ranges::copy(sample.as<float>(), batch.as<float>().begin() + static_cast<ptrdiff_t>(at));
-    at += sample.elements();
-  }
-  return batch;
 }
 
 // How many samples a network takes at once because its first dimension says so, 1 otherwise.
@@ -106,7 +80,7 @@ class OnnxEvaluator {
   }
 
   Evaluation Run(const data::Dataset& data, const EvaluationOptions& options) {
-    ScoreCounter counter(KindOf(graph_, output_), output_);
+    ScoreCounter counter(ScoreKindOf(graph_, output_), output_);
     const std::vector<int64_t> sample_dims = fixed_ > 1 ? WithBatch(dims_, 1) : dims_;
     std::vector<Tensor> inputs;
     std::vector<data::Sample> samples;
@@ -138,7 +112,7 @@ class OnnxEvaluator {
     const bool retry = inputs.size() > 1 && fixed_ == 1;
     executor::TensorMap results;
     try {
-      results = executor_.Run({{graph_.inputs[0], Stack(inputs).Cast(type_)}},
+      results = executor_.Run({{graph_.inputs[0], data::Stack(inputs).Cast(type_)}},
                               [&](const std::string& value, const Tensor& tensor) {
                                 RefuseNan(value, tensor, samples[0].source);
                               });
@@ -217,7 +191,7 @@ Evaluation EvaluateLutra(const std::string& path, std::span<const uint8_t> file,
     values.push_back(data::AsInput(samples.back(), sample_dims));
     if (static_cast<int64_t>(values.size()) < batch && i + 1 < data.size()) continue;
     while (static_cast<int64_t>(values.size()) < batch) values.push_back(values.back());
-    const Tensor input = batch > 1 ? Stack(values) : values[0];
+    const Tensor input = batch > 1 ? data::Stack(values) : values[0];
     if (pixels) {
       session.RunPixels(NativePixels(input, *view.model->inputs()->Get(0), inputs[0]));
     } else {

@@ -67,6 +67,7 @@ void ModelCommand::ReadFlags() {
   if (!recipe_.empty()) options_.recipe_path = recipe_;
   if (!emit_qdq_.empty()) options_.emit_qdq_path = emit_qdq_;
   if (!emit_onnx_.empty()) options_.emit_float_path = emit_onnx_;
+  options_.budget = budget_.Limits();
 }
 
 // Nothing that is read may be written over, and nothing written twice.
@@ -145,6 +146,7 @@ void ModelCommand::AddModelFlags(CLI::App& command) {
                   "int8, linear2 to linear8, codebook1 to codebook8, fp16 or fp32")
       ->type_name("TYPE")
       ->capture_default_str();
+  budget_.AddTo(command);
   command
       .add_option("--activations", activations_,
                   "int8 (calibrated), dynamic (linear layers, at run time) or float")

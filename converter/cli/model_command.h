@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "converter/cli/budget_flags.h"
 #include "converter/cli/common.h"
 #include "converter/cli/data_flags.h"
 #include "converter/convert.h"
@@ -57,6 +58,7 @@ class ModelCommand {
   uint64_t codebook_channels_ = 0;
   bool json_ = false;
   std::vector<const CLI::Option*> model_flags_;
+  BudgetFlags budget_;
   DataFlags data_;
   ShapeFlags shapes_;
   std::unique_ptr<Progress> progress_;

@@ -18,7 +18,7 @@
 namespace lutra::converter::cli {
 namespace {
 
-train::TrainSettings Defaults() {
+train::TrainSettings TrainDefaults() {
   train::TrainSettings settings;
   settings.optimizer.method = train::OptimizerSettings::Method::adamw;
   settings.optimizer.weight_decay = 0.01;
@@ -31,7 +31,7 @@ struct TrainCommand {
   ModelCommand model{"train"};
   std::string scores;
   bool fresh = false;
-  TrainFlags flags{Defaults()};
+  TrainFlags flags{TrainDefaults()};
   train::TrainSettings settings;
 
   void Run() {

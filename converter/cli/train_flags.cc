@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <cmath>
-#include <csignal>
 #include <cstdio>
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -15,15 +14,6 @@
 
 namespace lutra::converter::cli {
 namespace {
-
-volatile std::sig_atomic_t interrupted = 0;
-void (*before_training)(int) = SIG_DFL;  // removes temporary files (PrepareProcess)
-
-// The first Ctrl-C ends training after the epoch at hand, a second one the program.
-void OnInterrupt(int) {
-  interrupted = 1;
-  std::signal(SIGINT, before_training);
-}
 
 template <typename Parse>
 auto Parsed(const char* flag, const Parse& parse) {
@@ -114,10 +104,7 @@ void TrainFlags::RemoveCheckpoint(const std::string& suffix) const {
   if (!settings_.checkpoint.empty()) train::RemoveCheckpoint(settings_.checkpoint + suffix);
 }
 
-TrainingLog::TrainingLog(bool json) : json_(json || isatty(STDOUT_FILENO) == 0) {
-  interrupted = 0;
-  before_training = std::signal(SIGINT, OnInterrupt);
-}
+TrainingLog::TrainingLog(bool json) : json_(json || isatty(STDOUT_FILENO) == 0) {}
 
 void TrainingLog::Resume(const char* command, const std::string& checkpoint, size_t step,
                          size_t steps) {
@@ -180,6 +167,6 @@ bool TrainingLog::Epoch(const train::EpochReport& report) {
   return !stopped();
 }
 
-bool TrainingLog::stopped() const { return interrupted != 0; }
+bool TrainingLog::stopped() const { return interrupt_.pressed(); }
 
 }  // namespace lutra::converter::cli

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "converter/cli/common.h"
+#include "converter/cli/interrupt.h"
 #include "converter/train/trainer.h"
 
 namespace lutra::converter::cli {
@@ -52,6 +53,7 @@ class TrainingLog {
 
  private:
   bool json_;
+  Interrupt interrupt_;
   Progress progress_;
 };
 

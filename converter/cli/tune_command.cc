@@ -15,7 +15,7 @@
 namespace lutra::converter::cli {
 namespace {
 
-train::TrainSettings Defaults() {
+train::TrainSettings TuneDefaults() {
   train::TrainSettings settings;
   settings.epochs = 10;
   settings.optimizer.method = train::OptimizerSettings::Method::adam;
@@ -26,7 +26,7 @@ train::TrainSettings Defaults() {
 
 struct TuneCommand {
   ModelCommand model{"tune"};
-  TrainFlags flags{Defaults()};
+  TrainFlags flags{TuneDefaults()};
   train::TuneSettings settings;
   double sparsity = 0;  // percent
   bool unlabelled = false;
@@ -46,10 +46,14 @@ struct TuneCommand {
       if (data == nullptr) throw Error("tuning needs data: give --data");
       flags.Writes(outputs);
       if (sparsity > 0) flags.Writes(outputs, train::kPruningSuffix);
+      settings.train.fingerprint["the budget"] =
+          options.budget ? options.budget->Text() : "not given";
+      if (options.budget) options.budget->stop = [&shown] { return shown.stopped(); };
       spread = std::make_unique<data::Spread>(*data, kCompared);
       options.quantize = [this, data, &shown](Graph& fused,
                                               std::map<std::string, quantize::LayerScheme> schemes,
-                                              Warnings& warnings) {
+                                              const ChooseSchemes& choose, Warnings& warnings) {
+        settings.choose = choose;
         return Tune(fused, std::move(schemes), *data, shown, warnings);
       };
       return spread.get();

@@ -35,11 +35,6 @@ std::map<std::string, Range> ChooseRanges(const Graph& graph, const Quantization
   return ranges;
 }
 
-bool HasIntegerWeights(const Graph& graph, const Node& node, const LayerScheme& scheme) {
-  return HasWeights(graph, node) && scheme.HasIntegerWeights() &&
-         WhyNoWeightMatrix(graph, node).empty();
-}
-
 void CheckScheme(const Graph& graph, const Node& node, const LayerScheme& scheme) {
   if (scheme.weights != WeightType::codebook || !scheme.asymmetric) return;
   throw Error("layer '" + LayerName(graph, node) +
@@ -81,7 +76,28 @@ std::set<std::string> LabelsToOptimize(const Graph& graph, const Quantization& q
   return labels;
 }
 
+double InputScale(const Node& node, const Quantization& formats) {
+  return formats.IsInteger(node) ? static_cast<double>(formats.Params(node.inputs[0])->scale) : 0;
+}
+
 }  // namespace
+
+bool HasIntegerWeights(const Graph& graph, const Node& node, const LayerScheme& scheme) {
+  return HasWeights(graph, node) && scheme.HasIntegerWeights() &&
+         WhyNoWeightMatrix(graph, node).empty();
+}
+
+LayerWeights QuantizeLayer(const Graph& graph, const Node& node, const LayerScheme& scheme,
+                           const Quantization& formats, const InputMoments* moments) {
+  CheckScheme(graph, node, scheme);
+  WeightMatrix matrix = ReadWeightMatrix(graph, node);
+  const double input_scale = InputScale(node, formats);
+  LayerWeights layer{QuantizeOne(matrix, scheme, input_scale, moments), {}};
+  if (formats.IsInteger(node)) {
+    layer.bias = QuantizeBias(matrix.bias, input_scale, layer.weights.scale);
+  }
+  return layer;
+}
 
 void QuantizeAllWeights(const Graph& graph, const std::map<std::string, InputMoments>& moments,
                         Quantization& quantization) {
@@ -89,27 +105,27 @@ void QuantizeAllWeights(const Graph& graph, const std::map<std::string, InputMom
     const std::string& label = node.Label();
     const LayerScheme& scheme = quantization.schemes.at(label);
     if (!HasIntegerWeights(graph, node, scheme)) continue;
-    WeightMatrix matrix = ReadWeightMatrix(graph, node);
-    const bool integer = quantization.IsInteger(node);
-    const double input_scale =
-        integer ? static_cast<double>(quantization.Params(node.inputs[0])->scale) : 0;
+    const bool has_bias = quantization.bias.contains(label);
     if (!quantization.weights.contains(label)) {
-      CheckScheme(graph, node, scheme);
       const auto found = moments.find(label);
-      quantization.weights[label] = QuantizeOne(matrix, scheme, input_scale,
-                                                found == moments.end() ? nullptr : &found->second);
-    }
-    if (integer && !quantization.bias.contains(label)) {
+      LayerWeights layer = QuantizeLayer(graph, node, scheme, quantization,
+                                         found == moments.end() ? nullptr : &found->second);
+      quantization.weights[label] = std::move(layer.weights);
+      if (quantization.IsInteger(node) && !has_bias)
+        quantization.bias[label] = std::move(layer.bias);
+    } else if (quantization.IsInteger(node) && !has_bias) {
       quantization.bias[label] =
-          QuantizeBias(matrix.bias, input_scale, quantization.weights.at(label).scale);
+          QuantizeBias(ReadWeightMatrix(graph, node).bias, InputScale(node, quantization),
+                       quantization.weights.at(label).scale);
     }
   }
 }
 
-Quantization QuantizeGraph(const Graph& graph, std::map<std::string, LayerScheme> schemes,
+Calibration CalibrateGraph(const Graph& graph, std::map<std::string, LayerScheme> schemes,
                            const data::Dataset* data, const Progress& progress, Warnings& warnings,
                            bool takes_bytes) {
-  Quantization quantization;
+  Calibration calibration;
+  Quantization& quantization = calibration.quantization;
   quantization.schemes = std::move(schemes);
   const std::set<std::string> values = ChooseFormats(graph, quantization);
   if (!values.empty()) {
@@ -119,12 +135,19 @@ Quantization QuantizeGraph(const Graph& graph, std::map<std::string, LayerScheme
     const auto histograms = Calibrate(graph, values, *data, progress, warnings, takes_bytes);
     AssignActivations(graph, values, ChooseRanges(graph, quantization, histograms), quantization);
   }
-  std::map<std::string, InputMoments> moments;
   if (const auto labels = LabelsToOptimize(graph, quantization); !labels.empty()) {
-    moments = CollectMoments(graph, labels, *data, progress);
+    calibration.moments = CollectMoments(graph, labels, *data, progress);
   }
-  QuantizeAllWeights(graph, moments, quantization);
-  return quantization;
+  return calibration;
+}
+
+Quantization QuantizeGraph(const Graph& graph, std::map<std::string, LayerScheme> schemes,
+                           const data::Dataset* data, const Progress& progress, Warnings& warnings,
+                           bool takes_bytes) {
+  Calibration calibration =
+      CalibrateGraph(graph, std::move(schemes), data, progress, warnings, takes_bytes);
+  QuantizeAllWeights(graph, calibration.moments, calibration.quantization);
+  return std::move(calibration.quantization);
 }
 
 }  // namespace lutra::converter::quantize

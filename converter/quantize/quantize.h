@@ -10,6 +10,31 @@
 
 namespace lutra::converter::quantize {
 
+/// What calibration finds out. Schemes that differ from the given ones in their integer weights
+/// alone share it.
+struct Calibration {
+  Quantization quantization;                    ///< formats and activations; no weights yet
+  std::map<std::string, InputMoments> moments;  ///< of the integer layers, by node label
+};
+
+/// Arguments and errors as for QuantizeGraph.
+Calibration CalibrateGraph(const Graph& graph, std::map<std::string, LayerScheme> schemes,
+                           const data::Dataset* data, const Progress& progress, Warnings& warnings,
+                           bool takes_bytes = false);
+
+/// Whether the node's weights become integers under the scheme.
+bool HasIntegerWeights(const Graph& graph, const Node& node, const LayerScheme& scheme);
+
+struct LayerWeights {
+  QuantizedWeights weights;
+  std::vector<int32_t> bias;  ///< empty for nodes that compute in float
+};
+
+/// Of a node with integer weights. `moments` may be null. Throws Error for codebooks with zero
+/// points.
+LayerWeights QuantizeLayer(const Graph& graph, const Node& node, const LayerScheme& scheme,
+                           const Quantization& formats, const InputMoments* moments);
+
 /// Schemes (ReadRecipe) -> everything else. Runs calibration over `data` when a node computes in
 /// integers; throws Error when it is null then. The graph must be optimized. `takes_bytes`: its
 /// input was uint8 in the file, so pixels of 0 to 255 are meant.

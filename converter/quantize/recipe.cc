@@ -86,20 +86,25 @@ void ReadScheme(const Json& json, const Path& path, std::initializer_list<std::s
   }
 }
 
-// {name, scheme} of every node; a Transpose into an output goes by the name of what it transposes.
-using Layers = std::vector<std::pair<std::string, LayerScheme*>>;
+// Of a node; a Transpose into an output goes by the name of what it transposes.
+struct Named {
+  std::string name, label;
+  LayerScheme* scheme;
+};
 
-void ApplyLayer(const Json& json, const Path& path, const Layers& layers) {
+void ApplyLayer(const Json& json, const Path& path, const std::vector<Named>& layers,
+                RecipeWeights& given) {
   if (!json.is_object()) path.Fail("must be an object");
   const bool by_name = json.contains("name");
   if (by_name == json.contains("pattern")) path.Fail("needs either \"name\" or \"pattern\"");
   const char* key = by_name ? "name" : "pattern";
   const std::string wanted = Text(json[key], path / key);
   bool found = false;
-  for (const auto& [name, scheme] : layers) {
-    if (by_name ? name != wanted : !MatchesPattern(name, wanted)) continue;
+  for (const Named& layer : layers) {
+    if (by_name ? layer.name != wanted : !MatchesPattern(layer.name, wanted)) continue;
     found = true;
-    ReadScheme(json, path, {"name", "pattern"}, *scheme);
+    ReadScheme(json, path, {"name", "pattern"}, *layer.scheme);
+    if (json.contains("weights")) given.layers.insert(layer.label);
   }
   if (!found) {
     (path / key)
@@ -167,7 +172,10 @@ void SetCalibrator(LayerScheme& scheme, std::string_view text) {
 }
 
 std::map<std::string, LayerScheme> ReadRecipe(const Graph& graph, const LayerScheme& defaults,
-                                              std::string_view json, const std::string& source) {
+                                              std::string_view json, const std::string& source,
+                                              RecipeWeights* given) {
+  RecipeWeights unasked;
+  if (given == nullptr) given = &unasked;
   std::map<std::string, LayerScheme> schemes;
   for (const Node& node : graph.nodes) schemes[node.Label()] = defaults;
   if (json.empty()) return schemes;
@@ -183,16 +191,17 @@ std::map<std::string, LayerScheme> ReadRecipe(const Graph& graph, const LayerSch
     LayerScheme scheme = defaults;
     ReadScheme(recipe["default"], root / "default", {}, scheme);
     for (auto& entry : schemes) entry.second = scheme;
+    given->by_default = recipe["default"].contains("weights");
   }
   if (recipe.contains("layers")) {
     const Json& layers = recipe["layers"];
     if (!layers.is_array()) (root / "layers").Fail("must be a list");
-    Layers named;
+    std::vector<Named> named;
     for (const Node& node : graph.nodes) {
-      named.emplace_back(LayerName(graph, node), &schemes.at(node.Label()));
+      named.push_back({LayerName(graph, node), node.Label(), &schemes.at(node.Label())});
     }
     for (size_t i = 0; i < layers.size(); ++i) {
-      ApplyLayer(layers[i], (root / "layers")[i], named);
+      ApplyLayer(layers[i], (root / "layers")[i], named, *given);
     }
   }
   return schemes;

@@ -10,6 +10,7 @@
 // "pattern" has * and ?. Later entries win over earlier ones.
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -31,11 +32,18 @@ void SetActivations(LayerScheme& scheme, std::string_view text);
 void SetGranularity(LayerScheme& scheme, std::string_view text);
 void SetCalibrator(LayerScheme& scheme, std::string_view text);
 
+/// Where a recipe says something of weights.
+struct RecipeWeights {
+  bool by_default = false;
+  std::set<std::string> layers;  ///< labels of nodes that entries of "layers" fit
+};
+
 /// A scheme for every node of the graph: `defaults`, or what the recipe (the JSON text; empty =
 /// none) says. `source` names the recipe in messages. Throws Error with the JSON path of the fault;
-/// a name or pattern that fits no layer is one.
+/// a name or pattern that fits no layer is one. `given`, if not null, gets what it says of weights.
 std::map<std::string, LayerScheme> ReadRecipe(const Graph& graph, const LayerScheme& defaults,
-                                              std::string_view json, const std::string& source);
+                                              std::string_view json, const std::string& source,
+                                              RecipeWeights* given = nullptr);
 
 /// The recipe that gives exactly these schemes, each layer by name.
 std::string WriteRecipe(const Graph& graph, const LayerScheme& defaults,

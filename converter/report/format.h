@@ -1,6 +1,7 @@
 // printf into a string, for the lines of text reports.
 #pragma once
 
+#include <cmath>
 #include <cstdarg>
 #include <cstdio>
 #include <string>
@@ -15,6 +16,18 @@ namespace lutra::converter::report {
   std::vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
   return text;
+}
+
+/// Names of layers in tables are not wider.
+inline constexpr size_t kWidestName = 44;
+
+/// Long names keep their end, which tells layers apart.
+inline std::string ShortName(const std::string& name, size_t width = kWidestName) {
+  return name.size() <= width ? name : "..." + name.substr(name.size() - (width - 3));
+}
+
+inline std::string Percent(double fraction) {
+  return std::isnan(fraction) ? "-" : Format("%.2f %%", 100 * fraction);
 }
 
 }  // namespace lutra::converter::report

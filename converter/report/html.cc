@@ -3,8 +3,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "converter/report/escape.h"
 #include "converter/report/report.h"
-#include "runtime/tools/text.h"
 
 namespace lutra::converter::report {
 namespace {
@@ -21,29 +21,6 @@ constexpr char kStyle[] =
     ".w{background:#fffbeb;border-left:.3rem solid #d97706;padding:.2rem 1rem}.w "
     "h2{margin-top:.5rem}"
     "svg text{font:11px system-ui,sans-serif;fill:#333}</style></head><body>\n";
-
-std::string Escape(const std::string& text) {
-  std::string escaped;
-  for (const char c : tools::Printable(text)) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      default:
-        escaped += c;
-    }
-  }
-  return escaped;
-}
 
 std::string Fixed(double value, int digits) {
   if (std::isnan(value)) return "&ndash;";
@@ -201,6 +178,7 @@ std::string ConvertHtml(const ConvertReport& report, const std::string& title) {
   const std::vector<LayerReport> ranked = RankedByError(report.layers);
   std::string html = kHead + Escape(title) + kStyle + "<h1>" + Escape(title) + "</h1>\n";
   html += Summary(report);
+  html += BudgetHtml(report);
   html +=
       "<h2>Error of each layer, worst first</h2>\n<p>SQNR in dB, longer is better:"
       "<span class=k style=\"background:#2b6cb0\"></span>isolated (exact inputs)"

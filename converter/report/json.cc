@@ -44,6 +44,7 @@ json ConvertJson(const ConvertReport& report) {
           {"file_sqnr_db", NumberOrNull(report.file_sqnr_db)},
           {"file_within_two_steps",
            report.file_samples == 0 ? json(nullptr) : json(report.file_within_two)},
+          {"budget", BudgetJson(report)},
           {"advice", Advice(report)},
           {"warnings", report.warnings.lines()},
           {"layers", std::move(layers)}};

@@ -22,6 +22,11 @@ std::string Advice(const ConvertReport& report);
 std::string ConvertText(const ConvertReport& report);
 std::string CompareText(const CompareReport& report);
 
+/// What a budget chose for each layer, and what else was tried: a table each. "" without a budget.
+std::string BudgetText(const ConvertReport& report);
+std::string BudgetHtml(const ConvertReport& report);
+nlohmann::json BudgetJson(const ConvertReport& report);
+
 /// Null for what is no number: JSON has no word for it.
 nlohmann::json NumberOrNull(double value);
 

@@ -7,22 +7,11 @@
 namespace lutra::converter::report {
 namespace {
 
-constexpr size_t kWidestName = 44;
 constexpr double kGoodSqnrDb = 20;
 constexpr double kGoodAgreement = 0.9;
 constexpr size_t kNamedLayers = 3;
 
-// Long names keep their end, which tells layers apart.
-std::string Name(const LayerReport& layer, size_t width) {
-  if (layer.name.size() <= width) return layer.name;
-  return "..." + layer.name.substr(layer.name.size() - (width - 3));
-}
-
 std::string Decibels(double db) { return std::isnan(db) ? "-" : Format("%.1f", db); }
-
-std::string Percent(double fraction) {
-  return std::isnan(fraction) ? "-" : Format("%.2f %%", 100 * fraction);
-}
 
 size_t NameWidth(const std::vector<LayerReport>& layers) {
   size_t width = 5;
@@ -81,7 +70,7 @@ std::string ConvertText(const ConvertReport& report) {
   for (const LayerReport& layer : RankedByError(report.layers)) {
     text +=
         Format("%-*s  %-18s %9s %10s %11llu %10llu  %-16s %-10s", width,
-               Name(layer, static_cast<size_t>(width)).c_str(), layer.op.c_str(),
+               ShortName(layer.name, static_cast<size_t>(width)).c_str(), layer.op.c_str(),
                Decibels(layer.isolated_sqnr_db).c_str(), Decibels(layer.cumulative_sqnr_db).c_str(),
                static_cast<unsigned long long>(layer.fp32_bytes),
                static_cast<unsigned long long>(layer.bytes), layer.scheme.c_str(),
@@ -89,6 +78,7 @@ std::string ConvertText(const ConvertReport& report) {
     if (!layer.float_reason.empty()) text += "  float: " + layer.float_reason;
     text += "\n";
   }
+  text += BudgetText(report);
   text += Format("\nFP32 weights %llu bytes, file %llu bytes, ratio %.2f\n",
                  static_cast<unsigned long long>(report.fp32_bytes),
                  static_cast<unsigned long long>(report.output_bytes),
@@ -122,8 +112,9 @@ std::string CompareText(const CompareReport& report) {
       "first\n",
       width, "layer", "operator", "isolated", "cumulative");
   for (const LayerReport& layer : RankedByError(report.layers)) {
-    text += Format("%-*s  %-14s %9s %10s\n", width, Name(layer, static_cast<size_t>(width)).c_str(),
-                   layer.op.c_str(), Decibels(layer.isolated_sqnr_db).c_str(),
+    text += Format("%-*s  %-14s %9s %10s\n", width,
+                   ShortName(layer.name, static_cast<size_t>(width)).c_str(), layer.op.c_str(),
+                   Decibels(layer.isolated_sqnr_db).c_str(),
                    Decibels(layer.cumulative_sqnr_db).c_str());
   }
   text += Format("\noutput SQNR %s dB, top-1 agreement %s on %zu samples\n",

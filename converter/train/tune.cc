@@ -153,6 +153,7 @@ class QuantizeStage {
   quantize::Quantization Run(std::map<std::string, quantize::LayerScheme> schemes,
                              const data::Dataset& data, const Teacher& teacher, Stage& stage,
                              Warnings& warnings) {
+    if (settings_.choose) schemes = settings_.choose(laid_out_, std::move(schemes));
     const data::Spread calibration(data, settings_.calibration);
     quantization_ = quantize::QuantizeGraph(laid_out_, std::move(schemes), &calibration,
                                             log_.progress, warnings);

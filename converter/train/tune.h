@@ -30,6 +30,11 @@ struct TuneSettings {
   std::string scores;        ///< the output that the labels are of; "": the only row of scores
   size_t threads = 0;
   bool learn_steps = true;  ///< scales of activations too; else they stay as calibrated
+  /// What a budget makes of the schemes, of the network as pruning leaves it, laid out; empty: they
+  /// are as they were given.
+  std::function<std::map<std::string, quantize::LayerScheme>(
+      const Graph&, std::map<std::string, quantize::LayerScheme>)>
+      choose;
 };
 
 /// Where the pruning stage keeps its own checkpoint, beside that of the settings.

@@ -1,0 +1,60 @@
+// What a user may spend, and what came of it: the vocabulary of `--max-size` and `--max-drop`.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace lutra::converter::budget {
+
+/// One of the first two is given.
+struct Limits {
+  std::optional<uint64_t> max_size;  ///< bytes of the whole model file
+  uint64_t spared = 0;               ///< of these are left for what comes later
+  /// Points (percent of the samples) by which the accuracy may fall; without labels, by which the
+  /// agreement with the float network may stay below 100.
+  std::optional<double> max_drop;
+  /// Whether the weights that schemes have were asked for: then they are the family, linear or
+  /// codebook, and the most bits. Else they mean nothing.
+  bool weights_given = false;
+  /// Asked between measurements; true ends the search with the best found so far.
+  std::function<bool()> stop;
+
+  std::string Text() const;  ///< "--max-size 4000"
+};
+
+/// One way to quantize all layers, as it was tried.
+struct Trial {
+  std::string weights;  ///< "codebook4", or "mixed"
+  uint64_t bytes = 0;   ///< of the whole file
+  /// On the held-out samples; NaN: not measured, or (accuracy) no classifier.
+  double accuracy = std::numeric_limits<double>::quiet_NaN();  ///< fraction
+  double divergence = std::numeric_limits<double>::quiet_NaN();
+  bool chosen = false;
+};
+
+struct LayerChoice {
+  std::string name;
+  size_t parameters = 0;
+  std::string weights;  ///< "codebook3"
+  /// Of the file; for layers whose scheme was given, only where they have integer weights.
+  uint64_t bytes = 0;
+  /// By how much the outputs diverge when only this layer is quantized; NaN: not measured.
+  double cost = std::numeric_limits<double>::quiet_NaN();
+  bool fixed = false;  ///< by the recipe
+};
+
+struct Report {
+  std::string limit;                                      ///< Limits::Text
+  std::string accuracy, divergence;                       ///< what the two are, in words
+  size_t calibration = 0, held_out = 0, sensitivity = 0;  ///< samples
+  double fp32_accuracy = std::numeric_limits<double>::quiet_NaN();
+  bool stopped = false;
+  std::vector<LayerChoice> layers;  ///< in the order of the network
+  std::vector<Trial> trials;        ///< by size
+};
+
+}  // namespace lutra::converter::budget

@@ -1,0 +1,442 @@
+#include "converter/budget/search.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "converter/budget/divide.h"
+#include "converter/error.h"
+#include "converter/quantize/layer_name.h"
+#include "converter/quantize/operators.h"
+#include "converter/quantize/recipe.h"
+
+namespace lutra::converter::budget {
+namespace {
+
+using quantize::LayerScheme;
+using quantize::WeightType;
+
+constexpr int kMostBits = 8, kFewestLinearBits = 2;
+// Uniform schemes of each family that are measured, the largest that fit: fewer bits are hardly
+// ever better.
+constexpr size_t kUniformTrials = 2;
+// Files are built until their sizes are what the layers' bytes add up to.
+constexpr int kFitTurns = 6;
+// What alignment may add to a file that adding up does not see.
+constexpr uint64_t kAlignment = 64;
+// Halvings of the range of sizes, on a scale of ratios, and where they end.
+constexpr int kHalvings = 12;
+constexpr double kCloseSizes = 1.005;
+constexpr size_t kFewHeldOut = 50;
+// A layer's weights by its table, where the table is nothing to it.
+constexpr size_t kSmallTable = 32;
+constexpr const char* kMixed = "mixed";
+
+std::string Points(double points) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%.2f points", points);
+  return text;
+}
+
+LayerScheme WithWeights(LayerScheme scheme, WeightType type, int bits) {
+  scheme.weights = type;
+  scheme.bits = bits;
+  return scheme;
+}
+
+}  // namespace
+
+std::string Limits::Text() const {
+  if (max_size) return "--max-size " + std::to_string(*max_size);
+  char text[40];
+  std::snprintf(text, sizeof text, "--max-drop %g", max_drop.value_or(0));
+  return text;
+}
+
+Search::Search(const Graph& graph, Schemes schemes, const std::set<std::string>& fixed,
+               Limits limits, const data::Dataset& data, coding::Codec codec, Build build,
+               quantize::Progress progress, Warnings& warnings)
+    : graph_(graph),
+      given_(std::move(schemes)),
+      limits_(std::move(limits)),
+      codec_(codec),
+      build_(std::move(build)),
+      progress_(std::move(progress)),
+      warnings_(warnings) {
+  if (graph.inputs.size() != 1) {
+    throw Error(limits_.Text() + ": needs a network with one input; this one has " +
+                std::to_string(graph.inputs.size()));
+  }
+  FindCandidates(fixed);
+  const Parts parts = Divide(data);
+  calibration_data_ = std::make_unique<data::Subset>(data, parts.calibration);
+  held_out_data_ = std::make_unique<data::Subset>(data, parts.held_out);
+}
+
+void Search::FindCandidates(const std::set<std::string>& fixed) {
+  for (const Node& node : graph_.nodes) {
+    const std::string& label = node.Label();
+    if (!quantize::HasWeights(graph_, node)) continue;
+    const LayerScheme& scheme = given_.at(label);
+    if (fixed.contains(label) || !quantize::HasIntegerWeights(graph_, node, scheme)) {
+      fixed_.insert(label);
+    } else {
+      layers_.push_back({&node, WorthTrying(node, scheme)});
+    }
+  }
+  if (layers_.empty()) {
+    throw Error(limits_.Text() +
+                ": there is nothing to choose: no layer has integer weights that the recipe "
+                "leaves open");
+  }
+}
+
+// What the flags allow. 8 bits of codebook are all integers, as int8 without a table, and so are
+// tried only when asked for.
+std::vector<LayerScheme> Search::Allowed(const LayerScheme& base) const {
+  const bool given = limits_.weights_given;
+  std::vector<LayerScheme> schemes;
+  for (int bits = given ? base.bits : kMostBits; bits >= 1; --bits) {
+    const bool linear = !given || base.weights == WeightType::linear;
+    const bool codebook =
+        given ? base.weights == WeightType::codebook : bits < kMostBits && !base.asymmetric;
+    if (linear && bits >= kFewestLinearBits) {
+      schemes.push_back(WithWeights(base, WeightType::linear, bits));
+    }
+    if (codebook) schemes.push_back(WithWeights(base, WeightType::codebook, bits));
+  }
+  return schemes;
+}
+
+// Without a codec, linear weights save the table of a codebook of as many bits, which is nothing to
+// most layers, and are never nearer. A codec makes up for that: their integers are more often 0.
+std::vector<LayerScheme> Search::WorthTrying(const Node& node, const LayerScheme& base) const {
+  const std::vector<LayerScheme> allowed = Allowed(base);
+  if (codec_ != coding::Codec::none) return allowed;
+  const size_t weights = graph_.Constant(node.inputs[1])->elements();
+  std::vector<LayerScheme> schemes = allowed;
+  std::erase_if(schemes, [&](const LayerScheme& scheme) {
+    const bool has_codebook = std::ranges::any_of(allowed, [&](const LayerScheme& other) {
+      return other.weights == WeightType::codebook && other.bits == scheme.bits;
+    });
+    const size_t table = size_t{1} << scheme.bits;
+    return scheme.weights == WeightType::linear && has_codebook &&
+           kSmallTable * table < weights * static_cast<size_t>(scheme.bits) / 8;
+  });
+  return schemes;
+}
+
+Schemes Search::Run() {
+  Warnings of_a_part;  // of all the data they are said in the end
+  calibration_ =
+      quantize::CalibrateGraph(graph_, given_, calibration_data_.get(), progress_, of_a_part);
+  store_ = std::make_unique<WeightStore>(graph_, calibration_, codec_);
+  held_out_ = std::make_unique<HeldOut>(graph_, *held_out_data_, progress_);
+  samples_ = SensitivitySamples(graph_, layers_, *held_out_);
+  try {
+    limits_.max_size ? SearchForSize() : SearchForDrop();
+  } catch (const Stopped&) {
+    Stop();
+  }
+  if (held_out_->size() < kFewHeldOut) {
+    warnings_.Add(limits_.Text() + ": what each layer gets was chosen on " +
+                  std::to_string(held_out_->size()) + " samples only, half of the data; give more");
+  }
+  return tried_[*best_].schemes;
+}
+
+void Search::Stop() {
+  stopped_ = true;
+  if (!best_) {
+    throw Error(limits_.Text() + ": stopped before there was a model within it; give it more time");
+  }
+  warnings_.Add(limits_.Text() + ": stopped early; the best of " + std::to_string(tried_.size()) +
+                " models so far is written");
+}
+
+Schemes Search::With(const std::function<LayerScheme(const Candidates&)>& scheme) const {
+  Schemes schemes = given_;
+  for (const Candidates& layer : layers_) schemes[layer.node->Label()] = scheme(layer);
+  return schemes;
+}
+
+// Every scheme that all layers may have together; in each family most bits first.
+std::vector<Search::Tried> Search::UniformTrials() const {
+  std::vector<Tried> trials;
+  for (const LayerScheme& scheme : Allowed(given_.at(layers_[0].node->Label()))) {
+    Schemes schemes = With([&](const Candidates& layer) {
+      const LayerScheme& base = given_.at(layer.node->Label());
+      return base.asymmetric && scheme.weights == WeightType::codebook
+                 ? WithWeights(base, WeightType::linear, std::max(scheme.bits, kFewestLinearBits))
+                 : WithWeights(base, scheme.weights, scheme.bits);
+    });
+    trials.push_back({quantize::WeightsText(scheme), std::move(schemes), 0, {}});
+  }
+  std::ranges::stable_partition(trials,
+                                [](const Tried& t) { return t.weights.starts_with("codebook"); });
+  return trials;
+}
+
+size_t Search::Add(Tried tried) {
+  tried_.push_back(std::move(tried));
+  return tried_.size() - 1;
+}
+
+uint64_t Search::SizeOf(const Schemes& schemes) {
+  if (limits_.stop && limits_.stop()) throw Stopped();
+  return build_(store_->Assemble(schemes)).size();
+}
+
+const Score& Search::Measure(size_t tried) {
+  Tried& trial = tried_[tried];
+  if (!trial.score) {
+    if (progress_) progress_("budget: trial " + std::to_string(tried + 1), 0, 1);
+    trial.score = held_out_->Measure(build_(store_->Assemble(trial.schemes)), limits_.stop);
+  }
+  return *trial.score;
+}
+
+double Search::Drop(const Score& score) const {
+  return 100 * (held_out_->fp32().Right() - score.Right());
+}
+
+// Bytes and costs of every layer's options. Files of uniform schemes tell what of a file is not in
+// the layers' bytes.
+void Search::MeasureCosts() {
+  if (!options_.empty()) return;
+  std::vector<std::vector<Option>> options;
+  size_t done = 0;
+  for (const Candidates& layer : layers_) {
+    std::vector<Option>& bytes = options.emplace_back();
+    for (const LayerScheme& scheme : layer.schemes) {
+      if (limits_.stop && limits_.stop()) throw Stopped();
+      bytes.push_back({store_->Bytes(*layer.node, scheme), 0});
+    }
+    if (progress_) progress_("budget: bytes", ++done, layers_.size());
+  }
+  const std::vector<std::vector<double>> costs =
+      MeasureSensitivities(graph_, layers_, *held_out_, samples_, *store_, progress_, limits_.stop);
+  for (size_t l = 0; l < options.size(); ++l) {
+    for (size_t o = 0; o < options[l].size(); ++o) options[l][o].cost = costs[l][o];
+  }
+  options_ = std::move(options);
+}
+
+// The mix of least cost among files of at most so many bytes, or nothing.
+std::optional<Search::Tried> Search::Fit(uint64_t limit, Family family) {
+  // The options that the family leaves, by their index in options_.
+  std::vector<std::vector<size_t>> index(layers_.size());
+  std::vector<std::vector<Option>> options(layers_.size());
+  for (size_t l = 0; l < layers_.size(); ++l) {
+    for (size_t o = 0; o < options_[l].size(); ++o) {
+      const LayerScheme& scheme = layers_[l].schemes[o];
+      const bool linear = scheme.weights == WeightType::linear;
+      // 8 bits are in both.
+      if (family == Family::codebook && linear && scheme.bits < kMostBits) continue;
+      if (family == Family::linear && !linear) continue;
+      index[l].push_back(o);
+      options[l].push_back(options_[l][o]);
+    }
+    if (index[l].empty()) return std::nullopt;
+  }
+  std::optional<Tried> best;
+  double least = std::numeric_limits<double>::infinity();
+  std::vector<size_t> before;
+  uint64_t margin = 0;
+  for (int turn = 0; turn < kFitTurns; ++turn) {
+    const auto room = static_cast<int64_t>(limit - std::min(limit, margin)) - offset_;
+    const auto chosen = room < 0 ? std::nullopt : Allocate(options, static_cast<uint64_t>(room));
+    if (!chosen || *chosen == before) break;
+    before = *chosen;
+    Tried tried{kMixed, {}, 0, {}};
+    int64_t sum = offset_;
+    double cost = 0;
+    size_t l = 0;
+    tried.schemes = With([&](const Candidates& layer) {
+      const Option& option = options[l][before[l]];
+      sum += static_cast<int64_t>(option.bytes);
+      cost += option.cost;
+      const LayerScheme scheme = layer.schemes[index[l][before[l]]];
+      ++l;
+      return scheme;
+    });
+    tried.bytes = SizeOf(tried.schemes);
+    offset_ += static_cast<int64_t>(tried.bytes) - sum;
+    if (tried.bytes > limit) {
+      margin += kAlignment;
+    } else if (cost < least) {
+      least = cost;
+      best = std::move(tried);
+    }
+  }
+  return best;
+}
+
+// Of the files that are small enough, one more.
+void Search::Consider(size_t tried) {
+  if (!best_) best_ = tried;  // should the user have had enough while it is measured
+  Measure(tried);
+  fitting_.push_back(tried);
+  std::vector<const Score*> scores;
+  for (const size_t index : fitting_) scores.push_back(&*tried_[index].score);
+  best_ = fitting_[BestOf(scores)];
+}
+
+void Search::SearchForSize() {
+  const uint64_t limit = *limits_.max_size - limits_.spared;
+  std::map<WeightType, size_t> fitting;
+  uint64_t smallest = std::numeric_limits<uint64_t>::max();
+  std::vector<size_t> measured;
+  for (Tried& trial : UniformTrials()) {
+    const WeightType type =
+        trial.weights.starts_with("codebook") ? WeightType::codebook : WeightType::linear;
+    if (fitting[type] == kUniformTrials) continue;
+    trial.bytes = SizeOf(trial.schemes);
+    smallest = std::min(smallest, trial.bytes);
+    const size_t added = Add(std::move(trial));
+    if (tried_[added].bytes > limit) continue;
+    ++fitting[type];
+    measured.push_back(added);
+  }
+  for (const size_t tried : measured) Consider(tried);
+  MeasureCosts();
+  // The smallest mix tells the offset where no uniform file does.
+  const Schemes least = With([&](const Candidates& layer) {
+    const auto& options = options_[static_cast<size_t>(&layer - layers_.data())];
+    const auto fewest = std::ranges::min_element(options, {}, &Option::bytes);
+    return layer.schemes[static_cast<size_t>(fewest - options.begin())];
+  });
+  const uint64_t least_bytes = SizeOf(least);
+  offset_ = static_cast<int64_t>(least_bytes);
+  for (const std::vector<Option>& options : options_) {
+    offset_ -= static_cast<int64_t>(std::ranges::min_element(options, {}, &Option::bytes)->bytes);
+  }
+  for (const Family family : {Family::any, Family::codebook, Family::linear}) {
+    if (std::optional<Tried> mix = Fit(limit, family)) {
+      const bool known = std::ranges::any_of(
+          tried_, [&](const Tried& tried) { return tried.schemes == mix->schemes; });
+      if (!known) Consider(Add(std::move(*mix)));
+    }
+  }
+  if (!best_ && least_bytes <= limit) Consider(Add({kMixed, least, least_bytes, {}}));
+  if (!best_) {
+    throw Error(limits_.Text() + ": the smallest file of this network has " +
+                std::to_string(std::min(smallest, least_bytes)) + " bytes" +
+                (fixed_.empty() ? "" : " with what the recipe fixes") +
+                (codec_ == coding::Codec::none ? "; --codec best makes it smaller" : ""));
+  }
+}
+
+void Search::SearchForDrop() {
+  if (!held_out_->classifier()) {
+    throw Error(limits_.Text() +
+                ": needs a classifier, whose output is a row of scores; give --max-size");
+  }
+  const double most = *limits_.max_drop;
+  const double one = 100 / static_cast<double>(held_out_->size());
+  if (one > most) {
+    warnings_.Add(limits_.Text() + ": one of the " + std::to_string(held_out_->size()) +
+                  " held-out samples is " + Points(one) +
+                  ", more than the drop that may be: what is measured says little about other "
+                  "data; give more samples");
+  }
+  std::vector<Tried> uniform = UniformTrials();
+  for (Tried& trial : uniform) trial.bytes = SizeOf(trial.schemes);
+  std::ranges::sort(uniform, {}, &Tried::bytes);
+  const uint64_t smallest = uniform.front().bytes;
+  double least_drop = std::numeric_limits<double>::infinity();
+  size_t least = 0;
+  // The largest first, so that there is one when the user has had enough; then the smallest that
+  // does.
+  std::ranges::rotate(uniform, uniform.end() - 1);
+  for (Tried& trial : uniform) {
+    if (best_ && trial.bytes >= tried_[*best_].bytes) break;
+    const size_t added = Add(std::move(trial));
+    const double drop = Drop(Measure(added));
+    if (drop < least_drop) {
+      least_drop = drop;
+      least = added;
+    }
+    if (drop <= most) best_ = added;
+  }
+  if (!best_) {
+    throw Error(limits_.Text() + ": the least drop measured on " +
+                std::to_string(held_out_->size()) + " held-out samples is " + Points(least_drop) +
+                ", with " + tried_[least].weights + " in " + std::to_string(tried_[least].bytes) +
+                " bytes; try another --calibrator, or lutra tune");
+  }
+  MeasureCosts();
+  double low = static_cast<double>(smallest);
+  for (int i = 0; i < kHalvings; ++i) {
+    const auto high = static_cast<double>(tried_[*best_].bytes);
+    if (high < kCloseSizes * low) break;
+    const double middle = std::sqrt(low * high);
+    std::optional<Tried> mix = Fit(static_cast<uint64_t>(middle), Family::any);
+    bool passes = false;
+    if (mix) {
+      const size_t added = Add(std::move(*mix));
+      passes = Drop(Measure(added)) <= most;
+      if (passes) best_ = added;
+    }
+    if (!passes) low = middle;
+  }
+}
+
+Schemes Search::Tighter(uint64_t over) {
+  if (!options_.empty()) {
+    reserve_ += over + kAlignment;
+    const uint64_t limit = *limits_.max_size - std::min(*limits_.max_size, reserve_);
+    if (std::optional<Tried> mix = Fit(limit, Family::any)) {
+      Measure(*(best_ = Add(std::move(*mix))));
+      return tried_[*best_].schemes;
+    }
+  }
+  throw Error(limits_.Text() + ": the file came out " + std::to_string(over) +
+              " bytes larger; give a smaller one");
+}
+
+Report Search::Describe() const {
+  Report report;
+  report.limit = limits_.Text();
+  report.accuracy = !held_out_->classifier() ? ""
+                    : held_out_->labelled()  ? "top-1 accuracy"
+                                             : "top-1 agreement with FP32";
+  report.divergence = held_out_->classifier() ? "Kullback-Leibler divergence from FP32 (nats)"
+                                              : "squared error by squared signal";
+  report.calibration = calibration_data_->size();
+  report.held_out = held_out_->size();
+  report.sensitivity = options_.empty() ? 0 : samples_;
+  report.fp32_accuracy = held_out_->fp32().Right();
+  report.stopped = stopped_;
+  const Schemes& schemes = tried_[*best_].schemes;
+  for (const Node& node : graph_.nodes) {
+    const auto layer = std::ranges::find(layers_, &node, &Candidates::node);
+    const bool fixed = fixed_.contains(node.Label());
+    if (layer == layers_.end() && !fixed) continue;
+    const LayerScheme& scheme = schemes.at(node.Label());
+    LayerChoice choice;
+    choice.name = quantize::LayerName(graph_, node);
+    choice.parameters = graph_.Constant(node.inputs[1])->elements();
+    choice.weights = quantize::WeightsText(scheme);
+    choice.fixed = fixed;
+    if (!fixed && !options_.empty()) {
+      const auto at = std::ranges::find(layer->schemes, scheme) - layer->schemes.begin();
+      choice.cost =
+          options_[static_cast<size_t>(layer - layers_.begin())][static_cast<size_t>(at)].cost;
+    }
+    report.layers.push_back(std::move(choice));
+  }
+  for (size_t t = 0; t < tried_.size(); ++t) {
+    const Tried& tried = tried_[t];
+    Trial trial{.weights = tried.weights, .bytes = tried.bytes, .chosen = t == *best_};
+    if (tried.score) {
+      trial.accuracy = tried.score->Right();
+      trial.divergence = tried.score->divergence;
+    }
+    report.trials.push_back(std::move(trial));
+  }
+  std::ranges::stable_sort(report.trials, {}, &Trial::bytes);
+  return report;
+}
+
+}  // namespace lutra::converter::budget

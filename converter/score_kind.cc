@@ -1,0 +1,18 @@
+#include "converter/score_kind.h"
+
+namespace lutra::converter {
+
+ScoreKind ScoreKindOf(const Graph& graph, std::string value) {
+  while (const std::optional<size_t> producer = graph.Producer(value)) {
+    const Node& node = graph.nodes[*producer];
+    if (node.op == "Softmax") return ScoreKind::probabilities;
+    if (node.op == "LogSoftmax") return ScoreKind::log_probabilities;
+    const bool moves = node.op == "Reshape" || node.op == "Transpose" || node.op == "Identity" ||
+                       node.op == "QuantizeLinear" || node.op == "DequantizeLinear";
+    if (!moves) break;
+    value = node.inputs[0];
+  }
+  return ScoreKind::logits;
+}
+
+}  // namespace lutra::converter
