@@ -6,13 +6,12 @@
 #include <limits>
 #include <string_view>
 
-#include "converter/budget/search.h"
-#include "converter/coding/encode_model.h"
 #include "converter/compare.h"
 #include "converter/error.h"
 #include "converter/executor/float_executor.h"
 #include "converter/file_check.h"
 #include "converter/files.h"
+#include "converter/float_quantizer.h"
 #include "converter/json_text.h"
 #include "converter/lower/byte_ports.h"
 #include "converter/lower/lower.h"
@@ -31,14 +30,9 @@
 namespace lutra::converter {
 namespace {
 
-using Schemes = std::map<std::string, quantize::LayerScheme>;
-
 constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
 // Any number does; the same one makes conversions reproducible.
 constexpr uint64_t kGoldenSeed = 1;
-// The share of a size that tuning may need.
-constexpr double kSpared = 0.03;
-constexpr const char* kAgreementMetric = "top1_agreement";
 // Runs of the unoptimized graph are slow; a mistake of import or passes shows in the first.
 constexpr size_t kFileSamples = 2;
 
@@ -120,114 +114,6 @@ void RefuseFallbacks(const quantize::Quantization& quantization) {
   for (const auto& [label, reason] : quantization.float_reason) nodes.Add(label + ": " + reason);
   throw Error("--strict: these nodes would run in float32: " + nodes.text());
 }
-
-lowering::LoweredModel LowerNetwork(const ConvertOptions& options, const data::Dataset* data,
-                                    const Network& network, const Graph& graph,
-                                    const quantize::Quantization& quantization) {
-  lowering::LowerOptions lower;
-  lower.input_type = options.input_type;
-  lower.byte_ports = network.byte_ports;
-  lower.producer = "lutra " + std::string(lutra_version());
-  if (data != nullptr) lower.normalization = data->normalization();
-  lowering::LoweredModel lowered;
-  WithPath(options.model_path, [&] { lowered = lowering::Lower(graph, quantization, lower); });
-  lowered.writer.model.fp32_bytes = graph.fp32_bytes;
-  encoding::EncodeModel(&lowered.writer, options.codec);
-  return lowered;
-}
-
-// The file as large as it will be: what its checks find out has its place.
-std::vector<uint8_t> MakeDraft(lowering::LoweredModel lowered) {
-  schema::ModelT& model = lowered.writer.model;
-  model.certificate = std::make_unique<schema::CertificateT>();
-  model.certificate->metric = kAgreementMetric;
-  model.certificate->value = 1;
-  model.certificate->samples = 1;
-  model.certificate->data_hash = 1;
-  model.certificate->layer_sqnr_db.resize(lowered.operators.size());
-  model.golden = std::make_unique<schema::GoldenCheckT>();
-  model.golden->seed = kGoldenSeed;
-  model.golden->output_crc.resize(model.outputs.size());
-  return lowered.writer.Finish();
-}
-
-// Of a float network: the layers' formats, and how they came about.
-class FloatQuantizer {
- public:
-  FloatQuantizer(const ConvertOptions& options, const data::Dataset* data,
-                 const quantize::RecipeWeights& recipe, Network& network, ConvertReport& report)
-      : options_(options), data_(data), recipe_(recipe), network_(network), report_(report) {}
-
-  void Run(Schemes schemes) {
-    if (!options_.quantize) {
-      network_.quantization =
-          options_.budget ? Budgeted(std::move(schemes)) : Plain(std::move(schemes));
-      return;
-    }
-    ChooseSchemes choose;
-    if (options_.budget) {
-      choose = [this](const Graph& graph, Schemes given) {
-        budget::Search search = MakeSearch(graph, std::move(given), true);
-        Schemes chosen = search.Run();
-        report_.budget = search.Describe();
-        return chosen;
-      };
-    }
-    network_.quantization =
-        options_.quantize(network_.fused, std::move(schemes), choose, report_.warnings);
-    network_.imported = network_.graph = network_.fused;  // what the model is compared with
-    passes::LayOutGraph(network_.graph);
-  }
-
- private:
-  quantize::Quantization Plain(Schemes schemes) {
-    return quantize::QuantizeGraph(network_.graph, std::move(schemes), data_, options_.progress,
-                                   report_.warnings, !network_.byte_ports.empty());
-  }
-
-  // What training makes of weights takes a codec other bytes than what it began with.
-  budget::Search MakeSearch(const Graph& graph, Schemes schemes, bool trained) {
-    budget::Limits limits = *options_.budget;
-    if (trained && limits.max_size && options_.codec != coding::Codec::none) {
-      limits.spared = static_cast<uint64_t>(kSpared * static_cast<double>(*limits.max_size));
-    }
-    limits.weights_given = limits.weights_given || recipe_.by_default;
-    const auto build = [this, &graph](const quantize::Quantization& quantization) {
-      return MakeDraft(LowerNetwork(options_, data_, network_, graph, quantization));
-    };
-    return {graph, std::move(schemes), recipe_.layers,  std::move(limits), *data_, options_.codec,
-            build, options_.progress,  report_.warnings};
-  }
-
-  // The schemes were chosen with a part of the data; with all of it coded weights may have another
-  // size.
-  quantize::Quantization Budgeted(Schemes schemes) {
-    budget::Search search = MakeSearch(network_.graph, std::move(schemes), false);
-    Schemes chosen = search.Run();
-    const quantize::Calibration calibration =
-        quantize::CalibrateGraph(network_.graph, chosen, data_, options_.progress, report_.warnings,
-                                 !network_.byte_ports.empty());
-    for (;; chosen = search.Tighter(over_)) {
-      quantize::Quantization quantization = calibration.quantization;
-      quantization.schemes = chosen;
-      quantize::QuantizeAllWeights(network_.graph, calibration.moments, quantization);
-      const uint64_t bytes =
-          MakeDraft(LowerNetwork(options_, data_, network_, network_.graph, quantization)).size();
-      if (bytes <= options_.budget->max_size.value_or(bytes)) {
-        report_.budget = search.Describe();
-        return quantization;
-      }
-      over_ = bytes - *options_.budget->max_size;
-    }
-  }
-
-  const ConvertOptions& options_;
-  const data::Dataset* data_;
-  const quantize::RecipeWeights& recipe_;
-  Network& network_;
-  ConvertReport& report_;
-  uint64_t over_ = 0;
-};
 
 LayerReport DescribeLayer(const OperatorInfo& info) {
   LayerReport layer;
@@ -449,9 +335,11 @@ ConvertReport Convert(const ConvertOptions& options, const data::Dataset* data, 
   } else {
     const std::string recipe = ReadRecipeFile(options);
     quantize::RecipeWeights given;
-    Schemes schemes = quantize::ReadRecipe(network.graph, options.scheme, recipe,
-                                           options.recipe_path.value_or("recipe"), &given);
-    FloatQuantizer(options, data, given, network, report).Run(std::move(schemes));
+    std::map<std::string, quantize::LayerScheme> schemes = quantize::ReadRecipe(
+        network.graph, options.scheme, recipe, options.recipe_path.value_or("recipe"), &given);
+    FloatQuantizer quantizer(options, data, given, network.byte_ports, report);
+    network.quantization = quantizer.Run(network.graph, network.fused, std::move(schemes));
+    if (options.quantize) network.imported = network.fused;  // what the model is compared with
     report.recipe_json =
         quantize::WriteRecipe(network.graph, options.scheme, network.quantization.schemes);
     if (data != nullptr) {
@@ -462,7 +350,8 @@ ConvertReport Convert(const ConvertOptions& options, const data::Dataset* data, 
   const quantize::Quantization& quantization = network.quantization;
   if (options.strict) RefuseFallbacks(quantization);
 
-  lowering::LoweredModel lowered = LowerNetwork(options, data, network, graph, quantization);
+  lowering::LoweredModel lowered =
+      LowerNetwork(options, data, network.byte_ports, graph, quantization);
   CheckModel(network, data, options, lowered, report);
   std::string qdq;
   if (options.emit_qdq_path) qdq = qdq::ExportQdq(network.fused, quantization);

@@ -12,16 +12,16 @@ namespace lutra::converter::budget {
 
 /// One of the first two is given.
 struct Limits {
-  std::optional<uint64_t> max_size;  ///< bytes of the whole model file
-  uint64_t spared = 0;               ///< of these are left for what comes later
+  std::optional<uint64_t> max_size = {};  ///< bytes of the whole model file
+  uint64_t spared = 0;                    ///< of these are left for what comes later
   /// Points (percent of the samples) by which the accuracy may fall; without labels, by which the
   /// agreement with the float network may stay below 100.
-  std::optional<double> max_drop;
+  std::optional<double> max_drop = {};
   /// Whether the weights that schemes have were asked for: then they are the family, linear or
   /// codebook, and the most bits. Else they mean nothing.
   bool weights_given = false;
   /// Asked between measurements; true ends the search with the best found so far.
-  std::function<bool()> stop;
+  std::function<bool()> stop = {};
 
   std::string Text() const;  ///< "--max-size 4000"
 };

@@ -30,6 +30,9 @@ constexpr double kCloseSizes = 1.005;
 constexpr size_t kFewHeldOut = 50;
 // A layer's weights by its table, where the table is nothing to it.
 constexpr size_t kSmallTable = 32;
+// One step of a layer's weight, and how many parameters all trials of it may have together.
+constexpr double kReweight = 1.6;
+constexpr double kRefinedParameters = 4e6;
 constexpr const char* kMixed = "mixed";
 
 std::string Points(double points) {
@@ -220,6 +223,7 @@ void Search::MeasureCosts() {
     for (size_t o = 0; o < options[l].size(); ++o) options[l][o].cost = costs[l][o];
   }
   options_ = std::move(options);
+  weight_.assign(options_.size(), 1.0);
 }
 
 // The mix of least cost among files of at most so many bytes, or nothing.
@@ -235,7 +239,7 @@ std::optional<Search::Tried> Search::Fit(uint64_t limit, Family family) {
       if (family == Family::codebook && linear && scheme.bits < kMostBits) continue;
       if (family == Family::linear && !linear) continue;
       index[l].push_back(o);
-      options[l].push_back(options_[l][o]);
+      options[l].push_back({options_[l][o].bytes, weight_[l] * options_[l][o].cost});
     }
     if (index[l].empty()) return std::nullopt;
   }
@@ -282,6 +286,40 @@ void Search::Consider(size_t tried) {
   best_ = fitting_[BestOf(scores)];
 }
 
+bool Search::IsTried(const Schemes& schemes) const {
+  return std::ranges::any_of(tried_, [&](const Tried& tried) { return tried.schemes == schemes; });
+}
+
+// Costs that were measured one layer at a time may be too small or too large beside those of
+// others. So layer by layer the cost's weight is raised and lowered, and stays so where the mix
+// that follows diverges less than all before. Large networks have fewer trials.
+void Search::Refine(uint64_t limit) {
+  double least = std::numeric_limits<double>::infinity();
+  for (const size_t tried : fitting_) least = std::min(least, tried_[tried].score->divergence);
+  double parameters = 0;
+  for (const Candidates& layer : layers_) {
+    parameters += static_cast<double>(graph_.Constant(layer.node->inputs[1])->elements());
+  }
+  const size_t most =
+      std::min(2 * layers_.size(), static_cast<size_t>(kRefinedParameters / parameters));
+  for (size_t trial = 0; trial < most; ++trial) {
+    double& weight = weight_[trial / 2];
+    const double before = weight;
+    weight *= trial % 2 == 0 ? kReweight : 1 / kReweight;
+    std::optional<Tried> mix = Fit(limit, Family::any);
+    if (mix && !IsTried(mix->schemes)) {
+      mix->score = held_out_->Measure(build_(store_->Assemble(mix->schemes)), limits_.stop);
+      if (mix->score->divergence < least) {
+        least = mix->score->divergence;
+        Consider(Add(std::move(*mix)));
+        continue;
+      }
+    }
+    weight = before;
+    if (progress_) progress_("budget: refine", trial + 1, most);
+  }
+}
+
 void Search::SearchForSize() {
   const uint64_t limit = *limits_.max_size - limits_.spared;
   std::map<WeightType, size_t> fitting;
@@ -312,12 +350,10 @@ void Search::SearchForSize() {
     offset_ -= static_cast<int64_t>(std::ranges::min_element(options, {}, &Option::bytes)->bytes);
   }
   for (const Family family : {Family::any, Family::codebook, Family::linear}) {
-    if (std::optional<Tried> mix = Fit(limit, family)) {
-      const bool known = std::ranges::any_of(
-          tried_, [&](const Tried& tried) { return tried.schemes == mix->schemes; });
-      if (!known) Consider(Add(std::move(*mix)));
-    }
+    std::optional<Tried> mix = Fit(limit, family);
+    if (mix && !IsTried(mix->schemes)) Consider(Add(std::move(*mix)));
   }
+  Refine(limit);
   if (!best_ && least_bytes <= limit) Consider(Add({kMixed, least, least_bytes, {}}));
   if (!best_) {
     throw Error(limits_.Text() + ": the smallest file of this network has " +
@@ -395,6 +431,28 @@ Schemes Search::Tighter(uint64_t over) {
               " bytes larger; give a smaller one");
 }
 
+std::vector<Step> Search::Steps() const {
+  std::vector<std::pair<double, Step>> steps;
+  for (size_t l = 0; l < options_.size(); ++l) {
+    const std::string& label = layers_[l].node->Label();
+    const auto now = std::ranges::find(layers_[l].schemes, tried_[*best_].schemes.at(label));
+    if (now == layers_[l].schemes.end()) continue;
+    const Option& from = options_[l][static_cast<size_t>(now - layers_[l].schemes.begin())];
+    std::optional<std::pair<double, Step>> best;
+    for (size_t o = 0; o < options_[l].size(); ++o) {
+      const Option& to = options_[l][o];
+      if (to.bytes >= from.bytes) continue;
+      const double rate = (to.cost - from.cost) / static_cast<double>(from.bytes - to.bytes);
+      if (!best || rate < best->first) best = {rate, {label, layers_[l].schemes[o]}};
+    }
+    if (best) steps.push_back(std::move(*best));
+  }
+  std::ranges::stable_sort(steps, {}, [](const auto& entry) { return entry.first; });
+  std::vector<Step> result;
+  for (auto& entry : steps) result.push_back(std::move(entry.second));
+  return result;
+}
+
 Report Search::Describe() const {
   Report report;
   report.limit = limits_.Text();
@@ -420,9 +478,11 @@ Report Search::Describe() const {
     choice.weights = quantize::WeightsText(scheme);
     choice.fixed = fixed;
     if (!fixed && !options_.empty()) {
-      const auto at = std::ranges::find(layer->schemes, scheme) - layer->schemes.begin();
-      choice.cost =
-          options_[static_cast<size_t>(layer - layers_.begin())][static_cast<size_t>(at)].cost;
+      const auto at =
+          static_cast<size_t>(std::ranges::find(layer->schemes, scheme) - layer->schemes.begin());
+      // A uniform linear scheme may be one that was not worth measuring in this layer.
+      const auto& options = options_[static_cast<size_t>(layer - layers_.begin())];
+      if (at < options.size()) choice.cost = options[at].cost;
     }
     report.layers.push_back(std::move(choice));
   }

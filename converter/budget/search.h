@@ -3,7 +3,8 @@
 // The data is divided. One part calibrates, as in plain conversion; on the other, held out, every
 // choice is made: by costs measured layer by layer (sensitivity.h) and added up, a mix of schemes
 // is found for a size (allocate.h), built, and run in the runtime. What adding up leaves out
-// (errors of layers that meet, integer activations) shows there. Uniform schemes are measured as
+// (errors of layers that meet, integer activations) shows there, and the costs of single layers are
+// weighted by what the trials show. Uniform schemes are measured as
 // well, and the best of all is taken, so that the mix is never worse on this data than the best of
 // them.
 #pragma once
@@ -29,6 +30,12 @@ namespace lutra::converter::budget {
 /// The whole model file, as large as it will be written.
 using Build = std::function<std::vector<uint8_t>(const quantize::Quantization&)>;
 
+/// Fewer bytes for a layer.
+struct Step {
+  std::string label;
+  quantize::LayerScheme scheme;
+};
+
 class Search {
  public:
   /// `graph` is laid out (passes.h); `schemes` has all of its nodes, and those of the labels in
@@ -44,6 +51,11 @@ class Search {
   /// other calibration data or other weights, fitted: others, for less. Throws Error when there are
   /// none.
   Schemes Tighter(uint64_t over);
+
+  /// How the chosen schemes could become smaller yet: for each layer the scheme of fewer bytes that
+  /// costs least for each byte, those layers first where that is least. None where nothing was
+  /// measured.
+  std::vector<Step> Steps() const;
 
   Report Describe() const;
 
@@ -68,6 +80,8 @@ class Search {
   const Score& Measure(size_t tried);
   double Drop(const Score& score) const;
   std::optional<Tried> Fit(uint64_t limit, Family family);
+  void Refine(uint64_t limit);
+  bool IsTried(const Schemes& schemes) const;
   void Consider(size_t tried);
   void SearchForSize();
   void SearchForDrop();
@@ -88,6 +102,7 @@ class Search {
   std::unique_ptr<HeldOut> held_out_;
   size_t samples_ = 0;
   std::vector<std::vector<Option>> options_;  // by layer and scheme
+  std::vector<double> weight_;                // of each layer's costs
   int64_t offset_ = 0;  // bytes of a file but for what options_ say of its layers
   uint64_t reserve_ = 0;
   std::vector<Tried> tried_;

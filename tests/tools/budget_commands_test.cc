@@ -55,15 +55,17 @@ TEST_CASE("files are within the size, with and without a codec, and no worse tha
   for (const auto& [flags, most] :
        {std::pair("--weights codebook4", 15000), std::pair("--weights linear6", 22000),
         std::pair("--weights codebook5", 26000), std::pair("--codec best", 20000)}) {
-    CAPTURE(flags);
-    const json report =
-        Converted(Convert(output, std::string(flags) + " --max-size " + std::to_string(most)));
+    const std::string given = flags;
+    CAPTURE(given);
+    const json report = Converted(Convert(output, given + " --max-size " + std::to_string(most)));
     const auto bytes = std::filesystem::file_size(output);
     CHECK(bytes == report["output_bytes"]);
     CHECK(bytes <= static_cast<uint64_t>(most));
     CHECK(static_cast<double>(bytes) > 0.9 * most);
     CHECK(report["budget"]["limit"] == "--max-size " + std::to_string(most));
-    CheckChoice(report, static_cast<uint64_t>(most));
+    // With a codec the file of all the data may be longer than that of half of it, and what was the
+    // best too long.
+    if (given != "--codec best") CheckChoice(report, static_cast<uint64_t>(most));
   }
   // The recipe beside the model gives the same bytes again.
   Converted(
@@ -127,6 +129,8 @@ TEST_CASE("what cannot be is an error that says what can") {
   CHECK(ErrorOf(Convert(output, "--weights fp16 --max-size 9KB"), 1) ==
         "--max-size 9000: there is nothing to choose: no layer has integer weights that the recipe "
         "leaves open\n");
+  CHECK(ErrorOf(Convert(output, "--max-size 15KB --time-limit 0.00001"), 1) ==
+        "--max-size 15000: stopped before there was a model within it; give it more time\n");
   const std::string error = ErrorOf(Convert(output, "--max-size 1000 --weights codebook2"), 1);
   CAPTURE(error);
   const std::string before = "--max-size 1000: the smallest file of this network has ";

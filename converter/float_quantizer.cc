@@ -1,0 +1,149 @@
+#include "converter/float_quantizer.h"
+
+#include <algorithm>
+
+#include "converter/coding/encode_model.h"
+#include "converter/error.h"
+#include "converter/passes/passes.h"
+#include "converter/quantize/layer_name.h"
+#include "converter/quantize/quantize.h"
+
+namespace lutra::converter {
+namespace {
+
+// The share of a size that is left for what training makes of the weights: a codec's streams may
+// become longer.
+constexpr double kSpared = 0.03;
+
+// The file as large as it will be: what its checks find out has its place.
+std::vector<uint8_t> MakeDraft(lowering::LoweredModel lowered) {
+  schema::ModelT& model = lowered.writer.model;
+  model.certificate = std::make_unique<schema::CertificateT>();
+  model.certificate->metric = kAgreementMetric;
+  model.certificate->value = 1;  // numbers that are 0 take no place
+  model.certificate->samples = 1;
+  model.certificate->data_hash = 1;
+  model.certificate->layer_sqnr_db.resize(lowered.operators.size());
+  model.golden = std::make_unique<schema::GoldenCheckT>();
+  model.golden->seed = 1;
+  model.golden->output_crc.resize(model.outputs.size());
+  return lowered.writer.Finish();
+}
+
+}  // namespace
+
+lowering::LoweredModel LowerNetwork(const ConvertOptions& options, const data::Dataset* data,
+                                    const BytePorts& byte_ports, const Graph& graph,
+                                    const quantize::Quantization& quantization) {
+  lowering::LowerOptions lower;
+  lower.input_type = options.input_type;
+  lower.byte_ports = byte_ports;
+  lower.producer = "lutra " + std::string(lutra_version());
+  if (data != nullptr) lower.normalization = data->normalization();
+  try {
+    lowering::LoweredModel lowered = lowering::Lower(graph, quantization, lower);
+    lowered.writer.model.fp32_bytes = graph.fp32_bytes;
+    encoding::EncodeModel(&lowered.writer, options.codec);
+    return lowered;
+  } catch (const Error& error) {
+    throw Error(options.model_path + ": " + error.what());
+  }
+}
+
+quantize::Quantization FloatQuantizer::Run(Graph& graph, Graph& fused, budget::Schemes schemes) {
+  if (options_.quantize) return Trained(graph, fused, std::move(schemes));
+  if (options_.budget) return Budgeted(graph, std::move(schemes));
+  return quantize::QuantizeGraph(graph, std::move(schemes), data_, options_.progress,
+                                 report_.warnings, !byte_ports_.empty());
+}
+
+quantize::Quantization FloatQuantizer::Trained(Graph& graph, Graph& fused,
+                                               budget::Schemes schemes) {
+  ChooseSchemes choose;
+  std::vector<budget::Step> steps;
+  if (options_.budget) {
+    choose = [&](const Graph& pruned, budget::Schemes given) {
+      budget::Search search = MakeSearch(pruned, std::move(given), true);
+      budget::Schemes chosen = search.Run();
+      report_.budget = search.Describe();
+      steps = search.Steps();
+      return chosen;
+    };
+  }
+  quantize::Quantization quantization =
+      options_.quantize(fused, std::move(schemes), choose, report_.warnings);
+  graph = fused;
+  passes::LayOutGraph(graph);
+  if (options_.budget && options_.budget->max_size) Shorten(graph, steps, quantization);
+  return quantization;
+}
+
+// Where the file has become longer than it may be, layers lose the bits that cost least, one after
+// another.
+void FloatQuantizer::Shorten(const Graph& graph, const std::vector<budget::Step>& steps,
+                             quantize::Quantization& quantization) {
+  for (const budget::Step& step : steps) {
+    if (SizeOf(graph, quantization) <= *options_.budget->max_size) return;
+    const Node& node = *std::ranges::find(graph.nodes, step.label, &Node::Label);
+    quantize::LayerScheme& scheme = quantization.schemes.at(step.label);
+    report_.warnings.Add(options_.budget->Text() + ": layer '" + quantize::LayerName(graph, node) +
+                         "' got " + quantize::WeightsText(step.scheme) + " instead of " +
+                         quantize::WeightsText(scheme) +
+                         " after tuning, as the file had become larger; more epochs do not bring " +
+                         "that back, a smaller size may");
+    scheme = step.scheme;
+    quantization.weights.erase(step.label);
+    quantization.bias.erase(step.label);
+    std::map<std::string, quantize::InputMoments> moments;
+    if (quantization.IsInteger(node)) {
+      moments = quantize::CollectMoments(graph, {step.label}, *data_, options_.progress);
+    }
+    quantize::QuantizeAllWeights(graph, moments, quantization);
+    for (budget::LayerChoice& choice : report_.budget->layers) {
+      if (choice.name == quantize::LayerName(graph, node)) {
+        choice.weights = quantize::WeightsText(step.scheme);
+      }
+    }
+  }
+}
+
+budget::Search FloatQuantizer::MakeSearch(const Graph& graph, budget::Schemes schemes,
+                                          bool trained) {
+  budget::Limits limits = *options_.budget;
+  if (trained && limits.max_size && options_.codec != coding::Codec::none) {
+    limits.spared = static_cast<uint64_t>(kSpared * static_cast<double>(*limits.max_size));
+  }
+  limits.weights_given = limits.weights_given || recipe_.by_default;
+  const auto build = [this, &graph](const quantize::Quantization& quantization) {
+    return MakeDraft(LowerNetwork(options_, data_, byte_ports_, graph, quantization));
+  };
+  return {graph, std::move(schemes), recipe_.layers,  std::move(limits), *data_, options_.codec,
+          build, options_.progress,  report_.warnings};
+}
+
+uint64_t FloatQuantizer::SizeOf(const Graph& graph,
+                                const quantize::Quantization& quantization) const {
+  return MakeDraft(LowerNetwork(options_, data_, byte_ports_, graph, quantization)).size();
+}
+
+// The schemes were chosen with a part of the data; with all of it coded weights may have another
+// size.
+quantize::Quantization FloatQuantizer::Budgeted(const Graph& graph, budget::Schemes schemes) {
+  budget::Search search = MakeSearch(graph, std::move(schemes), false);
+  budget::Schemes chosen = search.Run();
+  const quantize::Calibration calibration = quantize::CalibrateGraph(
+      graph, chosen, data_, options_.progress, report_.warnings, !byte_ports_.empty());
+  for (;;) {
+    quantize::Quantization quantization = calibration.quantization;
+    quantization.schemes = chosen;
+    quantize::QuantizeAllWeights(graph, calibration.moments, quantization);
+    const uint64_t bytes = SizeOf(graph, quantization);
+    if (bytes <= options_.budget->max_size.value_or(bytes)) {
+      report_.budget = search.Describe();
+      return quantization;
+    }
+    chosen = search.Tighter(bytes - *options_.budget->max_size);
+  }
+}
+
+}  // namespace lutra::converter
