@@ -201,7 +201,7 @@ size_t SensitivitySamples(const Graph& graph, const std::vector<Candidates>& lay
   size_t most = kMostSamples;
   size_t widest = 1;
   for (const auto& [name, info] : graph.values) {
-    if (!info.dims) continue;
+    if (!info.dims || graph.Constant(name) != nullptr) continue;
     size_t bytes = sizeof(float);
     for (const int64_t d : *info.dims) bytes *= static_cast<size_t>(std::max<int64_t>(d, 1));
     widest = std::max(widest, bytes);

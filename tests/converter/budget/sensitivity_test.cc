@@ -96,6 +96,15 @@ TEST_CASE("of a classifier: the Kullback-Leibler divergence of its probabilities
   CHECK(costs[1][2] == doctest::Approx(sum / 4).epsilon(1e-3));
 }
 
+TEST_CASE("large weights take no samples away, large values do") {
+  Bench bench(true);
+  const std::vector<int64_t> wide = {1, int64_t{1} << 26};
+  bench.graph.values["w"] = {DataType::float32, wide};
+  CHECK(SensitivitySamples(bench.graph, bench.layers, *bench.held_out) == 4);
+  bench.graph.values["h"] = {DataType::float32, wide};
+  CHECK(SensitivitySamples(bench.graph, bench.layers, *bench.held_out) == 1);
+}
+
 TEST_CASE("the user has had enough") {
   Bench bench(true);
   size_t asked = 0;
