@@ -51,6 +51,7 @@ struct Network {
   std::map<std::string, ValueInfo> declared;  // what the file states of its values
   Graph fused;                                // before the layout change, where it is needed
   Graph graph;                                // optimized
+  std::optional<Graph> untrained;             // what `graph` was, if a picture of that is wanted
   Graph reference;         // what its values are compared with, if it is not `graph`
   bool quantized = false;  // was so in the file
   std::map<std::string, lowering::PortBytes> byte_ports;
@@ -337,6 +338,7 @@ ConvertReport Convert(const ConvertOptions& options, const data::Dataset* data, 
     quantize::RecipeWeights given;
     std::map<std::string, quantize::LayerScheme> schemes = quantize::ReadRecipe(
         network.graph, options.scheme, recipe, options.recipe_path.value_or("recipe"), &given);
+    if (options.weight_histograms && options.quantize) network.untrained = network.graph;
     FloatQuantizer quantizer(options, data, given, network.byte_ports, report);
     network.quantization = quantizer.Run(network.graph, network.fused, std::move(schemes));
     if (options.quantize) network.imported = network.fused;  // what the model is compared with
@@ -353,6 +355,10 @@ ConvertReport Convert(const ConvertOptions& options, const data::Dataset* data, 
   lowering::LoweredModel lowered =
       LowerNetwork(options, data, network.byte_ports, graph, quantization);
   CheckModel(network, data, options, lowered, report);
+  if (options.weight_histograms && !network.quantized) {
+    report.weight_histograms = MakeWeightHistograms(
+        network.untrained ? &*network.untrained : nullptr, graph, quantization);
+  }
   std::string qdq;
   if (options.emit_qdq_path) qdq = qdq::ExportQdq(network.fused, quantization);
 

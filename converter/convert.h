@@ -14,6 +14,7 @@
 #include "converter/import/onnx_import.h"
 #include "converter/quantize/quantization.h"
 #include "converter/warnings.h"
+#include "converter/weight_histogram.h"
 #include "runtime/coding/codec.h"
 
 namespace lutra::converter {
@@ -55,6 +56,7 @@ struct ConvertOptions {
   std::optional<std::string> recipe_path;     ///< JSON, overrides by name or pattern
   coding::Codec codec = coding::Codec::none;  ///< of integer weights in the file
   bool strict = false;
+  bool weight_histograms = false;  ///< fill those of the report
   std::optional<std::string> emit_qdq_path;
   std::optional<std::string> emit_float_path;  ///< for the ONNX network that `quantize` leaves
   std::string input_type = "float";            ///< float, int8, uint8
@@ -87,6 +89,7 @@ struct ConvertReport {
   double file_sqnr_db = 0;     ///< of the worst output; NaN when identical
   double file_within_two = 1;  ///< the worst output's share of elements within two steps
   std::vector<LayerReport> layers;
+  std::map<std::string, WeightHistogram> weight_histograms;  ///< by layer, if they are wanted
   std::string recipe_json;  ///< the recipe that was used, for every layer
   std::optional<budget::Report> budget;
   Warnings warnings;

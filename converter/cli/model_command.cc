@@ -65,6 +65,7 @@ void ModelCommand::ReadFlags() {
   if (codec_ == "huffman") options_.codec = coding::Codec::huffman;
   if (codec_ == "best") options_.codec = coding::Codec::best;
   if (!recipe_.empty()) options_.recipe_path = recipe_;
+  options_.weight_histograms = !html_.empty();
   if (!emit_qdq_.empty()) options_.emit_qdq_path = emit_qdq_;
   if (!emit_onnx_.empty()) options_.emit_float_path = emit_onnx_;
   options_.budget = budget_.Limits();

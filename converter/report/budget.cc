@@ -3,8 +3,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "converter/report/escape.h"
 #include "converter/report/format.h"
+#include "converter/report/html_text.h"
 #include "converter/report/report.h"
 
 namespace lutra::converter::report {

@@ -1,10 +1,11 @@
-// The HTML report: a summary, two bar charts drawn as inline SVG, and the table.
+// The HTML report: a summary, two bar charts drawn as inline SVG, the weights of each layer
+// (weight_figures.h), and the table. Colors are variables, for light and dark pages.
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
-#include "converter/report/escape.h"
+#include "converter/report/html_text.h"
 #include "converter/report/report.h"
+#include "converter/report/weight_figures.h"
 
 namespace lutra::converter::report {
 namespace {
@@ -13,21 +14,26 @@ constexpr char kHead[] =
     "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
     "<meta name=\"viewport\" content=\"width=device-width\">\n<title>";
 constexpr char kStyle[] =
-    "</title>\n<style>body{font:15px/1.45 system-ui,sans-serif;max-width:70rem;margin:2rem "
-    "auto;padding:0 1rem;color:#222;background:#fff}h1{font-size:1.5rem}h2{font-size:1.15rem;"
+    "</title>\n<style>:root{color-scheme:light "
+    "dark;--page:#fff;--text:#222;--line:#ddd;--grid:#e2e8f0;"
+    "--note:#fffbeb;--a:#2b6cb0;--b:#90cdf4;--c:#a0aec0;--d:#2f855a;--before:#cbd5e0;"
+    "--level:#c2410c}"
+    "@media(prefers-color-scheme:dark){:root{--page:#16181d;--text:#dde1e7;--line:#363b45;"
+    "--grid:#2b303a;--note:#2d2410;--a:#4f94dc;--b:#2f5f95;--c:#68738a;--d:#48a777;--before:#"
+    "3d4758;"
+    "--level:#fb923c}}"
+    "body{font:15px/1.45 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;"
+    "color:var(--text);background:var(--page)}h1{font-size:1.5rem}h2{font-size:1.15rem;"
     "margin-top:2rem}table{border-collapse:collapse;font-size:.85rem}td,th{padding:.2rem .7rem;"
-    "text-align:right;border-bottom:1px solid #ddd}td:first-child,th:first-child,td.t,th.t{"
+    "text-align:right;border-bottom:1px solid var(--line)}td:first-child,th:first-child,td.t,th.t{"
     "text-align:left}.k{display:inline-block;width:.8em;height:.8em;margin:0 .3em 0 1em}"
-    ".w{background:#fffbeb;border-left:.3rem solid #d97706;padding:.2rem 1rem}.w "
-    "h2{margin-top:.5rem}"
-    "svg text{font:11px system-ui,sans-serif;fill:#333}</style></head><body>\n";
-
-std::string Fixed(double value, int digits) {
-  if (std::isnan(value)) return "&ndash;";
-  char text[40];
-  std::snprintf(text, sizeof text, "%.*f", digits, value);
-  return text;
-}
+    ".w{background:var(--note);border-left:.3rem solid #d97706;padding:.2rem 1rem}.w "
+    "h2{margin-top:.5rem}svg text{font:11px system-ui,sans-serif;fill:var(--text)}"
+    ".f{display:grid;grid-template-columns:repeat(auto-fill,minmax(25rem,1fr));gap:1rem 1.5rem}"
+    ".f figure{margin:0}.f figcaption{font-size:.85rem}.f svg{width:100%;height:auto}"
+    "details>summary{cursor:pointer;margin:1rem 0}.b{fill:var(--before)}"
+    ".l{stroke:var(--level);stroke-width:1.6}"
+    ".l.n{stroke-width:.8}.x{stroke:var(--text);stroke-width:.8}</style></head><body>\n";
 
 struct Bar {
   double value;
@@ -79,7 +85,7 @@ class Chart {
       const double value = i * step_;
       const std::string x = Fixed(kLeft + value / largest_ * kWidth, 1);
       lines += "<line x1=\"" + x + "\" x2=\"" + x + "\" y1=\"0\" y2=\"" + std::to_string(y_) +
-               "\" stroke=\"#e2e8f0\"/><text x=\"" + x + "\" y=\"" + std::to_string(y_ + 13) +
+               "\" stroke=\"var(--grid)\"/><text x=\"" + x + "\" y=\"" + std::to_string(y_ + 13) +
                "\" text-anchor=\"middle\">" + Fixed(value, 0) + "</text>\n";
     }
     return lines;
@@ -104,8 +110,8 @@ std::string ErrorChart(const std::vector<LayerReport>& layers) {
     if (std::isnan(layer.isolated_sqnr_db) && std::isnan(layer.cumulative_sqnr_db)) continue;
     const auto height = [](double db) { return std::isnan(db) ? 0 : db; };
     chart.Add(layer.name,
-              {{height(layer.isolated_sqnr_db), "#2b6cb0"},
-               {height(layer.cumulative_sqnr_db), "#90cdf4"}},
+              {{height(layer.isolated_sqnr_db), "var(--a)"},
+               {height(layer.cumulative_sqnr_db), "var(--b)"}},
               Fixed(layer.isolated_sqnr_db, 1) + " / " + Fixed(layer.cumulative_sqnr_db, 1));
   }
   return chart.Svg();
@@ -120,8 +126,8 @@ std::string BytesChart(const std::vector<LayerReport>& layers) {
   for (const LayerReport& layer : layers) {
     if (layer.fp32_bytes == 0 && layer.bytes == 0) continue;
     chart.Add(layer.name,
-              {{static_cast<double>(layer.fp32_bytes), "#a0aec0"},
-               {static_cast<double>(layer.bytes), "#2f855a"}},
+              {{static_cast<double>(layer.fp32_bytes), "var(--c)"},
+               {static_cast<double>(layer.bytes), "var(--d)"}},
               std::to_string(layer.fp32_bytes) + " &rarr; " + std::to_string(layer.bytes));
   }
   return chart.Svg();
@@ -181,14 +187,15 @@ std::string ConvertHtml(const ConvertReport& report, const std::string& title) {
   html += BudgetHtml(report);
   html +=
       "<h2>Error of each layer, worst first</h2>\n<p>SQNR in dB, longer is better:"
-      "<span class=k style=\"background:#2b6cb0\"></span>isolated (exact inputs)"
-      "<span class=k style=\"background:#90cdf4\"></span>cumulative (as run)</p>\n";
+      "<span class=k style=\"background:var(--a)\"></span>isolated (exact inputs)"
+      "<span class=k style=\"background:var(--b)\"></span>cumulative (as run)</p>\n";
   html += ErrorChart(ranked);
   html +=
       "<h2>Bytes of each layer, in order of execution</h2>\n<p>"
-      "<span class=k style=\"background:#a0aec0\"></span>FP32"
-      "<span class=k style=\"background:#2f855a\"></span>written</p>\n";
+      "<span class=k style=\"background:var(--c)\"></span>FP32"
+      "<span class=k style=\"background:var(--d)\"></span>written</p>\n";
   html += BytesChart(report.layers);
+  html += WeightFigures(report);
   html += "<h2>All layers</h2>\n" + Table(ranked);
   return html + "</body></html>\n";
 }

@@ -1,13 +1,13 @@
-// Text of a network or a file name within HTML.
-#pragma once
+#include "converter/report/html_text.h"
 
-#include <string>
+#include <cmath>
+#include <cstdio>
 
 #include "runtime/tools/text.h"
 
 namespace lutra::converter::report {
 
-inline std::string Escape(const std::string& text) {
+std::string Escape(const std::string& text) {
   std::string escaped;
   for (const char c : tools::Printable(text)) {
     switch (c) {
@@ -28,6 +28,13 @@ inline std::string Escape(const std::string& text) {
     }
   }
   return escaped;
+}
+
+std::string Fixed(double value, int digits) {
+  if (std::isnan(value)) return "&ndash;";
+  char text[40];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
 }
 
 }  // namespace lutra::converter::report
