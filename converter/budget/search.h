@@ -5,8 +5,7 @@
 // is found for a size (allocate.h), built, and run in the runtime. What adding up leaves out
 // (errors of layers that meet, integer activations) shows there, and the costs of single layers are
 // weighted by what the trials show. Uniform schemes are measured as
-// well, and the best of all is taken, so that the mix is never worse on this data than the best of
-// them.
+// well, and the best of all on this data (BestOf) is taken.
 #pragma once
 
 #include <functional>

@@ -30,11 +30,21 @@ double ProductsOf(const Graph& graph, const Node& node) {
   return elements / channels * static_cast<double>(weights.elements());
 }
 
+// What nodes from `first` on read, and the graph's outputs.
+std::set<std::string> ReadFrom(const Graph& graph, size_t first) {
+  std::set<std::string> read(graph.outputs.begin(), graph.outputs.end());
+  for (size_t i = first; i < graph.nodes.size(); ++i) {
+    read.insert(graph.nodes[i].inputs.begin(), graph.nodes[i].inputs.end());
+  }
+  return read;
+}
+
 // Nodes [first, last) of the graph as a network of their own: its inputs are what they read and do
 // not compute, its outputs what later nodes read, the graph's outputs among them.
 Graph Segment(const Graph& graph, size_t first, size_t last) {
   Graph segment;
-  std::set<std::string> made, read, wanted(graph.outputs.begin(), graph.outputs.end());
+  std::set<std::string> made, read;
+  const std::set<std::string> wanted = ReadFrom(graph, last);
   for (size_t i = first; i < last; ++i) {
     const Node& node = graph.nodes[i];
     segment.nodes.push_back(node);
@@ -47,9 +57,6 @@ Graph Segment(const Graph& graph, size_t first, size_t last) {
       }
     }
     made.insert(node.outputs.begin(), node.outputs.end());
-  }
-  for (size_t i = last; i < graph.nodes.size(); ++i) {
-    wanted.insert(graph.nodes[i].inputs.begin(), graph.nodes[i].inputs.end());
   }
   segment.inputs.assign(read.begin(), read.end());
   for (const std::string& value : made) {
@@ -165,10 +172,7 @@ class Live {
     if (node == at_) return;
     const Graph segment = Segment(graph_, at_, node);
     executor::FloatExecutor executor(segment);
-    std::set<std::string> wanted(graph_.outputs.begin(), graph_.outputs.end());
-    for (size_t i = node; i < graph_.nodes.size(); ++i) {
-      wanted.insert(graph_.nodes[i].inputs.begin(), graph_.nodes[i].inputs.end());
-    }
+    const std::set<std::string> wanted = ReadFrom(graph_, node);
     for (Batch& batch : batches_) {
       batch.values.merge(executor.Run(batch.values));
       std::erase_if(batch.values, [&](const auto& entry) { return !wanted.contains(entry.first); });
@@ -188,13 +192,12 @@ class Live {
 
 size_t SensitivitySamples(const Graph& graph, const std::vector<Candidates>& layers,
                           const HeldOut& held_out) {
-  double products = 0, measured = 0, schemes = 0;
+  double products = 0, measured = 0;
   for (const Node& node : graph.nodes) {
     const auto layer = std::ranges::find(layers, &node, &Candidates::node);
     if (layer == layers.end()) continue;
     products += ProductsOf(graph, node);
-    schemes = static_cast<double>(layer->schemes.size());
-    measured += schemes;
+    measured += static_cast<double>(layer->schemes.size());
   }
   // A layer's measurement runs half of the network on average.
   const double each = std::max(1.0, measured * products / 2);
