@@ -10,8 +10,11 @@ namespace lutra::converter {
 
 ///   logits             any number; p = softmax(x)
 ///   log_probabilities  of a network that ends in LogSoftmax: p = exp(x)
-///   probabilities      of one that ends in Softmax: p = x, as if it were at least 1e-7
+///   probabilities      of one that ends in Softmax: p = x, as if it were at least
+///                      kLeastProbability
 enum class ScoreKind : uint8_t { logits, log_probabilities, probabilities };
+
+inline constexpr double kLeastProbability = 1e-7;
 
 /// Of a value of the graph, by the operator that decides what its numbers mean, through those that
 /// only move them.

@@ -11,7 +11,6 @@
 namespace lutra::converter::budget {
 namespace {
 
-constexpr double kLeastProbability = 1e-7;
 // The deviation that logits have at the temperature.
 constexpr double kSoftDeviation = 2;
 

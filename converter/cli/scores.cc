@@ -9,8 +9,6 @@
 namespace lutra::converter::cli {
 namespace {
 
-constexpr double kLeastProbability = 1e-7;
-
 double LogSoftmax(std::span<const float> scores, size_t label) {
   const double largest = static_cast<double>(*std::max_element(scores.begin(), scores.end()));
   double sum = 0;

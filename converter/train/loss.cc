@@ -11,8 +11,6 @@
 namespace lutra::converter::train {
 namespace {
 
-constexpr double kLeastProbability = 1e-7;
-
 // The outputs as rows, with room for the loss.
 struct Rows {
   Rows(const Tensor& outputs, size_t total_samples)
