@@ -20,7 +20,7 @@ train::TrainSettings TuneDefaults() {
   settings.epochs = 10;
   settings.optimizer.method = train::OptimizerSettings::Method::adam;
   settings.schedule.shape = train::Schedule::Shape::cosine;
-  settings.schedule.rate = 0.001;
+  settings.schedule.rate = 0;
   return settings;
 }
 

@@ -16,6 +16,7 @@
 namespace lutra::converter::train {
 namespace {
 
+constexpr size_t kTrialSteps = 30;
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
 double Seconds() {
@@ -104,6 +105,7 @@ struct Trainer::State {
       : network(n),
         store(s),
         settings(std::move(chosen)),
+        schedule(settings.schedule),
         workers(w),
         split(SplitSamples(LabelsToSplitBy(s, settings.labelled),
                            ValidationCount(settings.validation, s.size()), settings.batches.seed)),
@@ -116,6 +118,7 @@ struct Trainer::State {
   Network& network;
   const SampleStore& store;
   const TrainSettings settings;
+  Schedule schedule;
   Workers& workers;
   const Split split;
   const Batches batches;
@@ -137,6 +140,8 @@ struct Trainer::State {
   Loss LossOf(const Tensor& scores, const Batch& batch, size_t part, size_t total) const;
   double Step(const Batches::Epoch& epoch, size_t minibatch, size_t step, size_t& right);
   void Update(TensorMap gradients, size_t step);
+  double TrialLoss(double rate);
+  void ChooseRate();
   void UpdateAverage();
   void SwapAverage();
   using Scores = std::function<Tensor(const Tensor& input, size_t lane)>;
@@ -224,7 +229,7 @@ void Trainer::State::Update(TensorMap gradients, size_t step) {
     }
     ClipNorm(all, settings.largest_norm);
   }
-  optimizer.Begin(LearningRate(settings.schedule, step, Steps()));
+  optimizer.Begin(LearningRate(schedule, step, Steps()));
   // Elements are independent of each other: large latents are shared out in pieces.
   constexpr size_t kPiece = size_t{1} << 16;
   struct Piece {
@@ -248,6 +253,43 @@ void Trainer::State::Update(TensorMap gradients, size_t step) {
                      gradient.subspan(piece.first, count), piece.first);
   });
   if (settings.average > 0) UpdateAverage();
+}
+
+/// Mean loss of the second half of the first steps, which are then undone.
+double Trainer::State::TrialLoss(double rate) {
+  const std::vector<TrainedWeight> weights = network.weights;
+  schedule.shape = Schedule::Shape::constant;
+  schedule.warm_up = 0;
+  schedule.rate = rate;
+  double sum = 0;
+  size_t right = 0;
+  Batches::Epoch epoch;
+  for (size_t step = 0; step < kTrialSteps && std::isfinite(sum); ++step) {
+    const size_t minibatch = step % batches.per_epoch();
+    if (minibatch == 0) epoch = batches.Shuffled(step / batches.per_epoch());
+    try {
+      const double loss = Step(epoch, minibatch, step, right);
+      if (step >= kTrialSteps / 2) sum += loss;
+    } catch (const Diverged&) {
+      sum = std::numeric_limits<double>::infinity();
+    }
+  }
+  network.weights = weights;
+  for (const auto& [name, tensor] : network.statistics) shared.insert_or_assign(name, tensor);
+  average.clear();
+  optimizer = Optimizer(settings.optimizer, OptimizerParameters(weights));
+  schedule = settings.schedule;
+  const size_t steps = kTrialSteps - kTrialSteps / 2;
+  return sum / static_cast<double>(steps * batches.size());
+}
+
+/// High rates learn more in the end, as long as they do not throw away what the network knows.
+void Trainer::State::ChooseRate() {
+  constexpr double kMostTimes = 2, kMostMore = 0.1;
+  const double limit = kMostTimes * TrialLoss(0) + kMostMore;
+  const auto* const found = std::ranges::find_if(
+      kRates.begin(), kRates.end() - 1, [&](double rate) { return TrialLoss(rate) <= limit; });
+  schedule.rate = *found;
 }
 
 void Trainer::State::UpdateAverage() {
@@ -385,6 +427,7 @@ void Trainer::Run(const std::function<bool(const EpochReport&)>& report) {
   State& state = *state_;
   Progress& progress = state.progress;
   const TrainSettings& settings = state.settings;
+  if (settings.schedule.rate == 0) state.ChooseRate();
   state.Resume();
   const double start = Seconds() - progress.seconds;
   const size_t per_epoch = state.batches.per_epoch();
@@ -406,7 +449,7 @@ void Trainer::Run(const std::function<bool(const EpochReport&)>& report) {
     line.epochs = settings.epochs;
     line.loss = progress.loss / samples;
     line.accuracy = static_cast<double>(progress.right) / samples;
-    line.rate = LearningRate(settings.schedule, (number + 1) * per_epoch - 1, state.Steps());
+    line.rate = LearningRate(state.schedule, (number + 1) * per_epoch - 1, state.Steps());
     for (auto& [name, tensor] : state.network.statistics) tensor = state.shared.at(name);
     state.SwapAverage();
     const Measured measured = state.Validate();

@@ -5,6 +5,7 @@
 // the same for any number of threads (on one kind of CPU: oneDNN's kernels differ between them).
 #pragma once
 
+#include <array>
 #include <functional>
 #include <limits>
 #include <map>
@@ -21,11 +22,14 @@
 namespace lutra::converter::train {
 
 constexpr size_t kParts = 4;
+inline constexpr std::array kRates = {1e-3, 3e-4, 1e-4, 3e-5};
 
 struct TrainSettings {
   size_t epochs = 30;
   BatchSettings batches;
   OptimizerSettings optimizer;
+  /// With a rate of 0 a few steps are tried at each of kRates, and undone: the highest that leaves
+  /// the loss at most twice of what it is without any step, and 0.1, is taken.
   Schedule schedule;
   double validation = 0.1;  ///< share of the samples, or their number (split.h)
   float smoothing = 0;      ///< of labels

@@ -141,6 +141,31 @@ TEST_CASE("labels that do not count keep no sample from validation") {
   CHECK(outcome.reports.size() == 1);
 }
 
+TEST_CASE("where no rate is given the highest is taken that does not ruin the network") {
+  const auto points = Points(400);
+  Outcome trained = TrainOn(*points, PlaneSettings());
+  TrainSettings settings = PlaneSettings();
+  settings.epochs = 1;
+  settings.schedule.shape = Schedule::Shape::constant;
+  settings.schedule.rate = 0;
+  // A step at the rate r changes a weight by about r units.
+  const auto chosen = [&](float unit, size_t threads) {
+    return TrainOn(*points, settings, threads, [&](Network& network, Trainer&) {
+      for (size_t w = 0; w < network.weights.size(); ++w) {
+        TrainedWeight& from = trained.network.weights[w];
+        network.weights[w] = {from.name(), from.Weights(), from.decays(), {}, {unit}};
+      }
+    });
+  };
+  CHECK(chosen(1, 1).reports[0].rate == kRates.front());
+  Outcome large = chosen(3000, 1);
+  CHECK(large.reports[0].rate < kRates.front());
+  CHECK(large.network.Shared() == chosen(3000, 3).network.Shared());
+  // The trial leaves nothing behind.
+  settings.schedule.rate = large.reports[0].rate;
+  CHECK(large.network.Shared() == chosen(3000, 1).network.Shared());
+}
+
 TEST_CASE("masked weights stay 0, and grids hold") {
   const auto points = Points(200);
   Outcome outcome = TrainOn(*points, PlaneSettings(), 1, [](Network& network, Trainer&) {
