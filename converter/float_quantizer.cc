@@ -7,6 +7,7 @@
 #include "converter/passes/passes.h"
 #include "converter/quantize/layer_name.h"
 #include "converter/quantize/quantize.h"
+#include "lutra/lutra.h"
 
 namespace lutra::converter {
 namespace {
