@@ -40,6 +40,7 @@ struct TuneCommand {
     settings.train.fingerprint["--sparsity"] = ExactText(sparsity);
     settings.train.fingerprint["--keep-activations"] = settings.learn_steps ? "not given" : "given";
     settings.train.fingerprint["--global"] = settings.prune.global ? "given" : "not given";
+    settings.train.fingerprint["--blocks"] = settings.prune.blocks ? "given" : "not given";
     TrainingLog shown(model.json());
     model.Run([&](ConvertOptions& options, const data::Dataset* data, Outputs& outputs,
                   Warnings&) -> const data::Dataset* {
@@ -102,6 +103,8 @@ void AddTuneCommand(CLI::App& app) {
       ->capture_default_str();
   sub->add_flag("--global", command->settings.prune.global,
                 "--sparsity of all layers together, not of each");
+  sub->add_flag("--blocks", command->settings.prune.blocks,
+                "--sparsity in blocks of 16 channels by 4 inputs, which the runtime skips");
   sub->add_flag("--unlabelled", command->unlabelled,
                 "follow the float network alone, whatever labels the data has");
   sub->add_option("--scores", command->settings.scores, "the output that the labels are of")

@@ -3,59 +3,124 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <functional>
+#include <iterator>
 #include <numeric>
+#include <span>
+#include <utility>
 
 namespace lutra::converter::train {
 namespace {
 
-struct Candidate {
-  float magnitude;
-  uint32_t weight, element;
-};
+size_t Share(double share, size_t count) {
+  return static_cast<size_t>(std::llround(share * static_cast<double>(count)));
+}
 
-void Cut(std::vector<Candidate>& candidates, double sparsity, std::vector<Mask>& kept) {
-  const auto count =
-      static_cast<size_t>(std::llround(sparsity * static_cast<double>(candidates.size())));
-  const auto smaller = [](const Candidate& a, const Candidate& b) {
-    if (a.magnitude != b.magnitude) return a.magnitude < b.magnitude;
-    return a.weight != b.weight ? a.weight < b.weight : a.element < b.element;
+/// Clears the flags of the `count` smallest.
+void Cut(std::span<const float> magnitudes, size_t count, std::span<uint8_t> kept) {
+  std::vector<uint32_t> order(magnitudes.size());
+  std::iota(order.begin(), order.end(), 0U);
+  count = std::min(count, order.size());
+  if (count < order.size()) {
+    std::ranges::nth_element(
+        order, order.begin() + static_cast<ptrdiff_t>(count), [&](uint32_t a, uint32_t b) {
+          return magnitudes[a] != magnitudes[b] ? magnitudes[a] < magnitudes[b] : a < b;
+        });
+  }
+  for (size_t i = 0; i < count; ++i) kept[order[i]] = 0;
+}
+
+/// Of the weight's elements or blocks.
+std::vector<float> Magnitudes(const PrunedWeight& pruned) {
+  std::vector<float> real = pruned.weight->Real();
+  for (float& x : real) x = std::fabs(x);
+  if (pruned.blocks == nullptr) return real;
+  const PruneBlocks& blocks = *pruned.blocks;
+  std::vector<double> squares(blocks.bands * blocks.of_band);
+  std::vector<size_t> counts(squares.size());
+  for (size_t i = 0; i < real.size(); ++i) {
+    squares[blocks.block[i]] += static_cast<double>(real[i]) * real[i];
+    ++counts[blocks.block[i]];
+  }
+  std::vector<float> magnitudes(squares.size());
+  for (size_t b = 0; b < squares.size(); ++b) {
+    magnitudes[b] = static_cast<float>(std::sqrt(squares[b] / static_cast<double>(counts[b])));
+  }
+  return magnitudes;
+}
+
+/// How many each of them loses where the least scores of all are cut. The score of an element is
+/// its square over the sum of the squares of all in its weight that are no smaller.
+std::vector<size_t> Together(const std::vector<std::vector<float>>& magnitudes, double sparsity) {
+  struct Candidate {
+    float score;
+    uint32_t weight;
   };
-  if (count < candidates.size()) {
-    std::nth_element(candidates.begin(), candidates.begin() + static_cast<ptrdiff_t>(count),
-                     candidates.end(), smaller);
+  std::vector<Candidate> all;
+  for (size_t w = 0; w < magnitudes.size(); ++w) {
+    std::vector<float> descending = magnitudes[w];
+    std::ranges::sort(descending, std::greater());
+    double sum = 0;
+    for (const float x : descending) {
+      const double square = static_cast<double>(x) * static_cast<double>(x);
+      sum += square;
+      all.push_back({static_cast<float>(sum > 0 ? square / sum : 0), static_cast<uint32_t>(w)});
+    }
   }
-  for (size_t i = 0; i < std::min(count, candidates.size()); ++i) {
-    kept[candidates[i].weight][candidates[i].element] = 0;
+  const size_t count = Share(sparsity, all.size());
+  if (count < all.size()) {
+    std::ranges::nth_element(all, all.begin() + static_cast<ptrdiff_t>(count),
+                             [](const Candidate& a, const Candidate& b) {
+                               return a.score != b.score ? a.score < b.score : a.weight < b.weight;
+                             });
   }
+  std::vector<size_t> counts(magnitudes.size());
+  for (size_t i = 0; i < count; ++i) ++counts[all[i].weight];
+  return counts;
+}
+
+Mask OfElements(const PruneBlocks& blocks, const Mask& of_blocks) {
+  Mask kept(blocks.block.size());
+  for (size_t i = 0; i < kept.size(); ++i) kept[i] = of_blocks[blocks.block[i]];
+  return kept;
 }
 
 }  // namespace
 
+size_t LastCut(const PruneSettings& settings, size_t steps) {
+  return std::max<size_t>(1, static_cast<size_t>(settings.end * static_cast<double>(steps)));
+}
+
 double SparsityAt(const PruneSettings& settings, size_t step, size_t steps) {
-  const double end = std::max(1.0, settings.end * static_cast<double>(steps));
+  const auto end = static_cast<double>(LastCut(settings, steps));
   const double left = std::max(0.0, 1 - static_cast<double>(step) / end);
   return settings.sparsity * (1 - left * left * left);
 }
 
-void SetMasks(const std::vector<TrainedWeight*>& weights, double sparsity, bool global) {
-  std::vector<Mask> kept(weights.size());
-  std::vector<Candidate> candidates;
-  for (size_t w = 0; w < weights.size(); ++w) {
-    const std::vector<float> real = weights[w]->Real();
-    kept[w].assign(real.size(), 1);
-    double sum = 0;
-    for (const float x : real) sum += std::fabs(static_cast<double>(x));
-    const auto unit =
-        static_cast<float>(global && sum > 0 ? sum / static_cast<double>(real.size()) : 1.0);
-    for (size_t i = 0; i < real.size(); ++i) {
-      candidates.push_back(
-          {std::fabs(real[i]) / unit, static_cast<uint32_t>(w), static_cast<uint32_t>(i)});
-    }
-    if (global && w + 1 < weights.size()) continue;
-    Cut(candidates, sparsity, kept);
-    candidates.clear();
+void SetMasks(const std::vector<PrunedWeight>& weights, double sparsity, bool global) {
+  std::vector<std::vector<float>> magnitudes;
+  std::ranges::transform(weights, std::back_inserter(magnitudes), Magnitudes);
+  std::vector<size_t> counts;
+  if (global) {
+    counts = Together(magnitudes, sparsity);
+  } else {
+    for (const auto& of_weight : magnitudes) counts.push_back(Share(sparsity, of_weight.size()));
   }
-  for (size_t w = 0; w < weights.size(); ++w) weights[w]->SetKept(std::move(kept[w]));
+  for (size_t w = 0; w < weights.size(); ++w) {
+    const std::span<const float> all = magnitudes[w];
+    Mask kept(all.size(), 1);
+    if (const PruneBlocks* blocks = weights[w].blocks) {
+      const size_t of_band = (counts[w] + blocks->bands / 2) / blocks->bands;
+      for (size_t first = 0; first < all.size(); first += blocks->of_band) {
+        Cut(all.subspan(first, blocks->of_band), of_band,
+            std::span(kept).subspan(first, blocks->of_band));
+      }
+      kept = OfElements(*blocks, kept);
+    } else {
+      Cut(all, counts[w], kept);
+    }
+    weights[w].weight->SetKept(std::move(kept));
+  }
 }
 
 }  // namespace lutra::converter::train

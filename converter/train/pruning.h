@@ -5,6 +5,11 @@
 // The share that is cut follows the cubic schedule of Zhu and Gupta, "To prune, or not to prune"
 // (arXiv 1710.01878): s(t) = target * (1 - (1 - t / end)^3), t the step, `end` a part of all steps
 // of the stage.
+//
+// Over several layers magnitudes say little: which layers need how many of their weights is better
+// told by the scores of Lee et al., "Layer-adaptive sparsity for the magnitude-based pruning"
+// (LAMP, arXiv 2010.07611), a weight's square over the sum of the squares that would still be there
+// when it is the smallest left. Small layers keep more of theirs, and each keeps at least one.
 #pragma once
 
 #include <cstddef>
@@ -12,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "converter/train/prune_blocks.h"
 #include "converter/train/trained_weight.h"
 
 namespace lutra::converter::train {
@@ -19,18 +25,31 @@ namespace lutra::converter::train {
 struct PruneSettings {
   /// Share of the weights that is cut in the end: of every layer, by its own magnitudes ...
   double sparsity = 0;
-  /// ... or of all layers together, magnitudes in units of the layer's mean magnitude.
+  /// ... or of all layers together, by LAMP's scores.
   bool global = false;
+  bool blocks =
+      false;           ///< whole blocks that the runtime skips (prune_blocks.h), not single weights
   double share = 0.6;  ///< of all epochs go into pruning, before quantization
   double end = 0.6;    ///< of its steps, after which the masks stay
   size_t every = 20;   ///< steps between new masks
 };
 
-/// The share at a step.
+/// The step of the stage from which the masks stay.
+size_t LastCut(const PruneSettings& settings, size_t steps);
+
+/// The share at a step; from LastCut on, all of it.
 double SparsityAt(const PruneSettings& settings, size_t step, size_t steps);
 
-/// Sets the masks of these weights so that `sparsity` of them is cut, the smallest magnitudes (of
-/// equal ones the first).
-void SetMasks(const std::vector<TrainedWeight*>& weights, double sparsity, bool global);
+/// A weight whose elements are cut one by one, or by blocks.
+struct PrunedWeight {
+  TrainedWeight* weight = nullptr;
+  const PruneBlocks* blocks = nullptr;
+};
+
+/// Sets the masks of these weights so that `sparsity` of their elements, or blocks, is cut, the
+/// smallest magnitudes (of blocks: root mean squares; of equal ones the first). All bands of a
+/// weight lose the same number of blocks, rounded, for the one that keeps most decides how long
+/// the kernels take.
+void SetMasks(const std::vector<PrunedWeight>& weights, double sparsity, bool global);
 
 }  // namespace lutra::converter::train

@@ -126,13 +126,20 @@ void PruneStage(Graph& fused, const TuneSettings& settings, const TuneLog& log,
   train.target = std::numeric_limits<double>::quiet_NaN();
   train.time_limit *= settings.prune.share;
   if (!train.checkpoint.empty()) train.checkpoint += kPruningSuffix;
-  std::vector<TrainedWeight*> pruned;
+  std::map<std::string, PruneBlocks> blocks;
+  if (settings.prune.blocks) blocks = FindPruneBlocks(fused, quantize::MapLayout(fused));
+  std::vector<PrunedWeight> pruned;
   for (TrainedWeight& weight : network.weights) {
-    if (weight.decays()) pruned.push_back(&weight);
+    if (settings.prune.blocks) {
+      const auto found = blocks.find(weight.name());
+      if (found != blocks.end()) pruned.push_back({&weight, &found->second});
+    } else if (weight.decays()) {
+      pruned.push_back({&weight, nullptr});
+    }
   }
   stage.Train(network, teacher, train, [&](Trainer& trainer) {
     trainer.BeforeStep([&settings, pruned](size_t step, size_t steps) {
-      const auto end = static_cast<size_t>(settings.prune.end * static_cast<double>(steps));
+      const size_t end = LastCut(settings.prune, steps);
       if (step > end || (step != end && step % settings.prune.every != 0)) return;
       SetMasks(pruned, SparsityAt(settings.prune, step, steps), settings.prune.global);
     });

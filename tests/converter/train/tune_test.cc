@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "converter/error.h"
 #include "converter/executor/float_executor.h"
@@ -274,6 +275,31 @@ TEST_CASE("pruned weights are 0 in the file") {
   }
 }
 
+TEST_CASE("pruned blocks are 0 in the order of the file, depthwise layers stay whole") {
+  TuneSettings settings = Settings();
+  settings.prune.sparsity = 0.5;
+  settings.prune.every = 3;
+  settings.prune.blocks = true;
+  const Tuned tuned = TuneTo(Linear(8), settings);
+  CheckRuntime(tuned);
+  // c1 has 18 columns, c2 nine, y 54: 5, 3 and 14 blocks of four, of one band each.
+  std::map<size_t, size_t> empty;
+  for (const auto& [label, weights] : tuned.quantization.weights) {
+    for (size_t first = 0; first < weights.k; first += 4) {
+      bool zero = true;
+      for (size_t row = 0; row < weights.n; ++row) {
+        for (size_t k = first; k < std::min(first + 4, weights.k); ++k) {
+          zero = zero && weights.values[row * weights.k + k] == 0;
+        }
+      }
+      if (zero) ++empty[weights.k];
+    }
+  }
+  CHECK(empty.size() == 2);
+  CHECK(empty[18] == 3);
+  CHECK(empty[54] == 7);
+}
+
 TEST_CASE("the cubic schedule and the smallest magnitudes") {
   PruneSettings settings;
   settings.sparsity = 0.8;
@@ -286,15 +312,36 @@ TEST_CASE("the cubic schedule and the smallest magnitudes") {
   const Tensor small = Tensor::Of({4}, std::vector<float>{0.1F, -0.4F, 0.3F, 0.2F});
   const Tensor large = Tensor::Of({4}, std::vector<float>{10, -1, 20, 9});  // mean 10
   TrainedWeight a("a", small, true), b("b", large, true);
-  SetMasks({&a, &b}, 0.5, false);
+  SetMasks({{&a}, {&b}}, 0.5, false);
   CHECK(a.kept() == Mask{0, 1, 1, 0});
   CHECK(b.kept() == Mask{1, 0, 1, 0});
-  // In units of the mean: 0.4, 1.6, 1.2, 0.8 and 1, 0.1, 2, 0.9.
-  SetMasks({&a, &b}, 0.375, true);
+  // Squares over what is no smaller: of a, ascending by magnitude, 1/30, 4/29, 9/25, 16/16; of b
+  // 1/582, 81/581, 100/500, 400/400. The three least are 1/582, 1/30 and 4/29.
+  SetMasks({{&a}, {&b}}, 0.375, true);
   CHECK(a.kept() == Mask{0, 1, 1, 0});
   CHECK(b.kept() == Mask{1, 0, 1, 1});
-  SetMasks({&a, &b}, 0, false);
+  // A layer's largest weight has the score 1.
+  SetMasks({{&a}, {&b}}, 0.75, true);
+  CHECK(a.kept() == Mask{0, 1, 0, 0});
+  CHECK(b.kept() == Mask{0, 0, 1, 0});
+  SetMasks({{&a}, {&b}}, 0, false);
   CHECK(a.kept() == Mask(4, 1));
+}
+
+TEST_CASE("bands of blocks lose alike, whole blocks") {
+  // Two bands of three blocks of two elements; the second element of a block lies three further.
+  PruneBlocks blocks;
+  blocks.bands = 2;
+  blocks.of_band = 3;
+  blocks.block = {0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5};
+  TrainedWeight weight(
+      "w", Tensor::Of({12}, std::vector<float>{1, 2, 9, 3, 2, 0, 8, 4, 6, 0, 5, 6}), true);
+  // Mean squares: 5, 4, 40.5 and 32, 20.5, 36.
+  SetMasks({{&weight, &blocks}}, 1 / 3.0, false);
+  CHECK(weight.kept() == Mask{1, 0, 1, 1, 0, 1, 1, 0, 1, 1, 0, 1});
+  // The two smallest are in the first band, yet each loses one.
+  SetMasks({{&weight, &blocks}}, 1 / 3.0, true);
+  CHECK(weight.kept() == Mask{1, 0, 1, 1, 0, 1, 1, 0, 1, 1, 0, 1});
 }
 
 TEST_CASE("asymmetric weights are refused by name") {

@@ -1,0 +1,61 @@
+#include "converter/train/prune_blocks.h"
+
+#include "converter/quantize/operators.h"
+#include "converter/quantize/weight_matrix.h"
+
+namespace lutra::converter::train {
+namespace {
+
+constexpr size_t kChannels = 16;
+constexpr size_t kInputs = 4;
+
+size_t CeilDiv(size_t a, size_t b) { return (a + b - 1) / b; }
+
+PruneBlocks BlocksOf(const Graph& fused, const Node& node, const std::vector<size_t>* columns) {
+  const std::vector<size_t> order = quantize::WeightMatrixOrder(fused, node);
+  const auto groups = node.op == "Conv" ? static_cast<size_t>(node.Int("group", 1)) : size_t{1};
+  const std::vector<int64_t>& dims = fused.Constant(node.inputs[1])->dims();
+  const auto n =
+      static_cast<size_t>(node.op == "Conv" || node.Int("transB", 0) != 0 ? dims[0] : dims.back());
+  const size_t k = order.size() / n;
+  const size_t of_group = n / groups;
+  PruneBlocks blocks;
+  blocks.bands = groups * CeilDiv(of_group, kChannels);
+  blocks.of_band = CeilDiv(k, kInputs);
+  blocks.block.resize(order.size());
+  for (size_t row = 0; row < n; ++row) {
+    const size_t band = row / of_group * CeilDiv(of_group, kChannels) + row % of_group / kChannels;
+    for (size_t column = 0; column < k; ++column) {
+      const size_t from = columns == nullptr ? column : (*columns)[column];
+      blocks.block[order[row * k + from]] =
+          static_cast<uint32_t>(band * blocks.of_band + column / kInputs);
+    }
+  }
+  return blocks;
+}
+
+bool IsDepthwise(const Graph& fused, const Node& node) {
+  return node.op == "Conv" && node.Int("group", 1) > 1 &&
+         fused.Constant(node.inputs[1])->dims()[1] == 1;
+}
+
+}  // namespace
+
+std::map<std::string, PruneBlocks> FindPruneBlocks(const Graph& fused,
+                                                   const quantize::LayoutMap& map) {
+  std::map<std::string, PruneBlocks> found;
+  for (const Node& node : fused.nodes) {
+    if (!quantize::HasWeights(fused, node) || !quantize::WhyNoWeightMatrix(fused, node).empty() ||
+        IsDepthwise(fused, node)) {
+      continue;
+    }
+    const auto label = map.label.find(node.Label());
+    const auto columns =
+        label == map.label.end() ? map.columns.end() : map.columns.find(label->second);
+    found.emplace(node.inputs[1],
+                  BlocksOf(fused, node, columns == map.columns.end() ? nullptr : &columns->second));
+  }
+  return found;
+}
+
+}  // namespace lutra::converter::train
