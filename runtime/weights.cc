@@ -5,7 +5,9 @@
 #include <cstring>
 
 #include "kernels/codes.h"
+#include "kernels/pieces.h"
 #include "runtime/half.h"
+#include "schema/params.h"
 
 namespace lutra {
 namespace {
@@ -41,7 +43,7 @@ void ExpandFloat(const WeightSource& source, size_t first, size_t rows, float* o
       } else {
         const int32_t zero_point = source.zero_points == nullptr ? 0 : source.zero_points[row];
         const int32_t q = IntegerAt(source, row, element);
-        value = source.scale[row] * static_cast<float>(q - zero_point);
+        value = source.Scale(row) * static_cast<float>(q - zero_point);
       }
       *out++ = value;
     }
@@ -50,7 +52,7 @@ void ExpandFloat(const WeightSource& source, size_t first, size_t rows, float* o
 
 /// Of one group of n channels, what the kernels cannot read from the file: as floats, an 8-bit
 /// codebook as int8, tables that begin within a group.
-size_t ExpandedBytes(const WeightSource& source, const kernels::WeightForm& form, size_t n) {
+size_t ExpandedValueBytes(const WeightSource& source, const kernels::WeightForm& form, size_t n) {
   const size_t elements = SaturatingMultiply(n, source.k);
   if (source.compute == schema::Compute::float_) {
     return source.kind == schema::WeightKind::fp32 ? 0
@@ -59,6 +61,20 @@ size_t ExpandedBytes(const WeightSource& source, const kernels::WeightForm& form
   if (form.coded()) return form.one_by_one() ? n << source.bits : 0;
   return source.tables != nullptr ? elements : 0;
 }
+
+/// The same of the parameters of an integer group: 16-bit biases, and a scale for all channels.
+struct ExpandedParams {
+  ExpandedParams(const WeightSource& source, size_t n, void* memory) {
+    if (source.compute == schema::Compute::float_) return;
+    kernels::Pieces pieces(memory);
+    bias = pieces.Take<int32_t>(source.short_bias != nullptr ? n : 0);
+    scale = pieces.Take<float>(source.one_scale ? n : 0);
+    bytes = pieces.bytes();
+  }
+  int32_t* bias = nullptr;
+  float* scale = nullptr;
+  size_t bytes = 0;
+};
 
 kernels::FloatWeights FloatGroup(const WeightSource& source, size_t first, size_t n,
                                  float* expanded) {
@@ -76,14 +92,20 @@ kernels::FloatWeights FloatGroup(const WeightSource& source, size_t first, size_
 }
 
 kernels::IntWeights IntGroup(const WeightSource& source, const kernels::WeightForm& form,
-                             size_t first, size_t n, int32_t left_zero_point, int8_t* expanded) {
+                             size_t first, size_t n, int32_t left_zero_point, int8_t* expanded,
+                             const ExpandedParams& params) {
   kernels::IntWeights weights{.n = n,
                               .k = source.k,
                               .form = form,
                               .stride_n = source.k,
-                              .scale = source.scale + first,
                               .left_zero_point = left_zero_point};
+  weights.scale = source.one_scale ? params.scale : source.scale + first;
+  if (source.one_scale) std::fill_n(params.scale, n, *source.scale);
   if (source.int_bias != nullptr) weights.bias = source.int_bias + first;
+  if (source.short_bias != nullptr) {
+    weights.bias = params.bias;
+    std::copy_n(source.short_bias + first, n, params.bias);
+  }
   if (source.float_bias != nullptr) weights.float_bias = source.float_bias + first;
   if (source.zero_points != nullptr) weights.zero_points = source.zero_points + first;
   if (form.coded()) {
@@ -136,17 +158,20 @@ WeightSource ReadWeights(const ModelView& view, const schema::Weights& weights,
   source.k = k;
   source.values = view.Blob(weights.values());
   const uint8_t* params = view.Blob(weights.params());
-  const size_t column = n * sizeof(float);
+  const ParamLayout layout = LayOutParams(weights, n);
   const bool codebook = weights.kind() == schema::WeightKind::codebook;
   const bool scaled = codebook || weights.kind() == schema::WeightKind::linear;
-  if (compute == schema::Compute::integer) {
-    source.int_bias = reinterpret_cast<const int32_t*>(params);
-  } else {
+  if (compute != schema::Compute::integer) {
     source.float_bias = reinterpret_cast<const float*>(params);
+  } else if (weights.short_bias()) {
+    source.short_bias = reinterpret_cast<const int16_t*>(params);
+  } else {
+    source.int_bias = reinterpret_cast<const int32_t*>(params);
   }
-  if (scaled) source.scale = reinterpret_cast<const float*>(params + column);
+  if (scaled) source.scale = reinterpret_cast<const float*>(params + layout.scale_begin);
+  source.one_scale = layout.one_scale;
   if (weights.has_zero_points()) {
-    source.zero_points = reinterpret_cast<const int8_t*>(params + (scaled ? 2 : 1) * column);
+    source.zero_points = reinterpret_cast<const int8_t*>(params + layout.zero_point_begin);
   }
   if (codebook) {
     source.tables = reinterpret_cast<const int8_t*>(view.Blob(weights.codebook()));
@@ -162,16 +187,21 @@ const void* PackWeights(const WeightSource& source, const PackTarget& target,
   const size_t packed_bytes =
       to_float ? target.float_bytes(n, source.k) : target.int_bytes(n, source.k, target.form);
   auto* packed = static_cast<uint8_t*>(block.Take(SaturatingMultiply(packed_bytes, target.groups)));
-  const size_t expanded_bytes = ExpandedBytes(source, target.form, n);
-  void* expanded = expanded_bytes == 0 ? nullptr : block.Borrow(expanded_bytes);
+  const size_t value_bytes =
+      SaturatingAdd(ExpandedValueBytes(source, target.form, n), 3) & ~size_t{3};
+  const size_t expanded_bytes =
+      SaturatingAdd(value_bytes, ExpandedParams(source, n, nullptr).bytes);
+  auto* expanded =
+      static_cast<uint8_t*>(expanded_bytes == 0 ? nullptr : block.Borrow(expanded_bytes));
   if (!block.placing()) return nullptr;
   for (size_t group = 0; group < target.groups; ++group) {
     uint8_t* out = packed + group * packed_bytes;
     if (to_float) {
-      target.pack_float(FloatGroup(source, group * n, n, static_cast<float*>(expanded)), out);
+      target.pack_float(FloatGroup(source, group * n, n, reinterpret_cast<float*>(expanded)), out);
     } else {
       target.pack_int(IntGroup(source, target.form, group * n, n, left_zero_point,
-                               static_cast<int8_t*>(expanded)),
+                               reinterpret_cast<int8_t*>(expanded),
+                               ExpandedParams(source, n, expanded + value_bytes)),
                       out);
     }
   }

@@ -20,14 +20,18 @@ struct WeightSource {
   size_t bits = 8;
   size_t n = 0, k = 0;  ///< all output channels, elements of each
   const uint8_t* values = nullptr;
-  const int32_t* int_bias = nullptr;    ///< [n], integer
+  const int32_t* int_bias = nullptr;    ///< [n], integer, or else:
+  const int16_t* short_bias = nullptr;  ///< [n], integer
   const float* float_bias = nullptr;    ///< [n], dynamic and float
-  const float* scale = nullptr;         ///< [n], multiplier (integer) or scale; null for fp16, fp32
+  /// Multiplier (integer) or scale, [n], or [1] for all channels; null for fp16, fp32.
+  const float* scale = nullptr;
+  bool one_scale = false;
   const int8_t* zero_points = nullptr;  ///< [n] or null
   /// Codebook: tables of 2^bits entries, one for every `table_channels` output channels.
   const int8_t* tables = nullptr;
   size_t table_channels = 0;
 
+  float Scale(size_t channel) const { return scale[one_scale ? 0 : channel]; }
   const int8_t* Table(size_t channel) const {
     return tables + ((channel / table_channels) << bits);
   }

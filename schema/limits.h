@@ -12,8 +12,8 @@ namespace lutra {
 constexpr uint16_t kFormatVersion = 1;
 /// Feature level of this runtime, compared with Model.min_runtime_version: 2 reads weights of kind
 /// codebook, 3 entropy-coded weights, 4 codebooks that do not hold 0, 5 weights coded with today's
-/// `best`.
-constexpr uint16_t kRuntimeVersion = 5;
+/// `best`, 6 parameters with one scale for all channels, or with biases of 16 bits.
+constexpr uint16_t kRuntimeVersion = 6;
 /// Formulas of docs/quantization.md, compared with Model.numerics_version.
 constexpr uint16_t kNumericsVersion = 1;
 

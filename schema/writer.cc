@@ -13,13 +13,11 @@ size_t RoundUp(size_t value, size_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
 
-// The weights of an operator if they have codebooks, else null.
-const schema::WeightsT* CodebookWeights(const schema::OperatorT& op) {
-  const schema::WeightsT* weights = nullptr;
-  if (const auto* conv = op.options.AsConv()) weights = conv->weights.get();
-  if (const auto* linear = op.options.AsLinear()) weights = linear->weights.get();
-  const bool codebook = weights != nullptr && weights->kind == schema::WeightKind::codebook;
-  return codebook ? weights : nullptr;
+// The weights of an operator, null if it has none.
+const schema::WeightsT* WeightsOf(const schema::OperatorT& op) {
+  if (const auto* conv = op.options.AsConv()) return conv->weights.get();
+  if (const auto* linear = op.options.AsLinear()) return linear->weights.get();
+  return nullptr;
 }
 
 // Whether each of the tables holds 0. (Tables cut short are the validation's business.)
@@ -37,8 +35,10 @@ bool HoldZeros(std::span<const uint8_t> tables, unsigned bits) {
 uint16_t ModelWriter::RuntimeVersion() const {
   uint16_t version = 1;
   for (const auto& op : model.operators) {
-    const schema::WeightsT* weights = CodebookWeights(*op);
+    const schema::WeightsT* weights = WeightsOf(*op);
     if (weights == nullptr) continue;
+    if (weights->short_bias || weights->one_scale) version = std::max<uint16_t>(version, 6);
+    if (weights->kind != schema::WeightKind::codebook) continue;
     const size_t tables = weights->codebook;
     const bool zeros = tables >= blobs_.size() || HoldZeros(blob(tables), weights->bits);
     version = std::max<uint16_t>(version, zeros ? 2 : 4);
@@ -60,6 +60,10 @@ uint16_t ModelWriter::AddBlob(std::span<const uint8_t> bytes) {
     blobs_.emplace_back().bytes.assign(bytes.begin(), bytes.end());
   }
   return static_cast<uint16_t>(index);
+}
+
+void ModelWriter::SetBlob(size_t index, std::vector<uint8_t> bytes) {
+  blobs_[index].bytes = std::move(bytes);
 }
 
 void ModelWriter::SetEncoded(size_t index, schema::Encoding encoding, std::vector<uint8_t> stream) {

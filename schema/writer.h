@@ -21,6 +21,8 @@ class ModelWriter {
   size_t blob_count() const { return blobs_.size(); }
   /// The bytes that AddBlob got.
   std::span<const uint8_t> blob(size_t index) const { return blobs_[index].bytes; }
+  /// Other bytes in its place.
+  void SetBlob(size_t index, std::vector<uint8_t> bytes);
   /// Stores a blob of weights as this stream of a code; blob() does not change.
   void SetEncoded(size_t index, schema::Encoding encoding, std::vector<uint8_t> stream);
 

@@ -2,7 +2,9 @@
 
 #include <map>
 #include <optional>
+#include <set>
 
+#include "converter/coding/compact_params.h"
 #include "converter/coding/encode.h"
 #include "converter/error.h"
 #include "runtime/coding/packed.h"
@@ -29,9 +31,20 @@ class BlobLayouts {
   }
 
   const std::map<uint16_t, std::optional<SymbolLayout>>& layouts() const { return layouts_; }
+  std::set<uint16_t> used_once() const {
+    std::set<uint16_t> once = used_;
+    for (const uint16_t blob : shared_) once.erase(blob);
+    return once;
+  }
 
  private:
-  void Forbid(uint16_t blob) { layouts_[blob] = std::nullopt; }
+  void Forbid(uint16_t blob) {
+    layouts_[blob] = std::nullopt;
+    Use(blob);
+  }
+  void Use(uint16_t blob) {
+    if (!used_.insert(blob).second) shared_.insert(blob);
+  }
 
   size_t Channels(uint16_t tensor) const {
     return static_cast<size_t>(model_.tensors[tensor]->shape.back());
@@ -60,12 +73,14 @@ class BlobLayouts {
                               .bits = weights.bits,
                               .rows = rows,
                               .columns = columns};
+    Use(weights.values);
     const auto [known, is_new] = layouts_.emplace(weights.values, layout);
     if (!is_new && !(known->second && *known->second == layout)) known->second.reset();
   }
 
   const schema::ModelT& model_;
   std::map<uint16_t, std::optional<SymbolLayout>> layouts_;
+  std::set<uint16_t> used_, shared_;
 };
 
 }  // namespace
@@ -73,6 +88,7 @@ class BlobLayouts {
 void EncodeModel(ModelWriter* writer, coding::Codec codec) {
   if (codec == coding::Codec::none) return;
   const BlobLayouts blobs(writer->model);
+  if (codec == coding::Codec::best) CompactParams(blobs.used_once(), writer);
   for (const auto& [blob, layout] : blobs.layouts()) {
     if (!layout) continue;
     const std::span<const uint8_t> packed = writer->blob(blob);

@@ -7,7 +7,8 @@
 namespace lutra::converter::encoding {
 
 /// Stores every blob of integer weights or codebook indices under `codec` where that is smaller. A
-/// blob that something else uses too, or weights of another shape, stays as it is.
+/// blob that something else uses too, or weights of another shape, stays as it is. With `best` the
+/// parameters of the channels become small too (compact_params.h).
 void EncodeModel(ModelWriter* writer, coding::Codec codec);
 
 }  // namespace lutra::converter::encoding

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "schema/params.h"
 #include "schema/validate.h"
 #include "schema/validate/checks.h"
 
@@ -78,6 +79,7 @@ struct Operand {
   const uint8_t* values = nullptr;
   const uint8_t* params = nullptr;
   const uint8_t* tables = nullptr;
+  ParamLayout layout = LayOutParams(weights, n);
 
   bool codebook() const { return weights.kind() == WeightKind::codebook; }
   bool integer() const { return codebook() || weights.kind() == WeightKind::linear; }
@@ -86,9 +88,17 @@ struct Operand {
   }
   uint64_t TableEntries() const { return uint64_t{1} << weights.bits(); }
   /// Of the second array of the parameters, multiplier or scale.
-  float Scale(uint64_t channel) const { return ElementAt<float>(params, n + channel); }
+  float Scale(uint64_t channel) const {
+    return ElementAt<float>(params + layout.ScaleAt(channel), 0);
+  }
+  /// Of compute integer.
+  int32_t Bias(uint64_t channel) const {
+    return weights.short_bias() ? ElementAt<int16_t>(params, channel)
+                                : ElementAt<int32_t>(params, channel);
+  }
   int32_t ZeroPoint(uint64_t channel) const {
-    return weights.has_zero_points() ? ElementAt<int8_t>(params, 8 * n + channel) : 0;
+    return weights.has_zero_points() ? ElementAt<int8_t>(params + layout.zero_point_begin, channel)
+                                     : 0;
   }
   /// No |w - zero_point| of the channel can be larger.
   int64_t LargestWeight(uint64_t channel) const {
@@ -119,6 +129,12 @@ struct Operand {
 
 Status CheckKind(const OperatorUse& use, const Operand& operand) {
   const schema::Weights& weights = operand.weights;
+  if (weights.short_bias() && operand.compute != Compute::integer) {
+    return use.Fail("biases of 16 bits go with compute integer alone");
+  }
+  if (weights.one_scale() && !operand.integer()) {
+    return use.Fail("a scale on floating-point weights");
+  }
   if (weights.kind() > WeightKind::MAX) {
     return use.Fail("unknown weight kind %u", static_cast<unsigned>(weights.kind()));
   }
@@ -207,8 +223,7 @@ Status CheckFloatValues(const OperatorUse& use, const Operand& operand) {
 Status CheckSums(const OperatorUse& use, const Operand& operand) {
   for (uint64_t i = 0; i < operand.n; ++i) {
     const int64_t most = static_cast<int64_t>(operand.k) * operand.LargestWeight(i) * 255;
-    const int64_t bias =
-        operand.compute == Compute::integer ? ElementAt<int32_t>(operand.params, i) : 0;
+    const int64_t bias = operand.compute == Compute::integer ? operand.Bias(i) : 0;
     if (most + std::abs(bias) <= INT32_MAX) continue;
     const PartSums sums = operand.Sums(i);
     int64_t least = 0;
@@ -255,9 +270,8 @@ Status CheckWeights(OperatorUse& use, const schema::Weights* weights, Compute co
   LUTRA_RETURN_IF_ERROR(use.WantWeights(weights->values(), ValueBytes(operand), n * k));
   const bool coded = !use.facts().view.IsRaw(weights->values());
   if (coded && !operand.integer()) return use.Fail("floating-point weights are entropy coded");
-  const uint64_t param_bytes =
-      n * (operand.integer() ? 8 : 4) + (weights->has_zero_points() ? n : 0);
-  LUTRA_RETURN_IF_ERROR(use.WantBlob(weights->params(), param_bytes, "channel parameters"));
+  LUTRA_RETURN_IF_ERROR(
+      use.WantBlob(weights->params(), operand.layout.bytes, "channel parameters"));
   operand.values = use.facts().view.Blob(weights->values());
   operand.params = use.facts().view.Blob(weights->params());
 

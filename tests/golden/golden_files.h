@@ -21,7 +21,8 @@ constexpr GoldenFile kGoldenFiles[] = {{"integer", 0x173DFE2B},
                                        {"coded_none", 0xB42B48C6},
                                        {"coded_huffman", 0xA36C3BCB, "coded_none"},
                                        {"coded_best", 0x47A188DF, "coded_none"},
-                                       {"coded_best_2", 0xA637FB22, "coded_none"}};
+                                       {"coded_best_2", 0xA637FB22, "coded_none"},
+                                       {"coded_best_3", 0x692EFE43, "coded_none"}};
 
 inline std::vector<uint8_t> ReadGolden(const GoldenFile& golden) {
   std::ifstream in(std::string(LUTRA_SOURCE_DIR "/tests/golden/") + golden.name + ".lutra",

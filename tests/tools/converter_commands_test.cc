@@ -80,7 +80,7 @@ TEST_CASE("entropy-coded weights: smaller, listed, and verified by the same gold
     RunJson("convert " + kOnnx + " -o " + coded + kCalib + " --codec " + codec);
     CHECK(std::filesystem::file_size(coded) < std::filesystem::file_size(raw) * 24 / 25);
     const json inspection = RunJson("inspect " + coded);
-    CHECK(inspection["min_runtime_version"] == (codec == "best" ? 5 : 3));
+    CHECK(inspection["min_runtime_version"] == (codec == "best" ? 6 : 3));
     size_t blobs = 0;
     for (const json& op : inspection["operators"]) blobs += op["encoding"] == codec ? 1 : 0;
     CHECK(blobs > 0);
