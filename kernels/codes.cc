@@ -47,8 +47,9 @@ void StoreWeights(const IntWeights& w, void* stored) {
   }
   const size_t bits = w.form.bits;
   if (!w.form.coded()) {
-    for (size_t i = 0; i < w.n * w.k; ++i) {
-      s.weights[i] = static_cast<uint8_t>(WeightAt(w, i / w.k, i % w.k));
+    uint8_t* weight = s.weights;
+    for (size_t n = 0; n < w.n; ++n) {
+      for (size_t k = 0; k < w.k; ++k) *weight++ = static_cast<uint8_t>(WeightAt(w, n, k));
     }
     return;
   }

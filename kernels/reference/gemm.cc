@@ -34,29 +34,30 @@ void Plan(GemmProblem& p, size_t threads) {
   p.scratch_bytes = p.k * sizeof(float);  // of floats, the larger rows
 }
 
-/// Element (m, k) of group `group` of the left operand, or `padding`.
+/// Row m of group `group` of the left operand; what lies outside the image is `padding`.
 template <typename T>
-T LeftAt(const GemmProblem& p, const T* left, size_t group, size_t m, size_t k, T padding) {
-  if (p.left == LeftKind::dense) return left[m * p.left_stride + group * p.k + k];
+void CopyLeftRow(const GemmProblem& p, const T* left, size_t group, size_t m, T padding, T* row) {
+  if (p.left == LeftKind::dense) {
+    std::copy_n(left + m * p.left_stride + group * p.k, p.k, row);
+    return;
+  }
   const Window& w = p.window;
   const size_t pixels = static_cast<size_t>(w.out_h) * w.out_w;
   const size_t batch = m / pixels;
   const auto out_y = static_cast<int32_t>(m % pixels / w.out_w);
   const auto out_x = static_cast<int32_t>(m % pixels % w.out_w);
-  const size_t channel = k % p.channels;
-  const auto kernel_y = static_cast<int32_t>(k / p.channels / w.kernel_w);
-  const auto kernel_x = static_cast<int32_t>(k / p.channels % w.kernel_w);
-  const int32_t y = out_y * w.stride_h - w.pad_top + kernel_y * w.dilation_h;
-  const int32_t x = out_x * w.stride_w - w.pad_left + kernel_x * w.dilation_w;
-  if (y < 0 || y >= w.in_h || x < 0 || x >= w.in_w) return padding;
-  const size_t pixel = (batch * w.in_h + y) * w.in_w + x;
-  return left[pixel * w.in_pixel_stride + group * p.channels + channel];
-}
-
-/// Row m of it.
-template <typename T>
-void CopyLeftRow(const GemmProblem& p, const T* left, size_t group, size_t m, T padding, T* row) {
-  for (size_t k = 0; k < p.k; ++k) row[k] = LeftAt(p, left, group, m, k, padding);
+  for (int32_t kernel_y = 0; kernel_y < w.kernel_h; ++kernel_y) {
+    const int32_t y = out_y * w.stride_h - w.pad_top + kernel_y * w.dilation_h;
+    for (int32_t kernel_x = 0; kernel_x < w.kernel_w; ++kernel_x) {
+      const int32_t x = out_x * w.stride_w - w.pad_left + kernel_x * w.dilation_w;
+      if (y < 0 || y >= w.in_h || x < 0 || x >= w.in_w) {
+        row = std::fill_n(row, p.channels, padding);
+      } else {
+        const size_t pixel = (batch * w.in_h + y) * w.in_w + x;
+        row = std::copy_n(left + pixel * w.in_pixel_stride + group * p.channels, p.channels, row);
+      }
+    }
+  }
 }
 
 void StoreInt(const GemmProblem& p, const GemmOperands& o, const IntWeights& weights, uint32_t acc,
