@@ -47,6 +47,10 @@ using QuantizeNetwork = std::function<quantize::Quantization(
     Graph& fused, std::map<std::string, quantize::LayerScheme> schemes, const ChooseSchemes& choose,
     Warnings& warnings)>;
 
+/// How much is done for the rounding of weights: from the second moments of their inputs
+/// (quantize/rounding.h), or on top of that learned block by block (train/reconstruct.h).
+enum class Effort : uint8_t { normal, high };
+
 struct ConvertOptions {
   std::string model_path, output_path;
   /// The ONNX file's bytes where they are not those of model_path, which then only names it.
@@ -55,6 +59,7 @@ struct ConvertOptions {
   quantize::LayerScheme scheme;               ///< defaults for every layer
   std::optional<std::string> recipe_path;     ///< JSON, overrides by name or pattern
   coding::Codec codec = coding::Codec::none;  ///< of integer weights in the file
+  Effort effort = Effort::normal;             ///< for `quantize` it is its own
   bool strict = false;
   bool weight_histograms = false;  ///< fill those of the report
   std::optional<std::string> emit_qdq_path;

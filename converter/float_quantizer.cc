@@ -7,6 +7,7 @@
 #include "converter/passes/passes.h"
 #include "converter/quantize/layer_name.h"
 #include "converter/quantize/quantize.h"
+#include "converter/train/reconstruct.h"
 #include "lutra/lutra.h"
 
 namespace lutra::converter {
@@ -54,8 +55,13 @@ lowering::LoweredModel LowerNetwork(const ConvertOptions& options, const data::D
 quantize::Quantization FloatQuantizer::Run(Graph& graph, Graph& fused, budget::Schemes schemes) {
   if (options_.quantize) return Trained(graph, fused, std::move(schemes));
   if (options_.budget) return Budgeted(graph, std::move(schemes));
-  return quantize::QuantizeGraph(graph, std::move(schemes), data_, options_.progress,
-                                 report_.warnings, !byte_ports_.empty());
+  quantize::Quantization quantization = quantize::QuantizeGraph(
+      graph, std::move(schemes), data_, options_.progress, report_.warnings, !byte_ports_.empty());
+  if (options_.effort == Effort::high) {
+    if (data_ == nullptr) throw Error("--effort high learns from calibration data: give --data");
+    train::Reconstruct(graph, *data_, {}, options_.progress, quantization, report_.warnings);
+  }
+  return quantization;
 }
 
 quantize::Quantization FloatQuantizer::Trained(Graph& graph, Graph& fused,

@@ -38,6 +38,7 @@ void AddConvertCommand(CLI::App& app) {
   const auto command = std::make_shared<ConvertCommand>();
   CLI::App* sub = app.add_subcommand("convert", "turn an ONNX network into a .lutra model");
   command->model.AddTo(*sub);
+  command->model.AddEffort(*sub);
   sub->add_option("--time-limit", command->time_limit,
                   "minutes after which the best model within the budget so far is written; 0: none")
       ->check(CLI::Range(0.0, 1e6))

@@ -62,6 +62,7 @@ void ModelCommand::ReadFlags() {
   Set("--calibrator", [&] { quantize::SetCalibrator(options_.scheme, calibrator_); });
   Set("--codebook-channels",
       [&] { quantize::SetCodebookChannels(options_.scheme, codebook_channels_); });
+  if (effort_ == "high") options_.effort = Effort::high;
   if (codec_ == "huffman") options_.codec = coding::Codec::huffman;
   if (codec_ == "best") options_.codec = coding::Codec::best;
   if (!recipe_.empty()) options_.recipe_path = recipe_;
@@ -69,6 +70,11 @@ void ModelCommand::ReadFlags() {
   if (!emit_qdq_.empty()) options_.emit_qdq_path = emit_qdq_;
   if (!emit_onnx_.empty()) options_.emit_float_path = emit_onnx_;
   options_.budget = budget_.Limits();
+  if (options_.budget && options_.effort == Effort::high) {
+    throw CLI::ValidationError("--effort",
+                               "high is not for a budget; convert once more, with the recipe that "
+                               "the budget's conversion writes, for it");
+  }
 }
 
 // Nothing that is read may be written over, and nothing written twice.
@@ -126,6 +132,16 @@ void ModelCommand::AddTo(CLI::App& command) {
   command.add_flag("--json", json_, "one JSON object instead of the table");
   shapes_.AddTo(command);
   data_.AddTo(command);
+}
+
+void ModelCommand::AddEffort(CLI::App& command) {
+  model_flags_.push_back(
+      command
+          .add_option("--effort", effort_,
+                      "normal, or high: rounding is learned from the data, which takes minutes")
+          ->type_name("NAME")
+          ->check(CLI::IsMember({"normal", "high"}))
+          ->capture_default_str());
 }
 
 void ModelCommand::AddEmitOnnx(CLI::App& command) {

@@ -21,6 +21,8 @@ class ModelCommand {
   explicit ModelCommand(const char* name) : name_(name) {}
 
   void AddTo(CLI::App& command);
+  /// `--effort`, of commands that convert trained weights as they are.
+  void AddEffort(CLI::App& command);
   /// `--emit-onnx`, of commands that change the network's weights.
   void AddEmitOnnx(CLI::App& command);
 
@@ -54,7 +56,8 @@ class ModelCommand {
   const char* name_;
   ConvertOptions options_;
   std::string weights_ = "int8", activations_ = "int8", granularity_ = "channel";
-  std::string calibrator_ = "minmax", codec_ = "none", recipe_, emit_qdq_, emit_onnx_, html_;
+  std::string calibrator_ = "minmax", codec_ = "none", effort_ = "normal", recipe_, emit_qdq_,
+              emit_onnx_, html_;
   uint64_t codebook_channels_ = 0;
   bool json_ = false;
   std::vector<const CLI::Option*> model_flags_;

@@ -172,6 +172,7 @@ void AddTrainCommand(CLI::App& app) {
   sub->get_option("--output")
       ->description("the trained network to write, or with .lutra the model made of it")
       ->type_name("TRAINED.onnx|MODEL.lutra");
+  command->model.AddEffort(*sub);
   command->model.AddEmitOnnx(*sub);
   sub->add_flag("--fresh", command->fresh, "begin with new weights instead of the file's");
   sub->add_option("--scores", command->scores, "the output that the labels are of")

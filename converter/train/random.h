@@ -33,11 +33,12 @@ inline std::array<uint32_t, 4> Philox(std::array<uint32_t, 4> c, std::array<uint
 /// What a stream is for: no two uses of one seed see the same numbers. Values are part of what a
 /// seed means and never change.
 enum class Purpose : uint32_t {
-  split = 0,    ///< which samples are for validation
-  order = 1,    ///< of the samples of an epoch
-  augment = 2,  ///< of one sample in one epoch
-  mix = 3,      ///< of one minibatch in one epoch
-  weights = 4,  ///< fresh ones; the index is the parameter's
+  split = 0,        ///< which samples are for validation
+  order = 1,        ///< of the samples of an epoch
+  augment = 2,      ///< of one sample in one epoch
+  mix = 3,          ///< of one minibatch in one epoch
+  weights = 4,      ///< fresh ones; the index is the parameter's
+  reconstruct = 5,  ///< which samples a step of a block sees
 };
 
 /// One stream. Cheap to make: nothing is warmed up.

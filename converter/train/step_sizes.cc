@@ -6,6 +6,7 @@
 
 #include "converter/quantize/operators.h"
 #include "converter/train/points.h"
+#include "converter/train/value_rows.h"
 
 namespace lutra::converter::train {
 namespace {
@@ -70,15 +71,6 @@ class Sharing {
   std::set<std::string> fixed_;
 };
 
-/// Numbers in one sample of a value.
-double Elements(const Graph& graph, const std::string& value) {
-  double elements = 1;
-  const ValueInfo* info = graph.Info(value);
-  if (info == nullptr || !info->dims) return elements;
-  for (const int64_t dim : *info->dims) elements *= static_cast<double>(dim);
-  return elements;
-}
-
 }  // namespace
 
 StepSizes::StepSizes(const Graph& laid_out, const Quantization& quantization) {
@@ -98,7 +90,7 @@ void StepSizes::InsertPoints(const Quantization& quantization, Network& network)
   for (Group& group : groups_) {
     double elements = 0;
     for (const std::string& value : group.values) {
-      if (made.contains(value)) elements += Elements(graph, value);
+      if (made.contains(value)) elements += static_cast<double>(Elements(graph, value));
     }
     if (elements == 0) continue;
     const quantize::QuantParams params = *quantization.Params(group.values[0]);
