@@ -197,6 +197,23 @@ TEST_CASE("tune also writes the float network with its weights on their grid") {
   }
 }
 
+TEST_CASE("effort high: needs data and no budget, and is no option of tune") {
+  const Bench bench;
+  const std::string convert = "convert " + (bench.folder / "net.onnx") + " -o " +
+                              (bench.folder / "m.lutra") + " --weights linear3 --effort high";
+  const std::string data = " --data " + (bench.folder / "d.json");
+  const Outcome outcome = RunProgram(kLutra, convert + data);
+  CHECK(outcome.status == 0);
+  CHECK(outcome.err.find("--effort high does nothing") == std::string::npos);
+  CHECK(ErrorOf(convert, 1).find("--data") != std::string::npos);
+  CHECK(ErrorOf(convert + data + " --max-size 100000", 2)
+            .find("--effort: high is not for a budget") != std::string::npos);
+  CHECK(RunProgram(kLutra, "tune " + (bench.folder / "net.onnx") + data + " -o " +
+                               (bench.folder / "t.lutra") + " --effort high")
+            .status == 2);
+  CHECK(RunProgram(kLutra, convert + data + " --effort low").status == 2);
+}
+
 TEST_CASE("data that does not fit") {
   Bench bench;
   CHECK(FailureOf(bench, "--batch 32") ==
