@@ -16,7 +16,8 @@ namespace lutra::converter::train {
 namespace {
 
 // How far Adam may move a latent in all steps together. They decide where they pass 0, and begin
-// 1 away from it: what the data does not speak for steadily stays as it was.
+// 1 away from it at the rounding before (what the data does not speak for steadily stays as it
+// was), at most 2.2 at the real weights.
 constexpr double kPath = 3;
 // The regularizer's beta falls from the first to the last (AdaRound's numbers). Then all weights
 // are rounded, and the biases alone take over what is left.
@@ -151,12 +152,14 @@ double BlockRounding::Error(const std::vector<ValueRows>& outputs,
 }
 
 void BlockRounding::Learn(const ValueRows& inputs, const std::vector<ValueRows>& targets,
-                          double error, const LearnRounding& settings, Workers& workers) {
+                          std::span<const uint32_t> learned_on, double error,
+                          const LearnRounding& settings, Workers& workers) {
   Tape::Options options;
   std::vector<Optimizer::Parameter> parameters;
   double choices = 0;
-  rounds_anew_ = settings.rounding;
-  for (const Layer& layer : layers_) {
+  rounds_anew_ = settings.start.has_value();
+  for (Layer& layer : layers_) {
+    if (settings.start) layer.rounding.Begin(*settings.start);
     choices += static_cast<double>(layer.rounding.size());
     options.parameters.insert(layer.weights);
     parameters.push_back({layer.weights, {static_cast<int64_t>(layer.rounding.size())}, false});
@@ -173,18 +176,22 @@ void BlockRounding::Learn(const ValueRows& inputs, const std::vector<ValueRows>&
   std::vector<double> factor;
   for (const ValueRows& target : targets) {
     double power = 0;
-    for (const float y : target.values) power += static_cast<double>(y) * static_cast<double>(y);
-    const double mean = power / static_cast<double>(target.count());
+    for (const uint32_t sample : learned_on) {
+      for (const float y : target.Row(sample)) {
+        power += static_cast<double>(y) * static_cast<double>(y);
+      }
+    }
+    const double mean = power / static_cast<double>(learned_on.size());
     factor.push_back(mean > 0 ? 2 * choices / (error * mean) : 0);
   }
-  const size_t rows = std::min(settings.batch, inputs.count());
+  const size_t rows = std::min(settings.batch, learned_on.size());
   for (size_t t = 0; t < settings.steps; ++t) {
     const double done = static_cast<double>(t) / static_cast<double>(settings.steps);
-    const bool soft = settings.rounding && done < kSoft;
+    const bool soft = rounds_anew_ && done < kSoft;
     Random random(settings.seed, Purpose::reconstruct, settings.block, t);
     std::vector<uint32_t> samples;
     for (size_t r = 0; r < rows; ++r) {
-      samples.push_back(random.Below(static_cast<uint32_t>(inputs.count())));
+      samples.push_back(learned_on[random.Below(static_cast<uint32_t>(learned_on.size()))]);
     }
     std::vector<std::span<const uint32_t>> of_part;
     std::vector<TensorMap> parts, gradients;
@@ -197,9 +204,9 @@ void BlockRounding::Learn(const ValueRows& inputs, const std::vector<ValueRows>&
     gradients.resize(of_part.size());
     workers.Run(of_part.size(),
                 [&](size_t p) { parts[p].emplace(input(), inputs.Gather(of_part[p])); });
-    TensorMap weights = Inputs(soft                ? Form::soft
-                               : settings.rounding ? Form::chosen
-                                                   : Form::before,
+    TensorMap weights = Inputs(soft           ? Form::soft
+                               : rounds_anew_ ? Form::chosen
+                                              : Form::before,
                                false);
     const std::vector<TensorMap> outputs = tape.Forward(std::move(parts), weights);
     workers.Run(of_part.size(), [&](size_t p) {
@@ -233,11 +240,6 @@ void BlockRounding::Learn(const ValueRows& inputs, const std::vector<ValueRows>&
     }
     settings.step();
   }
-}
-
-void BlockRounding::TakeBack() {
-  rounds_anew_ = false;
-  for (Layer& layer : layers_) std::ranges::fill(layer.bias_latents, 0.0F);
 }
 
 void BlockRounding::Write(quantize::Quantization& quantization) const {

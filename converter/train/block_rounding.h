@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,7 +19,7 @@ namespace lutra::converter::train {
 
 struct LearnRounding {
   size_t steps = 0, batch = 32;
-  bool rounding = true;  ///< false: it stays, and only biases are learned
+  std::optional<Start> start = Start::rounding;  ///< none: rounding stays, biases are learned
   uint64_t seed = 1;
   size_t block = 0;            ///< its number, of which the random numbers are a function too
   std::function<void()> step;  ///< called after every step
@@ -40,11 +41,11 @@ class BlockRounding {
   /// Sum over the outputs of their squared errors, each in parts of its targets' squares.
   double Error(const std::vector<ValueRows>& outputs, const std::vector<ValueRows>& targets) const;
 
-  /// On these samples, with the float block's outputs as targets. `error`: of the rounding before.
-  /// Weights() then has what was learned.
-  void Learn(const ValueRows& inputs, const std::vector<ValueRows>& targets, double error,
-             const LearnRounding& settings, Workers& workers);
-  void TakeBack();  ///< what was there before
+  /// On these of the samples, with the float block's outputs as targets. `error`: of the rounding
+  /// before. Weights() then has what was learned. Once for an object.
+  void Learn(const ValueRows& inputs, const std::vector<ValueRows>& targets,
+             std::span<const uint32_t> samples, double error, const LearnRounding& settings,
+             Workers& workers);
   void Write(quantize::Quantization& quantization) const;
 
  private:

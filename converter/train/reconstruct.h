@@ -7,7 +7,8 @@
 // blocks are made up for as far as may be, and those of the layers of a residual block are weighed
 // against each other.
 //
-// A quarter of the samples is held out. A block keeps the rounding it had unless the error on these
+// A quarter of the samples is held out. Every block is learned from two starts (soft_rounding.h),
+// of which the better one on these is taken; it keeps the rounding it had unless the error on them
 // is lower, and so does the whole network in the end.
 #pragma once
 

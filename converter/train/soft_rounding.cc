@@ -11,6 +11,8 @@ namespace {
 constexpr float kBelow = -0.1F, kAbove = 1.1F;
 // How far from the level that was chosen before a weight begins, in parts of the way to the other.
 constexpr float kFromLevel = 0.25F;
+// Where h is 0 or 1 no gradient comes back: real weights on a level, or beyond both, begin so near.
+constexpr float kNearEnd = 0.02F;
 
 float Sigmoid(float v) { return 1 / (1 + std::exp(-v)); }
 
@@ -54,6 +56,8 @@ SoftRounding::SoftRounding(const quantize::WeightMatrix& real,
       high_(order_.size()),
       low_level_(order_.size()),
       high_level_(order_.size()),
+      first_level_(order_.size()),
+      real_(order_.size()),
       latents_(order_.size()) {
   for (size_t e = 0; e < order_.size(); ++e) {
     const size_t n = e / before.k, i = order_[e];
@@ -69,7 +73,23 @@ SoftRounding::SoftRounding(const quantize::WeightMatrix& real,
     high_level_[i] = static_cast<int8_t>(high);
     low_[i] = value(low);
     high_[i] = value(high);
-    latents_[i] = low == high ? 0 : LatentOf(level == high ? 1 - kFromLevel : kFromLevel);
+    first_level_[i] = static_cast<int8_t>(level);
+    real_[i] = w;
+  }
+  Begin(Start::rounding);
+}
+
+void SoftRounding::Begin(Start start) {
+  for (size_t i = 0; i < latents_.size(); ++i) {
+    if (low_level_[i] == high_level_[i]) {
+      latents_[i] = 0;
+      continue;
+    }
+    float share = first_level_[i] == high_level_[i] ? 1 - kFromLevel : kFromLevel;
+    if (start == Start::weight) {
+      share = std::clamp((real_[i] - low_[i]) / (high_[i] - low_[i]), kNearEnd, 1 - kNearEnd);
+    }
+    latents_[i] = LatentOf(share);
   }
 }
 

@@ -8,9 +8,10 @@
 // regularizer, the sum of 1 - |2 h(v) - 1|^beta, draws every h(v) to 0 or 1; a beta that begins
 // large leaves those in the middle alone at first.
 //
-// AdaRound begins at the real weight. Here h begins at 1/4 from the level before: that rounding
-// already weighs the errors of a channel's weights against each other (quantize/rounding.h), and
-// learning that forgets it takes tens of thousands of steps to come back to as much.
+// AdaRound begins at the real weight. The rounding before already weighs the errors of a channel's
+// weights against each other (quantize/rounding.h), which learning that forgets it may take tens of
+// thousands of steps to come back to; on the other hand it may be a place that few steps do not
+// leave. So there are two starts.
 #pragma once
 
 #include <cstdint>
@@ -22,14 +23,18 @@
 
 namespace lutra::converter::train {
 
+/// Where learning begins: 1/4 of the way from the level before, or where the real weight is.
+enum class Start : uint8_t { rounding, weight };
+
 class SoftRounding {
  public:
   /// `order` (quantize::WeightMatrixOrder) is where element [n][k] stands in the initializer, in
   /// whose order all spans are. Weights that are 0 and were rounded to 0 have no choice: pruned
-  /// ones stay so.
+  /// ones stay so. Begins at the rounding.
   SoftRounding(const quantize::WeightMatrix& real, const quantize::QuantizedWeights& before,
                std::vector<size_t> order);
 
+  void Begin(Start start);
   std::vector<float>& latents() { return latents_; }
   size_t size() const { return latents_.size(); }
 
@@ -48,7 +53,8 @@ class SoftRounding {
 
   std::vector<size_t> order_;
   std::vector<float> low_, high_;
-  std::vector<int8_t> low_level_, high_level_;
+  std::vector<int8_t> low_level_, high_level_, first_level_;
+  std::vector<float> real_;
   std::vector<float> latents_;
 };
 

@@ -166,6 +166,22 @@ TEST_CASE("a weight has the level it was rounded to and the next one towards wha
   CHECK(codebook.Levels() == std::vector<int8_t>{0, -2, 0, 0, 1, -3});
 }
 
+TEST_CASE("learning may also begin where the real weights are, if not on a level") {
+  const quantize::WeightMatrix real{.n = 1, .k = 4, .values = {0.6F, -0.25F, 1, 2.9F}, .bias = {0}};
+  const quantize::QuantizedWeights before{
+      .n = 1, .k = 4, .bits = 4, .values = {0, -1, 1, 1}, .scale = {1}, .zero_point = {}};
+  SoftRounding rounding(real, before, {0, 1, 2, 3});
+  rounding.Begin(Start::weight);
+  const std::vector<float> soft = Halves(rounding);
+  CHECK(soft[0] == doctest::Approx(0.6));    // between 0 and 1
+  CHECK(soft[1] == doctest::Approx(-0.25));  // between -1 and 0
+  CHECK(soft[2] == doctest::Approx(1.02));   // on the lower end of 1 to 2
+  CHECK(soft[3] == doctest::Approx(1.98));   // beyond 1 and 2
+  CHECK(rounding.Levels() == std::vector<int8_t>{1, 0, 1, 2});
+  rounding.Begin(Start::rounding);
+  CHECK(rounding.Levels() == before.values);
+}
+
 TEST_CASE("gradients of the soft rounding and its regularizer are those of finite differences") {
   const quantize::WeightMatrix real{.n = 1, .k = 3, .values = {0.2F, 0.5F, -0.4F}, .bias = {0}};
   const quantize::QuantizedWeights before{
