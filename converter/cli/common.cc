@@ -87,8 +87,12 @@ void WorkOn(const data::Dataset* dataset, const char* command, const std::functi
   }
 }
 
-Progress::~Progress() {
+Progress::~Progress() { Clear(); }
+
+void Progress::Clear() {
   if (shown_) std::fputs("\r\x1b[K", stderr);
+  shown_ = false;
+  percent_ = -1;
 }
 
 void Progress::Show(const std::string& stage, size_t done, size_t total) {

@@ -62,6 +62,8 @@ class Progress {
  public:
   ~Progress();
   void Show(const std::string& stage, size_t done, size_t total);
+  /// Makes room for a line of its own; the next Show writes again.
+  void Clear();
 
  private:
   bool shown_ = false;

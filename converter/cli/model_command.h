@@ -44,7 +44,7 @@ class ModelCommand {
     progress_->Show(stage, done, total);
   }
   /// What is printed next begins on a line of its own.
-  void EndProgress() { progress_ = std::make_unique<Progress>(); }
+  void EndProgress() { progress_->Clear(); }
 
  private:
   void AddModelFlags(CLI::App& command);

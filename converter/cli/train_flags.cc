@@ -113,6 +113,7 @@ void TrainingLog::Resume(const char* command, const std::string& checkpoint, siz
 }
 
 void TrainingLog::Stage(const std::string& name) {
+  progress_.Clear();
   if (json_) {
     PrintJson({{"stage", name}});
   } else {
@@ -137,6 +138,7 @@ void TrainingLog::Start(double fp32, double converted) {
 void TrainingLog::Step(size_t step, size_t steps) { progress_.Show("train", step, steps); }
 
 bool TrainingLog::Epoch(const train::EpochReport& report) {
+  progress_.Clear();
   if (json_) {
     PrintJson({{"epoch", report.epoch},
                {"epochs", report.epochs},

@@ -76,7 +76,7 @@ std::vector<Layer> FindLayers(const Graph& fused, const quantize::LayoutMap& map
 }
 
 TrainedWeight OnGrid(const Graph& fused, const Layer& layer, const quantize::LayoutMap& map,
-                     const QuantizedWeights& weights, bool zero) {
+                     const QuantizedWeights& weights, bool zero, bool one_scale) {
   if (std::ranges::any_of(weights.zero_point, [](int8_t z) { return z != 0; })) {
     throw Error("layer '" + layer.label + "': asymmetric weights cannot be tuned; leave " +
                 "--asymmetric out");
@@ -103,7 +103,7 @@ TrainedWeight OnGrid(const Graph& fused, const Layer& layer, const quantize::Lay
     unit[c] *= static_cast<float>(largest);
   }
   TrainedWeight result(layer.weight, start, true, axis, std::move(unit));
-  result.SetGrid(std::move(grid));
+  result.SetGrid(std::move(grid), one_scale);
   return result;
 }
 

@@ -23,9 +23,9 @@ std::vector<Layer> FindLayers(const Graph& fused, const quantize::LayoutMap& map
 
 /// On the layer's grid, at the very integers of `weights`: latents are the initializer's numbers as
 /// far as these round to the integers, else the nearest that do. `zero`: codebooks get an entry 0,
-/// for pruned weights, in the place of the one nearest to it.
+/// for pruned weights, in the place of the one nearest to it. `one_scale`: all channels share it.
 TrainedWeight OnGrid(const Graph& fused, const Layer& layer, const quantize::LayoutMap& map,
-                     const quantize::QuantizedWeights& weights, bool zero);
+                     const quantize::QuantizedWeights& weights, bool zero, bool one_scale);
 
 /// The integers of the tuned weights, read from the laid out graph, into which they were written.
 quantize::QuantizedWeights FromGrid(const Graph& laid_out, const Node& node,

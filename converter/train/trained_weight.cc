@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "converter/error.h"
@@ -32,11 +33,12 @@ TrainedWeight::TrainedWeight(std::string name, const Tensor& weights, bool decay
   axis_.ForEach(latent.size(), [&](size_t i, size_t channel) { latent[i] /= unit_[channel]; });
 }
 
-void TrainedWeight::SetGrid(WeightGrid grid) {
+void TrainedWeight::SetGrid(WeightGrid grid, bool one_scale) {
   grid_ = std::move(grid);
   first_scale_ = grid_->scale();
   latents_.resize(1);
-  latents_.push_back({name_ + "/scale", Vector(std::vector<float>(first_scale_.size(), 1.0F))});
+  const size_t scales = one_scale ? 1 : first_scale_.size();
+  latents_.push_back({name_ + "/scale", Vector(std::vector<float>(scales, 1.0F))});
   if (grid_->is_linear()) return;
   std::vector<float> entries = grid_->entries();
   entry_unit_ = 0;
@@ -83,7 +85,7 @@ void TrainedWeight::WriteWeights(Tensor& weights) {
   if (grid_) {
     std::vector<float> scale = first_scale_;
     const auto relative = latents_[1].values.as<float>();
-    for (size_t c = 0; c < scale.size(); ++c) scale[c] *= relative[c];
+    for (size_t c = 0; c < scale.size(); ++c) scale[c] *= relative[relative.size() == 1 ? 0 : c];
     grid_->SetScale(scale);
     if (!grid_->is_linear()) {
       std::vector<float> entries(latents_[2].values.elements());
@@ -113,6 +115,9 @@ std::vector<Tensor> TrainedWeight::Backward(Tensor gradient) const {
     WeightGrid::Gradients of_grid = grid_->Backward(Real(), axis_, values);
     by_scale = std::move(of_grid.scale);
     for (size_t c = 0; c < by_scale.size(); ++c) by_scale[c] *= first_scale_[c];
+    if (latents_[1].values.elements() == 1) {
+      by_scale = {std::accumulate(by_scale.begin(), by_scale.end(), 0.0F)};
+    }
     by_entry = std::move(of_grid.entries);
     for (float& g : by_entry) g *= entry_unit_;
   }

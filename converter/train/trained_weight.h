@@ -38,7 +38,8 @@ class TrainedWeight {
   ChannelAxis axis() const { return axis_; }
   float unit(size_t channel = 0) const { return unit_[channel]; }
 
-  void SetGrid(WeightGrid grid);
+  /// With `one_scale` the scales of all channels, which are alike, stay so.
+  void SetGrid(WeightGrid grid, bool one_scale = false);
   const std::optional<WeightGrid>& grid() const { return grid_; }
   /// It is the step size of activations (step_sizes.h): it stays positive, no less than a
   /// thousandth of its unit, and its gradient is taken times `factor`.

@@ -190,7 +190,10 @@ class QuantizeStage {
       for (const Layer& layer : layers_) {
         if (layer.bias == weight.name()) StartBias(layer, weight);
         if (layer.weight != weight.name() || weight.grid()) continue;
-        weight = OnGrid(fused_, layer, map_, quantization_.weights.at(layer.label), Prunes());
+        const bool one_scale =
+            quantization_.schemes.at(layer.label).granularity == quantize::Granularity::tensor;
+        weight =
+            OnGrid(fused_, layer, map_, quantization_.weights.at(layer.label), Prunes(), one_scale);
       }
       if (Prunes() && weight.decays()) KeepZeros(weight);
     }

@@ -219,6 +219,21 @@ TEST_CASE("what was tuned is what runs") {
   }
 }
 
+TEST_CASE("one scale for the tensor stays one") {
+  for (quantize::LayerScheme scheme : {Linear(4), Codebook(3)}) {
+    scheme.granularity = quantize::Granularity::tensor;
+    TuneSettings settings = Settings();
+    settings.train.validation = 0;  // the last epoch counts
+    const Tuned tuned = TuneTo(scheme, settings);
+    CheckWeights(tuned);
+    CheckRuntime(tuned);
+    for (const auto& [label, weights] : tuned.quantization.weights) {
+      CHECK(std::ranges::count(weights.scale, weights.scale[0]) ==
+            static_cast<ptrdiff_t>(weights.scale.size()));
+    }
+  }
+}
+
 TEST_CASE("tuning learns, and is never worse than plain conversion") {
   TuneSettings settings = Settings();
   settings.train.epochs = 25;
