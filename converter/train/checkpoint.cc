@@ -22,7 +22,7 @@ using Metadata = std::map<std::string, std::string>;
 
 // Keys of the metadata. The format is that of this version of the program and no other's.
 constexpr const char* kFormat = "lutra_checkpoint";
-constexpr const char* kFormatVersion = "1";
+constexpr const char* kFormatVersion = "2";
 constexpr const char* kChecksum = "checksum";
 constexpr std::string_view kFingerprint = "fingerprint/";
 
@@ -45,6 +45,7 @@ void VisitNumbers(State& progress, const Visit& visit) {
   visit("loss", progress.loss);
   visit("right", progress.right);
   visit("seconds", progress.seconds);
+  visit("rate", progress.rate);
 }
 
 template <typename Best, typename Visit>

@@ -24,6 +24,7 @@ struct Progress {
   double loss = 0;                     ///< sums over the samples of the epoch at hand
   size_t right = 0;
   double seconds = 0;  ///< of all processes that have worked on it
+  double rate = 0;     ///< the highest learning rate, given or chosen; 0: not yet
   bool ended = false;  ///< nothing is left to do, whatever the number of epochs
 };
 

@@ -141,7 +141,7 @@ struct Trainer::State {
   double Step(const Batches::Epoch& epoch, size_t minibatch, size_t step, size_t& right);
   void Update(TensorMap gradients, size_t step);
   double TrialLoss(double rate);
-  void ChooseRate();
+  double ChosenRate();
   void UpdateAverage();
   void SwapAverage();
   using Scores = std::function<Tensor(const Tensor& input, size_t lane)>;
@@ -284,12 +284,12 @@ double Trainer::State::TrialLoss(double rate) {
 }
 
 /// High rates learn more in the end, as long as they do not throw away what the network knows.
-void Trainer::State::ChooseRate() {
+double Trainer::State::ChosenRate() {
   constexpr double kMostTimes = 2, kMostMore = 0.1;
   const double limit = kMostTimes * TrialLoss(0) + kMostMore;
   const auto* const found = std::ranges::find_if(
       kRates.begin(), kRates.end() - 1, [&](double rate) { return TrialLoss(rate) <= limit; });
-  schedule.rate = *found;
+  return *found;
 }
 
 void Trainer::State::UpdateAverage() {
@@ -427,9 +427,14 @@ void Trainer::Run(const std::function<bool(const EpochReport&)>& report) {
   State& state = *state_;
   Progress& progress = state.progress;
   const TrainSettings& settings = state.settings;
-  if (settings.schedule.rate == 0) state.ChooseRate();
   state.Resume();
   const double start = Seconds() - progress.seconds;
+  if (progress.rate == 0) {
+    progress.rate = settings.schedule.rate == 0 ? state.ChosenRate() : settings.schedule.rate;
+    progress.seconds = Seconds() - start;
+    state.SaveCheckpoint();
+  }
+  state.schedule.rate = progress.rate;
   const size_t per_epoch = state.batches.per_epoch();
   if (settings.first_kept == 0 && !state.best) state.KeepIfBest(state.Validate(), 0);
   while (!progress.ended && progress.epochs < settings.epochs) {
@@ -464,6 +469,7 @@ void Trainer::Run(const std::function<bool(const EpochReport&)>& report) {
                      static_cast<double>(settings.epochs - number - 1);
     progress = {.epochs = number + 1,
                 .seconds = line.seconds,
+                .rate = progress.rate,
                 .ended = reached || line.seconds >= settings.time_limit};
     state.SaveCheckpoint();
     if (!report(line)) break;

@@ -97,6 +97,8 @@ TEST_CASE("a run that ends at any step goes on to the same bytes") {
        }},
       {"masks, grids, no validation", ConstrainAll,
        [](TrainSettings& settings) { settings.validation = 0; }},
+      {"a rate that is chosen", [](Network&) {},
+       [](TrainSettings& settings) { settings.schedule.rate = 0; }},
   };
   for (const Case& c : cases) {
     CAPTURE(c.name);
