@@ -1,6 +1,20 @@
 #include "converter/score_kind.h"
 
+#include <algorithm>
+#include <cmath>
+
 namespace lutra::converter {
+
+void LogSoftmax(std::span<double> x, double temperature) {
+  const double largest = *std::ranges::max_element(x);
+  double sum = 0;
+  for (double& value : x) {
+    value = (value - largest) / temperature;
+    sum += std::exp(value);
+  }
+  const double log_sum = std::log(sum);
+  for (double& value : x) value -= log_sum;
+}
 
 ScoreKind ScoreKindOf(const Graph& graph, std::string value) {
   while (const std::optional<size_t> producer = graph.Producer(value)) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "converter/graph/graph.h"
@@ -15,6 +16,9 @@ namespace lutra::converter {
 enum class ScoreKind : uint8_t { logits, log_probabilities, probabilities };
 
 inline constexpr double kLeastProbability = 1e-7;
+
+/// log softmax(x / temperature), in the place of x: from log-sum-exp of differences to the largest.
+void LogSoftmax(std::span<double> x, double temperature);
 
 /// Of a value of the graph, by the operator that decides what its numbers mean, through those that
 /// only move them.

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "converter/metric.h"
+
 namespace lutra::converter::budget {
 
 /// One of the first two is given.
@@ -15,8 +17,9 @@ struct Limits {
   std::optional<uint64_t> max_size = {};  ///< bytes of the whole model file
   uint64_t spared = 0;                    ///< of these are left for what comes later
   /// Points (percent of the samples) by which the accuracy may fall; without labels, by which the
-  /// agreement with the float network may stay below 100.
+  /// agreement with the float network may stay below 100. With a metric Metric::Drop.
   std::optional<double> max_drop = {};
+  std::optional<Metric> metric = {};  ///< against the data's targets; it decides, not the accuracy
   /// Whether the weights that schemes have were asked for: then they are the family, linear or
   /// codebook, and the most bits. Else they mean nothing.
   bool weights_given = false;
@@ -31,7 +34,7 @@ struct Trial {
   std::string weights;  ///< "codebook4", or "mixed"
   uint64_t bytes = 0;   ///< of the whole file
   /// On the held-out samples; NaN: not measured, or (accuracy) no classifier.
-  double accuracy = std::numeric_limits<double>::quiet_NaN();  ///< fraction
+  double accuracy = std::numeric_limits<double>::quiet_NaN();  ///< fraction, or of the metric
   double divergence = std::numeric_limits<double>::quiet_NaN();
   bool chosen = false;
 };
@@ -50,6 +53,7 @@ struct LayerChoice {
 struct Report {
   std::string limit;                                      ///< Limits::Text
   std::string accuracy, divergence;                       ///< what the two are, in words
+  bool is_metric = false;                                 ///< the former is one
   size_t calibration = 0, held_out = 0, sensitivity = 0;  ///< samples
   double fp32_accuracy = std::numeric_limits<double>::quiet_NaN();
   bool stopped = false;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "converter/error.h"
 #include "converter/graph/check_finite.h"
@@ -36,17 +37,6 @@ std::vector<double> Logits(std::span<const float> scores, ScoreKind kind) {
   return logits;
 }
 
-// Natural logarithms of the probabilities at a temperature.
-void LogSoftmax(std::vector<double>& logits, double temperature) {
-  const double largest = *std::ranges::max_element(logits);
-  double sum = 0;
-  for (double& x : logits) {
-    x = (x - largest) / temperature;
-    sum += std::exp(x);
-  }
-  for (double& x : logits) x -= std::log(sum);
-}
-
 double Variance(const std::vector<double>& values) {
   const auto count = static_cast<double>(values.size());
   double sum = 0, squares = 0;
@@ -72,6 +62,11 @@ double Score::Right() const {
 }
 
 size_t BestOf(std::span<const Score* const> scores) {
+  if (scores[0]->metric) {
+    const auto best = std::ranges::min_element(
+        scores, {}, [](const Score* s) { return std::pair(s->metric_drop, s->divergence); });
+    return static_cast<size_t>(best - scores.begin());
+  }
   const Score& accurate = **std::ranges::max_element(
       scores, {}, [](const Score* s) { return std::ranges::count(s->right, true); });
   size_t best = scores.size();
@@ -82,12 +77,16 @@ size_t BestOf(std::span<const Score* const> scores) {
   return best;
 }
 
-HeldOut::HeldOut(const Graph& graph, const data::Dataset& data, const quantize::Progress& progress)
-    : graph_(graph) {
+HeldOut::HeldOut(const Graph& graph, const data::Dataset& data, const quantize::Progress& progress,
+                 std::optional<Metric> metric)
+    : graph_(graph), metric_(std::move(metric)) {
+  if (metric_) ChooseMeasured(data);
   classifier_ = graph.outputs.size() == 1 && IsRowOfScores(graph, graph.outputs[0]);
   if (classifier_) kind_ = ScoreKindOf(graph, graph.outputs[0]);
   labelled_ = classifier_ && data.labelled();
   double variance = 0;
+  std::optional<MetricOf> of_fp32;
+  if (metric_) of_fp32.emplace(*metric_, data.size());
   executor::FloatExecutor executor(graph);
   const std::string& input = graph.inputs[0];
   for (size_t s = 0; s < data.size(); ++s) {
@@ -100,6 +99,12 @@ HeldOut::HeldOut(const Graph& graph, const data::Dataset& data, const quantize::
         });
     std::vector<std::vector<float>>& exact = exact_.emplace_back();
     for (const std::string& output : graph.outputs) exact.push_back(outputs.at(output).ToFloats());
+    if (metric_) {
+      targets_.push_back(sample.target);
+      sources_.push_back(sample.source);
+      of_fp32->Add(exact[measured_], outputs.at(graph.outputs[measured_]).dims(), sample.target,
+                   sample.source);
+    }
     if (labelled_ && (sample.label < 0 || static_cast<size_t>(sample.label) >= exact[0].size())) {
       throw Error(sample.source + ": has class " + std::to_string(sample.label) +
                   ", but the network gives " + std::to_string(exact[0].size()) +
@@ -109,8 +114,21 @@ HeldOut::HeldOut(const Graph& graph, const data::Dataset& data, const quantize::
     if (classifier_) variance += Variance(Logits(exact[0], kind_));
     if (progress) progress("budget: FP32", s + 1, data.size());
   }
+  if (metric_) fp32_.metric = of_fp32->Value();
   const double deviation = std::sqrt(variance / static_cast<double>(data.size()));
   temperature_ = std::max(1.0, deviation / kSoftDeviation);
+}
+
+void HeldOut::ChooseMeasured(const data::Dataset& data) {
+  if (!data.has_targets()) {
+    throw Error("--metric " + metric_->name() +
+                " needs targets, but the data has none: give --targets FILE.npy");
+  }
+  std::vector<NamedShape> outputs;
+  for (const std::string& name : graph_.outputs) {
+    outputs.push_back({name, graph_.Info(name)->dims.value_or(std::vector<int64_t>{})});
+  }
+  measured_ = ChooseOutput(outputs, 1, "", data.Get(0).target.dims(), *metric_, "the network");
 }
 
 bool HeldOut::IsRight(size_t sample, std::span<const float> scores) const {
@@ -164,6 +182,8 @@ double HeldOut::DivergenceSum(size_t first, size_t count,
 Score HeldOut::Measure(std::span<const uint8_t> file, const std::function<bool()>& stop) const {
   RuntimeSession session(file, "a model within the budget");
   Score score;
+  std::optional<MetricOf> metric;
+  if (metric_) metric.emplace(*metric_, inputs_.size());
   for (size_t s = 0; s < inputs_.size(); ++s) {
     if (stop && stop()) throw Stopped();
     session.Run({inputs_[s]});
@@ -173,6 +193,11 @@ Score HeldOut::Measure(std::span<const uint8_t> file, const std::function<bool()
     for (const Tensor& output : outputs) rows.push_back(output.as<float>());
     score.divergence += Divergence(s, rows) / static_cast<double>(inputs_.size());
     if (classifier_) score.right.push_back(IsRight(s, rows[0]));
+    if (metric) metric->Add(rows[measured_], outputs[measured_].dims(), targets_[s], sources_[s]);
+  }
+  if (metric) {
+    score.metric = metric->Value();
+    score.metric_drop = metric_->Drop(*fp32_.metric, *score.metric);
   }
   return score;
 }

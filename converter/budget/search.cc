@@ -35,12 +35,6 @@ constexpr double kReweight = 1.6;
 constexpr double kRefinedParameters = 4e6;
 constexpr const char* kMixed = "mixed";
 
-std::string Points(double points) {
-  char text[40];
-  std::snprintf(text, sizeof text, "%.2f points", points);
-  return text;
-}
-
 LayerScheme WithWeights(LayerScheme scheme, WeightType type, int bits) {
   scheme.weights = type;
   scheme.bits = bits;
@@ -134,7 +128,7 @@ Schemes Search::Run() {
   calibration_ =
       quantize::CalibrateGraph(graph_, given_, calibration_data_.get(), progress_, of_a_part);
   store_ = std::make_unique<WeightStore>(graph_, calibration_, codec_);
-  held_out_ = std::make_unique<HeldOut>(graph_, *held_out_data_, progress_);
+  held_out_ = std::make_unique<HeldOut>(graph_, *held_out_data_, progress_, limits_.metric);
   samples_ = SensitivitySamples(graph_, layers_, *held_out_);
   try {
     limits_.max_size ? SearchForSize() : SearchForDrop();
@@ -200,7 +194,15 @@ const Score& Search::Measure(size_t tried) {
 }
 
 double Search::Drop(const Score& score) const {
+  if (score.metric) return score.metric_drop;
   return 100 * (held_out_->fp32().Right() - score.Right());
+}
+
+std::string Search::DropText(double drop) const {
+  if (limits_.metric) return limits_.metric->DropText(drop);
+  char text[40];
+  std::snprintf(text, sizeof text, "%.2f points", drop);
+  return text;
 }
 
 // Bytes and costs of every layer's options. Files of uniform schemes tell what of a file is not in
@@ -364,15 +366,16 @@ void Search::SearchForSize() {
 }
 
 void Search::SearchForDrop() {
-  if (!held_out_->classifier()) {
+  if (!held_out_->classifier() && !limits_.metric) {
     throw Error(limits_.Text() +
-                ": needs a classifier, whose output is a row of scores; give --max-size");
+                ": needs a classifier, whose output is a row of scores, or --targets and --metric, "
+                "which say what another network is worth");
   }
   const double most = *limits_.max_drop;
   const double one = 100 / static_cast<double>(held_out_->size());
-  if (one > most) {
+  if (one > most && !limits_.metric) {
     warnings_.Add(limits_.Text() + ": one of the " + std::to_string(held_out_->size()) +
-                  " held-out samples is " + Points(one) +
+                  " held-out samples is " + DropText(one) +
                   ", more than the drop that may be: what is measured says little about other "
                   "data; give more samples");
   }
@@ -397,7 +400,7 @@ void Search::SearchForDrop() {
   }
   if (!best_) {
     throw Error(limits_.Text() + ": the least drop measured on " +
-                std::to_string(held_out_->size()) + " held-out samples is " + Points(least_drop) +
+                std::to_string(held_out_->size()) + " held-out samples is " + DropText(least_drop) +
                 ", with " + tried_[least].weights + " in " + std::to_string(tried_[least].bytes) +
                 " bytes; try another --calibrator, or lutra tune");
   }
@@ -456,15 +459,18 @@ std::vector<Step> Search::Steps() const {
 Report Search::Describe() const {
   Report report;
   report.limit = limits_.Text();
-  report.accuracy = !held_out_->classifier() ? ""
-                    : held_out_->labelled()  ? "top-1 accuracy"
-                                             : "top-1 agreement with FP32";
+  report.is_metric = limits_.metric.has_value();
+  report.accuracy = limits_.metric             ? limits_.metric->InWords()
+                    : !held_out_->classifier() ? ""
+                    : held_out_->labelled()    ? "top-1 accuracy"
+                                               : "top-1 agreement with FP32";
   report.divergence = held_out_->classifier() ? "Kullback-Leibler divergence from FP32 (nats)"
                                               : "squared error by squared signal";
   report.calibration = calibration_data_->size();
   report.held_out = held_out_->size();
   report.sensitivity = options_.empty() ? 0 : samples_;
-  report.fp32_accuracy = held_out_->fp32().Right();
+  const auto accuracy = [](const Score& score) { return score.metric.value_or(score.Right()); };
+  report.fp32_accuracy = accuracy(held_out_->fp32());
   report.stopped = stopped_;
   const Schemes& schemes = tried_[*best_].schemes;
   for (const Node& node : graph_.nodes) {
@@ -490,7 +496,7 @@ Report Search::Describe() const {
     const Tried& tried = tried_[t];
     Trial trial{.weights = tried.weights, .bytes = tried.bytes, .chosen = t == *best_};
     if (tried.score) {
-      trial.accuracy = tried.score->Right();
+      trial.accuracy = accuracy(*tried.score);
       trial.divergence = tried.score->divergence;
     }
     report.trials.push_back(std::move(trial));

@@ -78,6 +78,7 @@ class Search {
   uint64_t SizeOf(const Schemes& schemes);
   const Score& Measure(size_t tried);
   double Drop(const Score& score) const;
+  std::string DropText(double drop) const;
   std::optional<Tried> Fit(uint64_t limit, Family family);
   void Refine(uint64_t limit);
   bool IsTried(const Schemes& schemes) const;

@@ -23,6 +23,9 @@ void DataFlags::AddTo(CLI::App& command) {
       ->type_name("PATH");
   add("--images", "images", std::string(), "images (idx, npy)")->type_name("FILE");
   add("--labels", "labels", std::string(), "labels (idx, npy)")->type_name("FILE");
+  add("--targets", "targets", std::string(),
+      "NumPy file with what the network should give, a row for each sample")
+      ->type_name("FILE.npy");
   add("--offset", "offset", int64_t{}, "samples to skip")->type_name("N");
   add("--limit", "limit", int64_t{}, "samples to take at most")->type_name("N");
   add("--resize", "resize", std::vector<int64_t>(), "height and width")
@@ -45,6 +48,15 @@ void DataFlags::AddTo(CLI::App& command) {
       ->delimiter(',')
       ->allow_extra_args(false)
       ->type_name("X,...");
+}
+
+CLI::Option* AddMetricFlag(CLI::App& command, std::string& metric) {
+  return command
+      .add_option(
+          "--metric", metric,
+          "how outputs are compared with --targets: mse, cosine, or a program that gets two "
+          ".npy files, outputs and targets, and prints one number, the larger the better")
+      ->type_name("NAME|PROGRAM");
 }
 
 std::unique_ptr<data::Dataset> DataFlags::Open() const {

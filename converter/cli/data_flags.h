@@ -25,4 +25,7 @@ class DataFlags {
   nlohmann::json fields_ = nlohmann::json::object();
 };
 
+/// `--metric`, for commands that compare outputs with targets.
+CLI::Option* AddMetricFlag(CLI::App& command, std::string& metric);
+
 }  // namespace lutra::converter::cli

@@ -21,7 +21,7 @@ constexpr size_t kBatch = 16;
 void RequireOneInput(size_t inputs, const std::string& path) {
   if (inputs != 1) {
     throw Error(path + ": has " + std::to_string(inputs) +
-                " inputs; eval needs a classifier with one");
+                " inputs; eval needs a network with one");
   }
 }
 
@@ -44,9 +44,15 @@ ScoreKind KindOf(const schema::Model& model, size_t output) {
   return ScoreKind::logits;
 }
 
-Evaluation Measured(const ScoreCounter& counter, const Warnings& warnings) {
-  return {counter.count(), counter.classes(), counter.Top1(),
-          counter.Top5(),  counter.Loss(),    warnings};
+// What becomes of the output of one sample after another. `dims` are for one.
+using Take = std::function<void(std::span<const float> output, const std::vector<int64_t>& dims,
+                                const data::Sample& sample)>;
+
+size_t ChooseOutputFor(const EvaluationOptions& options, const std::vector<NamedShape>& outputs,
+                       int64_t batch, const data::Sample& first, const std::string& path,
+                       Warnings& warnings) {
+  if (!options.metric) return ChooseScores(outputs, batch, options.scores, path, warnings);
+  return ChooseOutput(outputs, batch, options.scores, first.target.dims(), *options.metric, path);
 }
 
 // How many samples a network takes at once because its first dimension says so, 1 otherwise.
@@ -62,10 +68,20 @@ std::vector<int64_t> WithBatch(std::vector<int64_t> dims, int64_t batch) {
   return dims;
 }
 
-class OnnxEvaluator {
+// Rows of one output of a run, of which `samples` may be fewer.
+void TakeRows(const Tensor& output, size_t rows, const std::vector<data::Sample>& samples,
+              const Take& take) {
+  const size_t length = output.elements() / rows;
+  const std::vector<int64_t> dims = rows > 1 ? WithBatch(output.dims(), 1) : output.dims();
+  for (size_t s = 0; s < samples.size(); ++s) {
+    take(output.as<float>().subspan(s * length, length), dims, samples[s]);
+  }
+}
+
+class OnnxNetwork {
  public:
-  OnnxEvaluator(std::span<const uint8_t> file, const std::string& path,
-                const EvaluationOptions& options, const data::Sample& first)
+  OnnxNetwork(std::span<const uint8_t> file, const std::string& path,
+              const EvaluationOptions& options, const data::Sample& first, Warnings& warnings)
       : path_(path), graph_(LoadGraph(file, path, options.import)), executor_(graph_) {
     RequireOneInput(graph_.inputs.size(), path);
     const ValueInfo& input = *graph_.Info(graph_.inputs[0]);
@@ -76,11 +92,14 @@ class OnnxEvaluator {
     for (const std::string& name : graph_.outputs) {
       outputs.push_back({name, graph_.Info(name)->dims.value_or(std::vector<int64_t>{})});
     }
-    output_ = outputs[ChooseScores(outputs, fixed_, options.scores, path, warnings_)].name;
+    output_ = outputs[ChooseOutputFor(options, outputs, fixed_, first, path, warnings)].name;
   }
 
-  Evaluation Run(const data::Dataset& data, const EvaluationOptions& options) {
-    ScoreCounter counter(ScoreKindOf(graph_, output_), output_);
+  const std::string& output() const { return output_; }
+  ScoreKind kind() const { return ScoreKindOf(graph_, output_); }
+
+  void Run(const data::Dataset& data, const EvaluationOptions& options, const Take& take) {
+    size_t done = 0;
     const std::vector<int64_t> sample_dims = fixed_ > 1 ? WithBatch(dims_, 1) : dims_;
     std::vector<Tensor> inputs;
     std::vector<data::Sample> samples;
@@ -92,23 +111,23 @@ class OnnxEvaluator {
       inputs.push_back(data::AsInput(samples.back(), sample_dims));
       if (inputs.size() < batch && i + 1 < data.size()) continue;
       while (fixed_ > 1 && inputs.size() < batch) inputs.push_back(inputs.back());
-      if (!AddBatch(inputs, samples, counter)) {
+      if (!RunBatch(inputs, samples, take)) {
         // The graph has its batch of 1 written into it.
         batch = 1;
-        for (size_t s = 0; s < inputs.size(); ++s) AddBatch({inputs[s]}, {samples[s]}, counter);
+        for (size_t s = 0; s < inputs.size(); ++s) RunBatch({inputs[s]}, {samples[s]}, take);
       }
+      done += samples.size();
       inputs.clear();
       samples.clear();
-      options.progress(counter.count(), data.size());
+      options.progress(done, data.size());
     }
-    return Measured(counter, warnings_);
   }
 
  private:
-  // False when several samples at once do not come out as so many rows of scores. Inputs may be
-  // more than samples, where a fixed batch is filled up.
-  bool AddBatch(const std::vector<Tensor>& inputs, const std::vector<data::Sample>& samples,
-                ScoreCounter& counter) {
+  // False when several samples at once do not come out as so many rows. Inputs may be more than
+  // samples, where a fixed batch is filled up.
+  bool RunBatch(const std::vector<Tensor>& inputs, const std::vector<data::Sample>& samples,
+                const Take& take) {
     const bool retry = inputs.size() > 1 && fixed_ == 1;
     executor::TensorMap results;
     try {
@@ -123,10 +142,7 @@ class OnnxEvaluator {
     const Tensor scores = results.at(output_).Cast(DataType::float32);
     const auto rows = static_cast<int64_t>(inputs.size());
     if (retry && (scores.rank() == 0 || scores.dims()[0] != rows)) return false;
-    const size_t classes = scores.elements() / inputs.size();
-    for (size_t s = 0; s < samples.size(); ++s) {
-      counter.Add(scores.as<float>().subspan(s * classes, classes), samples[s]);
-    }
+    TakeRows(scores, inputs.size(), samples, take);
     return true;
   }
 
@@ -136,7 +152,6 @@ class OnnxEvaluator {
   std::vector<int64_t> dims_;
   DataType type_ = DataType::float32;
   int64_t fixed_ = 1;
-  Warnings warnings_;
 };
 
 // Pixels in the order of the port's tensor, from values in that of the ONNX graph.
@@ -162,51 +177,88 @@ std::vector<uint8_t> NativePixels(const Tensor& values, const schema::Port& port
   return pixels;
 }
 
-Evaluation EvaluateLutra(const std::string& path, std::span<const uint8_t> file,
-                         const data::Dataset& data, const EvaluationOptions& options) {
-  RuntimeSession session(file, path);
-  const std::vector<lutra_port> inputs = session.Inputs();
-  RequireOneInput(inputs.size(), path);
-  ModelView view;
-  if (const Status status = OpenContainer(file.data(), file.size(), &view); !status.ok()) {
-    throw Error(path + ": " + status.message());
+class LutraModel {
+ public:
+  LutraModel(std::span<const uint8_t> file, const std::string& path,
+             const EvaluationOptions& options, const data::Sample& first, Warnings& warnings)
+      : session_(file, path), inputs_(session_.Inputs()) {
+    RequireOneInput(inputs_.size(), path);
+    if (const Status status = OpenContainer(file.data(), file.size(), &view_); !status.ok()) {
+      throw Error(path + ": " + status.message());
+    }
+    dims_.assign(inputs_[0].shape, inputs_[0].shape + inputs_[0].rank);
+    batch_ = FixedBatch(first, dims_);
+    std::vector<NamedShape> outputs;
+    for (const lutra_port& port : session_.Outputs()) {
+      outputs.push_back({port.name, {port.shape, port.shape + port.rank}});
+    }
+    index_ = ChooseOutputFor(options, outputs, batch_, first, path, warnings);
+    output_ = outputs[index_].name;
   }
-  const std::vector<int64_t> dims(inputs[0].shape, inputs[0].shape + inputs[0].rank);
-  const int64_t batch = FixedBatch(data.Get(0), dims);
-  const std::vector<int64_t> sample_dims = batch > 1 ? WithBatch(dims, 1) : dims;
-  std::vector<NamedShape> outputs;
-  for (const lutra_port& port : session.Outputs()) {
-    outputs.push_back({port.name, {port.shape, port.shape + port.rank}});
-  }
-  Warnings warnings;
-  const size_t output = ChooseScores(outputs, batch, options.scores, path, warnings);
-  // The model has scale, mean and std in its table; data that brings its own goes past it.
-  const bool pixels = inputs[0].accepts_uint8 != 0 && data.pixels();
 
-  ScoreCounter counter(KindOf(*view.model, output), outputs[output].name);
-  std::vector<data::Sample> samples;
-  std::vector<Tensor> values;
-  for (size_t i = 0; i < data.size(); ++i) {
-    samples.push_back(data.Get(i));
-    values.push_back(data::AsInput(samples.back(), sample_dims));
-    if (static_cast<int64_t>(values.size()) < batch && i + 1 < data.size()) continue;
-    while (static_cast<int64_t>(values.size()) < batch) values.push_back(values.back());
-    const Tensor input = batch > 1 ? data::Stack(values) : values[0];
-    if (pixels) {
-      session.RunPixels(NativePixels(input, *view.model->inputs()->Get(0), inputs[0]));
-    } else {
-      session.Run({input});
+  const std::string& output() const { return output_; }
+  ScoreKind kind() const { return KindOf(*view_.model, index_); }
+
+  void Run(const data::Dataset& data, const EvaluationOptions& options, const Take& take) {
+    const std::vector<int64_t> sample_dims = batch_ > 1 ? WithBatch(dims_, 1) : dims_;
+    // The model has scale, mean and std in its table; data that brings its own goes past it.
+    const bool pixels = inputs_[0].accepts_uint8 != 0 && data.pixels();
+    std::vector<data::Sample> samples;
+    std::vector<Tensor> values;
+    for (size_t i = 0; i < data.size(); ++i) {
+      samples.push_back(data.Get(i));
+      values.push_back(data::AsInput(samples.back(), sample_dims));
+      if (static_cast<int64_t>(values.size()) < batch_ && i + 1 < data.size()) continue;
+      while (static_cast<int64_t>(values.size()) < batch_) values.push_back(values.back());
+      const Tensor input = batch_ > 1 ? data::Stack(values) : values[0];
+      if (pixels) {
+        session_.RunPixels(NativePixels(input, *view_.model->inputs()->Get(0), inputs_[0]));
+      } else {
+        session_.Run({input});
+      }
+      TakeRows(session_.Output(index_), static_cast<size_t>(batch_), samples, take);
+      values.clear();
+      samples.clear();
+      options.progress(i + 1, data.size());
     }
-    const Tensor scores = session.Output(output);
-    const size_t classes = scores.elements() / static_cast<size_t>(batch);
-    for (size_t s = 0; s < samples.size(); ++s) {
-      counter.Add(scores.as<float>().subspan(s * classes, classes), samples[s]);
-    }
-    values.clear();
-    samples.clear();
-    options.progress(i + 1, data.size());
   }
-  return Measured(counter, warnings);
+
+ private:
+  RuntimeSession session_;
+  const std::vector<lutra_port> inputs_;
+  ModelView view_;
+  std::vector<int64_t> dims_;
+  int64_t batch_ = 1;
+  size_t index_ = 0;
+  std::string output_;
+};
+
+template <typename Network>
+Evaluation Measure(std::span<const uint8_t> file, const std::string& path,
+                   const EvaluationOptions& options, const data::Dataset& data) {
+  Evaluation result;
+  Network network(file, path, options, data.Get(0), result.warnings);
+  if (options.metric) {
+    MetricOf metric(*options.metric, data.size());
+    network.Run(data, options,
+                [&](std::span<const float> output, const std::vector<int64_t>& dims,
+                    const data::Sample& sample) {
+                  metric.Add(output, dims, sample.target, sample.source);
+                });
+    result.count = metric.count();
+    result.metric = metric.Value();
+    return result;
+  }
+  ScoreCounter counter(network.kind(), network.output());
+  network.Run(data, options,
+              [&](std::span<const float> scores, const std::vector<int64_t>&,
+                  const data::Sample& sample) { counter.Add(scores, sample); });
+  result.count = counter.count();
+  result.classes = counter.classes();
+  result.top1 = counter.Top1();
+  result.top5 = counter.Top5();
+  result.loss = counter.Loss();
+  return result;
 }
 
 }  // namespace
@@ -218,11 +270,18 @@ Evaluation Evaluate(const std::string& model_path, const EvaluationOptions& opti
 
 Evaluation Evaluate(std::span<const uint8_t> file, const std::string& model_path,
                     const EvaluationOptions& options, const data::Dataset& data) {
-  if (!data.labelled()) throw Error("eval needs labels, but the data has none");
-  Evaluation result =
-      file.size() >= 8 && std::memcmp(file.data() + 4, "LUTR", 4) == 0
-          ? EvaluateLutra(model_path, file, data, options)
-          : OnnxEvaluator(file, model_path, options, data.Get(0)).Run(data, options);
+  if (options.metric && !data.has_targets()) {
+    throw Error("--metric " + options.metric->name() +
+                " needs targets, but the data has none: give --targets FILE.npy");
+  }
+  if (!options.metric && !data.labelled()) {
+    throw Error(
+        "eval needs labels, but the data has none; a network that classifies nothing is "
+        "measured with --targets FILE.npy and --metric");
+  }
+  const bool is_lutra = file.size() >= 8 && std::memcmp(file.data() + 4, "LUTR", 4) == 0;
+  Evaluation result = is_lutra ? Measure<LutraModel>(file, model_path, options, data)
+                               : Measure<OnnxNetwork>(file, model_path, options, data);
   Warnings warnings = data.warnings();
   if (const size_t folders = data.class_folders(); folders != 0 && folders < result.classes) {
     warnings.Add("the data has " + std::to_string(folders) + " class folders, but " + model_path +

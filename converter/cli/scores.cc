@@ -9,18 +9,14 @@
 namespace lutra::converter::cli {
 namespace {
 
-double LogSoftmax(std::span<const float> scores, size_t label) {
-  const double largest = static_cast<double>(*std::max_element(scores.begin(), scores.end()));
-  double sum = 0;
-  for (const float score : scores) sum += std::exp(static_cast<double>(score) - largest);
-  return static_cast<double>(scores[label]) - largest - std::log(sum);
-}
-
 double CrossEntropy(std::span<const float> scores, size_t label, ScoreKind kind) {
-  const double score = static_cast<double>(scores[label]);
-  const double log_probability = kind == ScoreKind::logits          ? LogSoftmax(scores, label)
-                                 : kind == ScoreKind::probabilities ? std::log(std::max(score, 0.0))
-                                                                    : score;
+  double log_probability = static_cast<double>(scores[label]);
+  if (kind == ScoreKind::probabilities) log_probability = std::log(std::max(log_probability, 0.0));
+  if (kind == ScoreKind::logits) {
+    std::vector<double> all(scores.begin(), scores.end());
+    LogSoftmax(all, 1);
+    log_probability = all[label];
+  }
   return -std::max(log_probability, std::log(kLeastProbability));
 }
 
@@ -49,26 +45,13 @@ int64_t RowLength(const NamedShape& output, int64_t batch) {
   return length;
 }
 
-std::string Described(const NamedShape& output) {
-  std::string text = "'" + output.name + "' [";
-  for (size_t i = 0; i < output.dims.size(); ++i) {
-    text += (i == 0 ? "" : ", ") + std::to_string(output.dims[i]);
-  }
-  return text + "]";
-}
-
-std::string Listed(const std::vector<NamedShape>& outputs) {
-  std::string text;
-  for (const NamedShape& output : outputs) text += (text.empty() ? "" : ", ") + Described(output);
-  return text;
-}
-
 size_t RequireRow(const std::vector<NamedShape>& outputs, size_t index, int64_t batch,
                   const std::string& model) {
   const int64_t length = RowLength(outputs[index], batch);
   if (length == 0) {
     throw Error(model + ": output " + Described(outputs[index]) +
-                " is no row of scores, one per class ([N, C]); eval measures classifiers only");
+                " is no row of scores, one per class ([N, C]); networks that classify nothing are "
+                "measured with --targets and --metric");
   }
   if (length == 1) {
     throw Error(model + ": output " + Described(outputs[index]) +
@@ -83,11 +66,7 @@ size_t RequireRow(const std::vector<NamedShape>& outputs, size_t index, int64_t 
 size_t ChooseScores(const std::vector<NamedShape>& outputs, int64_t batch,
                     const std::string& wanted, const std::string& model, Warnings& warnings) {
   if (!wanted.empty()) {
-    const auto found = std::ranges::find(outputs, wanted, &NamedShape::name);
-    if (found == outputs.end()) {
-      throw Error(model + ": has no output '" + wanted + "'; its outputs are " + Listed(outputs));
-    }
-    return RequireRow(outputs, static_cast<size_t>(found - outputs.begin()), batch, model);
+    return RequireRow(outputs, FindOutput(outputs, wanted, model), batch, model);
   }
   if (outputs.size() == 1) return RequireRow(outputs, 0, batch, model);
   std::vector<NamedShape> rows;
@@ -109,8 +88,7 @@ size_t ChooseScores(const std::vector<NamedShape>& outputs, int64_t batch,
     warnings.Add(model + ": the accuracy is that of output '" + rows[0].name +
                  "'; --scores chooses another of " + Listed(rows));
   }
-  const auto found = std::ranges::find(outputs, rows[0].name, &NamedShape::name);
-  return static_cast<size_t>(found - outputs.begin());
+  return FindOutput(outputs, rows[0].name, model);
 }
 
 void ScoreCounter::Add(std::span<const float> scores, const data::Sample& sample) {

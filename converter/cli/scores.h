@@ -8,15 +8,11 @@
 #include <vector>
 
 #include "converter/data/dataset.h"
+#include "converter/named_shape.h"
 #include "converter/score_kind.h"
 #include "converter/warnings.h"
 
 namespace lutra::converter::cli {
-
-struct NamedShape {
-  std::string name;
-  std::vector<int64_t> dims;  ///< for `batch` samples
-};
 
 /// The output that is a row of scores, one per class: [N, C] and the like, where further dimensions
 /// are 1. `wanted` names it; empty: the only one that has such a shape, or the first of several of

@@ -1,8 +1,11 @@
 #include "converter/data/dataset.h"
 
+#include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "converter/data/image.h"
+#include "converter/data/npy_rows.h"
 #include "converter/data/source.h"
 #include "converter/data/spec.h"
 #include "converter/error.h"
@@ -90,10 +93,20 @@ class SourceDataset : public Dataset {
     normalization_.stated = spec_.normalization_stated;
     for (const double x : spec_.mean) normalization_.mean.push_back(static_cast<float>(x));
     for (const double x : spec_.std) normalization_.std.push_back(static_cast<float>(x));
+    if (spec_.targets.empty()) return;
+    targets_.emplace(spec_.targets);
+    const size_t last = spec_.offset + source_->size();
+    if (targets_->size() < last || (!spec_.limit && targets_->size() > last)) {
+      throw Error(spec_.targets + ": has " + std::to_string(targets_->size()) +
+                  " rows, but the data has " + std::to_string(last) +
+                  (spec_.limit ? " samples up to \"limit\"" : " samples") +
+                  "; targets are a row for each, before offset and limit");
+    }
   }
 
   size_t size() const override { return source_->size(); }
   bool labelled() const override { return source_->labelled(); }
+  bool has_targets() const override { return targets_.has_value(); }
 
   Sample Get(size_t index) const override {
     RawSample raw = source_->Get(index);
@@ -102,8 +115,12 @@ class SourceDataset : public Dataset {
       ToPlanes(spec_, &raw);
     }
     Normalize(normalization_, spec_.origin, &raw);
-    return {Tensor::Of(std::move(raw.shape), std::move(raw.values)), raw.label,
-            std::move(raw.source)};
+    Sample sample{Tensor::Of(std::move(raw.shape), std::move(raw.values)),
+                  raw.label,
+                  std::move(raw.source),
+                  {}};
+    if (targets_) sample.target = Target(spec_.offset + index);
+    return sample;
   }
 
   uint64_t Hash() const override {
@@ -123,15 +140,26 @@ class SourceDataset : public Dataset {
 
   std::vector<std::string> Files() const override {
     std::vector<std::string> files = source_->Files();
-    for (const std::string& named : {spec_.path, spec_.images, spec_.labels}) {
+    for (const std::string& named : {spec_.path, spec_.images, spec_.labels, spec_.targets}) {
       if (!named.empty()) files.push_back(named);
     }
     return files;
   }
 
  private:
+  Tensor Target(size_t row) const {
+    Tensor target = targets_->Get(row);
+    if (!IsFloating(target.type())) return target;
+    const std::vector<float> values = target.ToFloats();
+    const auto bad = std::ranges::find_if_not(values, [](float x) { return std::isfinite(x); });
+    if (bad == values.end()) return target;
+    throw Error(targets_->path() + ", row " + std::to_string(row) + ": element " +
+                std::to_string(bad - values.begin()) + " is NaN or infinite; repair the data");
+  }
+
   DataSpec spec_;
   std::unique_ptr<Source> source_;
+  std::optional<NpyRows> targets_;
   Normalization normalization_;
 };
 

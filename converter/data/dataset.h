@@ -17,6 +17,7 @@ struct Sample {
   Tensor input;  ///< float32, [C, H, W] or the npy sample's own shape; (x * scale - mean) / std
   int64_t label = -1;  ///< -1: unlabelled
   std::string source;  ///< file name or index, for messages
+  Tensor target = {};  ///< what the network should give, of any number type; undefined: not known
 };
 
 /// How a raw value x of channel c becomes the network's input, in float32:
@@ -45,6 +46,7 @@ class Dataset {
   virtual ~Dataset() = default;
   virtual size_t size() const = 0;
   virtual bool labelled() const = 0;
+  virtual bool has_targets() const { return false; }
   /// Thread-safe. Throws Error naming the file.
   virtual Sample Get(size_t index) const = 0;
   /// FNV-1a over the raw bytes of the samples in order, for the accuracy certificate.

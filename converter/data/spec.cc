@@ -119,7 +119,8 @@ class Fields {
 const std::vector<std::string> kFormats = {"idx", "cifar10", "npy", "folder", "list", "images"};
 const std::vector<std::string> kKnown = {
     "format", "path", "images",      "labels",        "offset", "limit", "resize",
-    "scale",  "mean", "center_crop", "channel_order", "layout", "std",   "resize_shorter_side"};
+    "scale",  "mean", "center_crop", "channel_order", "layout", "std",   "resize_shorter_side",
+    "targets"};
 
 void RefuseUnknown(const json& object, const Fields& fields) {
   for (const auto& [name, value] : object.items()) {
@@ -187,6 +188,7 @@ DataSpec ParseDataSpec(const json& object, const std::string& origin, const std:
   spec.path = Under(folder, fields.Text("path"));
   spec.images = Under(folder, fields.Text("images"));
   spec.labels = Under(folder, fields.Text("labels"));
+  spec.targets = Under(folder, fields.Text("targets"));
   spec.offset = fields.Count("offset", 0).value_or(0);
   spec.limit = fields.Count("limit", 1);
   spec.resize = fields.Size("resize", false);
@@ -220,7 +222,7 @@ DataSpec ReadDataSpec(const std::string& json_path) {
 json ReadDataObject(const std::string& json_path) {
   json object = ParseFile(json_path);
   const std::string folder = std::filesystem::path(json_path).parent_path().string();
-  for (const char* field : {"path", "images", "labels"}) {
+  for (const char* field : {"path", "images", "labels", "targets"}) {
     const auto found = object.find(field);
     if (found != object.end() && found->is_string()) {
       *found = Under(folder, found->get<std::string>());

@@ -25,6 +25,7 @@ struct DataSpec {
   DataFormat format = DataFormat::idx;
   std::string path;            ///< cifar10, folder, list, images
   std::string images, labels;  ///< idx, npy; no labels: unlabelled
+  std::string targets;         ///< a NumPy file with a row for each sample before offset and limit
   size_t offset = 0;           ///< samples skipped
   std::optional<size_t> limit;
   std::optional<std::array<int, 2>> resize;  ///< height, width

@@ -16,6 +16,7 @@ class Subset : public Dataset {
 
   size_t size() const override { return indices_.size(); }
   bool labelled() const override { return all_.labelled(); }
+  bool has_targets() const override { return all_.has_targets(); }
   Sample Get(size_t index) const override { return all_.Get(indices_[index]); }
   uint64_t Hash() const override { return all_.Hash(); }
   Normalization normalization() const override { return all_.normalization(); }

@@ -26,9 +26,20 @@ std::string Samples(const budget::Report& budget) {
   return text;
 }
 
+std::string Accuracy(const budget::Report& budget, double accuracy) {
+  if (budget.accuracy.empty()) return "";
+  if (!budget.is_metric) return Percent(accuracy);
+  return std::isnan(accuracy) ? "-" : Format("%.5g", accuracy);
+}
+
 std::string Fp32(const budget::Report& budget) {
-  return budget.accuracy.empty() ? ""
-                                 : budget.accuracy + " of FP32 " + Percent(budget.fp32_accuracy);
+  return budget.accuracy.empty()
+             ? ""
+             : budget.accuracy + " of FP32 " + Accuracy(budget, budget.fp32_accuracy);
+}
+
+std::string Heading(const budget::Report& budget) {
+  return budget.accuracy.empty() ? "" : budget.is_metric ? "metric" : "accuracy";
 }
 
 }  // namespace
@@ -50,12 +61,12 @@ std::string BudgetText(const ConvertReport& report) {
                    Cost(layer.cost).c_str(), layer.fixed ? "  given" : "");
   }
   text += "\nTried" + (budget.accuracy.empty() ? "" : ", " + Fp32(budget)) + "\n";
-  text += Format("%-12s %10s %10s %11s\n", "weights", "file bytes",
-                 budget.accuracy.empty() ? "" : "accuracy", "divergence");
+  text += Format("%-12s %10s %10s %11s\n", "weights", "file bytes", Heading(budget).c_str(),
+                 "divergence");
   for (const budget::Trial& trial : budget.trials) {
     text += Format("%-12s %10llu %10s %11s%s\n", trial.weights.c_str(), Number(trial.bytes),
-                   budget.accuracy.empty() ? "" : Percent(trial.accuracy).c_str(),
-                   Cost(trial.divergence).c_str(), trial.chosen ? "  chosen" : "");
+                   Accuracy(budget, trial.accuracy).c_str(), Cost(trial.divergence).c_str(),
+                   trial.chosen ? "  chosen" : "");
   }
   return text;
 }
@@ -74,11 +85,11 @@ std::string BudgetHtml(const ConvertReport& report) {
             cell(std::to_string(layer.bytes)) + cell(Cost(layer.cost)) + "</tr>\n";
   }
   html += "</table>\n<h2>What was tried</h2>\n<p>" + Escape(Fp32(budget)) +
-          "</p>\n<table><tr><th>weights</th><th>file bytes</th><th>accuracy</th>"
-          "<th>divergence</th></tr>\n";
+          "</p>\n<table><tr><th>weights</th><th>file bytes</th><th>" + Heading(budget) +
+          "</th><th>divergence</th></tr>\n";
   for (const budget::Trial& trial : budget.trials) {
     html += "<tr>" + cell(trial.chosen ? "<b>" + trial.weights + "</b>" : trial.weights) +
-            cell(std::to_string(trial.bytes)) + cell(Percent(trial.accuracy)) +
+            cell(std::to_string(trial.bytes)) + cell(Accuracy(budget, trial.accuracy)) +
             cell(Cost(trial.divergence)) + "</tr>\n";
   }
   return html + "</table>\n";

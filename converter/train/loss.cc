@@ -47,16 +47,9 @@ std::span<const float> AsMany(const Tensor& targets, const Tensor& outputs, cons
   return targets.as<float>();
 }
 
-// log softmax(x / temperature).
 void LogSoftmax(std::span<const float> x, double temperature, std::span<double> out) {
-  const double largest = *std::max_element(x.begin(), x.end());
-  double sum = 0;
-  for (size_t i = 0; i < x.size(); ++i) {
-    out[i] = (x[i] - largest) / temperature;
-    sum += std::exp(out[i]);
-  }
-  const double log_sum = std::log(sum);
-  for (double& value : out) value -= log_sum;
+  std::ranges::copy(x, out.begin());
+  converter::LogSoftmax(out, temperature);
 }
 
 // Of one row, whose targets t need not add up to 1.

@@ -256,7 +256,8 @@ TEST_CASE("bad input: one line, status 1, no file") {
              folder.Write("r.json", R"({"layers": [{"name": "nobody", "weights": "fp16"}]})"))
             .starts_with(folder / "r.json: "));
   CHECK(fail("eval " + kOnnx + " --format idx --images " + kShapes + "test-images.idx3.gz") ==
-        "eval needs labels, but the data has none\n");
+        "eval needs labels, but the data has none; a network that classifies nothing is measured "
+        "with --targets FILE.npy and --metric\n");
   CHECK(fail("eval " + folder.Write("junk.lutra", "????LUTRjunk") + kTest)
             .starts_with(folder / "junk.lutra: "));
   CHECK(fail("eval " + kOnnx + kTest + " --limit 2 --mean 1,2") ==

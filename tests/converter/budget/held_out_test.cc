@@ -40,6 +40,31 @@ TEST_CASE("no classifier: the divergence alone") {
   CHECK(std::isnan(Score().Right()));
 }
 
+TEST_CASE("a metric decides alone") {
+  Score near, good;
+  near.divergence = 0.1;
+  near.metric = 0.9;
+  near.metric_drop = 3;
+  good.divergence = 0.2;
+  good.metric = 0.95;
+  good.metric_drop = -2;
+  CHECK(Best({near, good}) == 1);
+}
+
+TEST_CASE("a metric is of the held-out targets") {
+  const Graph graph = TwoLayers(false);
+  auto data = FourSamples();
+  CHECK_THROWS_WITH_AS(HeldOut(graph, *data, {}, Metric("mse")),
+                       "--metric mse needs targets, but the data has none: give --targets FILE.npy",
+                       Error);
+  for (data::Sample& sample : data->samples) {
+    sample.target = Tensor::Of({2}, std::vector<float>{0.5F, 0});
+  }
+  // y as below: 0.000001 + 0.272484, 0.007396 + 0.769129, 0.001764 + 0.031329, 0.697225 + 0.543169.
+  const HeldOut held_out(graph, *data, {}, Metric("mse"));
+  CHECK(*held_out.fp32().metric == doctest::Approx(2.322497 / 8).epsilon(0.002));
+}
+
 TEST_CASE("the float network: right by the labels, or by itself where there are none") {
   const Graph graph = TwoLayers(false);
   auto data = FourSamples();

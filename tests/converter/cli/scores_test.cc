@@ -48,8 +48,8 @@ TEST_CASE("the scores are the output that has the shape of scores") {
 
 TEST_CASE("what is no row of scores is refused with its shape and a way out") {
   CHECK(FaultOf({{"mask", {1, 4, 8, 8}}}) ==
-        "m.onnx: output 'mask' [1, 4, 8, 8] is no row of scores, one per class ([N, C]); eval "
-        "measures classifiers only");
+        "m.onnx: output 'mask' [1, 4, 8, 8] is no row of scores, one per class ([N, C]); "
+        "networks that classify nothing are measured with --targets and --metric");
   CHECK(FaultOf({{"a", {1, 4, 8}}, {"b", {1, 1}}}) ==
         "m.onnx: no output is a row of scores, one per class ([N, C]): 'a' [1, 4, 8], 'b' [1, 1]");
   CHECK(FaultOf({{"features", {1, 64}}, {"y", {1, 10}}}) ==

@@ -75,6 +75,36 @@ std::string ErrorOf(const std::string& json_path) {
   return "";
 }
 
+TEST_CASE("targets: a row for each sample, whatever offset and limit leave") {
+  const TempFolder folder;
+  WriteNpy(folder / "x.npy", {4, 2}, {0, 1, 2, 3, 4, 5, 6, 7});
+  WriteNpy(folder / "t.npy", {4, 1, 2}, {10, 11, 20, 21, 30, 31, 40, 41});
+  const auto open = [&](const std::string& more) {
+    return folder.Write("d.json", R"({"format": "npy", "images": "x.npy")" + more + "}");
+  };
+  const auto data = OpenDataset(open(R"(, "targets": "t.npy", "offset": 1, "limit": 2)"));
+  CHECK(data->has_targets());
+  CHECK(!data->labelled());
+  CHECK(data->size() == 2);
+  CHECK(data->Get(1).target == Tensor::Of({1, 2}, std::vector<float>{30, 31}));
+  CHECK(data->Files().back() == folder / "t.npy");
+  CHECK(!OpenDataset(open(""))->has_targets());
+
+  WriteLabels(folder / "i.npy", {5, 6, 7, 8});
+  const Tensor target = OpenDataset(open(R"(, "targets": "i.npy")"))->Get(2).target;
+  CHECK(target.type() == DataType::int64);
+  CHECK(target.ToInts() == std::vector<int64_t>{7});
+  WriteLabels(folder / "i.npy", {5, 6, 7});
+  CHECK(ErrorOf(open(R"(, "targets": "i.npy")")) ==
+        folder /
+            "i.npy: has 3 rows, but the data has 4 samples; targets are a row for each, before "
+            "offset and limit");
+  CHECK(ErrorOf(open(R"(, "targets": "i.npy", "limit": 3)")).empty());
+  WriteNpy(folder / "t.npy", {4}, {1, 2, std::numeric_limits<float>::infinity(), 4});
+  CHECK(ErrorOf(open(R"(, "targets": "t.npy")")) ==
+        folder / "t.npy, row 2: element 0 is NaN or infinite; repair the data");
+}
+
 TEST_CASE("idx, plain and compressed, with offset, limit and normalization") {
   TempFolder folder;
   const std::string images = IdxImages(5, 2, 3);

@@ -32,6 +32,9 @@ struct GivenSamples : data::Dataset {
 
   size_t size() const override { return samples.size(); }
   bool labelled() const override { return !samples.empty() && samples[0].label >= 0; }
+  bool has_targets() const override {
+    return !samples.empty() && samples[0].target.type() != DataType::undefined;
+  }
   data::Sample Get(size_t index) const override {
     ++reads;
     return samples[index];
