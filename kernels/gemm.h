@@ -32,15 +32,20 @@ enum class Epilogue : uint8_t {
 };
 
 /// How weights are kept: as int8, or as codes of 1 to 7 bits, which become int8 only in registers
-/// or in a block of the thread's scratch (codes.h).
+/// or in a block of the thread's scratch (codes.h); or, of either, as int8 without blocks of zeros
+/// (sparse.h).
 struct WeightForm {
   bool coded() const { return bits != 8; }
+  bool sparse() const { return blocks != 0; }
   bool one_by_one() const { return table_channels == 1; }
   size_t bits = 8;
   /// Channels that share a table, a multiple of 16; 0: all. Or 1, where tables that begin elsewhere
   /// have been repeated for each channel: such codes are read one at a time.
   size_t table_channels = 0;
   int32_t largest = 128;  ///< no weight is larger in magnitude, nor any entry of a table
+  /// Block-sparse (weights without zero points, of at most kMostSparseK k): the blocks that a
+  /// group keeps, the most of all groups; 0: all weights are kept.
+  size_t blocks = 0;
 };
 
 /// The right operand before packing: element (n, k) is values[n * stride_n + k * stride_k], or what
@@ -96,6 +101,8 @@ struct IntGemmKernels {
   void (*pack)(const IntWeights& weights, void* packed);
   void (*plan)(GemmProblem& problem, size_t threads);
   void (*run)(const GemmProblem& problem, const GemmOperands& operands, size_t task, void* scratch);
+  /// A form's `blocks` is looked at; else weights of such a form are kept and multiplied whole.
+  bool skips_blocks = false;
 };
 
 /// Float: out = clamp(sum_k + bias[n]); the sum starts at +0 and adds a * w in k order, each

@@ -178,8 +178,10 @@ void StoreTile(const TileOutput& t, const Tile& tile) {
 
 using StoreFunction = void (*)(const TileOutput&, const Tile&);
 
+constexpr size_t kMostStoreVectors = std::max(Dot::kTileVectors, kBandVectors);
+
 struct StoreTable {
-  StoreFunction store[Dot::kTileVectors];
+  StoreFunction store[kMostStoreVectors];
 };
 
 template <size_t... kIndex>
@@ -188,7 +190,7 @@ constexpr StoreTable MakeStoreTable(std::index_sequence<kIndex...>) {
 }
 
 /// By vectors - 1.
-constexpr StoreTable kStores = MakeStoreTable(std::make_index_sequence<Dot::kTileVectors>());
+constexpr StoreTable kStores = MakeStoreTable(std::make_index_sequence<kMostStoreVectors>());
 
 }  // namespace lutra::kernels::LUTRA_ROW
 HWY_AFTER_NAMESPACE();

@@ -36,15 +36,15 @@ size_t LeftStride(size_t k) {
 template <class D>
 struct IntScratch {
   using Left = typename D::Left;
-  IntScratch(const GemmProblem& p, void* scratch) {
+  IntScratch(const GemmProblem& p, size_t tile_channels, size_t block_bytes, void* scratch) {
     Pieces pieces(scratch);
     panel = pieces.Take<Left>(p.rows_per_task * LeftStride<D>(p.k) + kCopySlack);
     pieces.Align();
-    sums = pieces.Take<int32_t>(p.rows_per_task * kTileChannels);
+    sums = pieces.Take<int32_t>(p.rows_per_task * tile_channels);
     // The epilogue reads up to three rows too far.
     row_sums = pieces.Take<int32_t>(p.rows_per_task + 3);
     pieces.Align();
-    block = pieces.Take<int8_t>(p.form.coded() ? kBlockBytes : 0);
+    block = pieces.Take<int8_t>(block_bytes);
     total_bytes = pieces.bytes();
   }
   size_t total_bytes;
@@ -55,12 +55,23 @@ struct IntScratch {
 };
 
 template <class D>
-void PlanInt(GemmProblem& p, size_t threads) {
+IntScratch<D> DenseScratch(const GemmProblem& p, void* memory) {
+  return IntScratch<D>(p, kTileChannels, p.form.coded() ? kBlockBytes : 0, memory);
+}
+
+/// Cuts a product whose register tile is tile_rows x tile_channels.
+template <class D>
+void PlanProduct(GemmProblem& p, size_t threads, size_t tile_rows, size_t tile_channels) {
   SimplifyPatches(p);
   const size_t row_bytes = LeftStride<D>(p.k) * sizeof(typename D::Left);
   const size_t rows = std::min(kPanelBytes / row_bytes, std::max(kOutputBytes / p.n, kLeastRows));
-  CutTasks(p, threads, {D::kTileRows, kTileChannels, RoundUp(rows + 1, D::kTileRows)});
-  p.scratch_bytes = IntScratch<D>(p, nullptr).total_bytes;
+  CutTasks(p, threads, {tile_rows, tile_channels, RoundUp(rows + 1, tile_rows)});
+}
+
+template <class D>
+void PlanInt(GemmProblem& p, size_t threads) {
+  PlanProduct<D>(p, threads, D::kTileRows, kTileChannels);
+  p.scratch_bytes = DenseScratch<D>(p, nullptr).total_bytes;
 }
 
 /// Sums of left rows as they were before the offset was added.
@@ -152,7 +163,7 @@ class TileWeights {
 template <class D>
 void RunInt(const GemmProblem& p, const GemmOperands& o, size_t index, void* memory) {
   const Task task = TaskAt(p, index);
-  const IntScratch<D> scratch(p, memory);
+  const IntScratch<D> scratch = DenseScratch<D>(p, memory);
   const PackedInt packed = PackedFor<D>(
       static_cast<const char*>(o.packed) + task.group * PackedIntBytes<D>(p.n, p.k, p.form), p.n,
       p.k, p.form);
@@ -190,29 +201,6 @@ void RunInt(const GemmProblem& p, const GemmOperands& o, size_t index, void* mem
 
 template <class D>
 constexpr IntGemmKernels kIntGemm = {&PackedIntBytes<D>, &PackInt<D>, &PlanInt<D>, &RunInt<D>};
-
-/// The primitive for weights of this form.
-const IntGemmKernels& GemmFor(const WeightForm& form) {
-#if defined(LUTRA_HAS_BYTE_DOT)
-  if (form.coded() && form.largest <= ByteDot<2>::kLargest) return kIntGemm<ByteDot<2>>;
-  if (form.coded() && form.largest <= ByteDot<1>::kLargest) return kIntGemm<ByteDot<1>>;
-#endif
-  (void)form;
-  return kIntGemm<Dot>;
-}
-
-size_t GemmBytes(size_t n, size_t k, const WeightForm& form) {
-  return GemmFor(form).packed_bytes(n, k, form);
-}
-void PackGemm(const IntWeights& weights, void* packed) {
-  GemmFor(weights.form).pack(weights, packed);
-}
-void PlanGemm(GemmProblem& p, size_t threads) { GemmFor(p.form).plan(p, threads); }
-void RunGemm(const GemmProblem& p, const GemmOperands& o, size_t task, void* scratch) {
-  GemmFor(p.form).run(p, o, task, scratch);
-}
-
-constexpr IntGemmKernels MakeIntGemm() { return {&GemmBytes, &PackGemm, &PlanGemm, &RunGemm}; }
 
 }  // namespace lutra::kernels::LUTRA_ROW
 HWY_AFTER_NAMESPACE();

@@ -16,6 +16,8 @@ namespace lutra::kernels::LUTRA_ROW {
 namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr size_t kTileChannels = Dot::kTileVectors * kLanes;
+/// Of a band of block-sparse weights (sparse.h).
+constexpr size_t kBandVectors = kBandChannels / kLanes;
 
 struct PackedInt {
   PackedInt(const void* packed, size_t n, size_t step_count, size_t bytes_of_channel,

@@ -37,11 +37,12 @@ void PackBits(const SymbolLayout& layout, uint8_t* symbols) {
 }  // namespace
 
 Status PackStoredWeights(PrepareScope& scope, const schema::Weights& weights, WeightSource source,
-                         const PackTarget& target, int32_t left_zero_point, const void** packed) {
+                         PackTarget* target, int32_t left_zero_point, const void** packed) {
   const ModelView& view = scope.view;
   const size_t blob = weights.values();
   if (view.IsRaw(blob)) {
-    *packed = PackWeights(source, target, left_zero_point, scope.block);
+    ChooseSparse(source, target);
+    *packed = PackWeights(source, *target, left_zero_point, scope.block);
     return Status();
   }
   const auto codec = static_cast<Codec>(view.BlobEncoding(blob));
@@ -52,7 +53,7 @@ Status PackStoredWeights(PrepareScope& scope, const schema::Weights& weights, We
       .columns = source.k};
   source.values = nullptr;
   Bump behind = scope.block.CountOn();
-  PackWeights(source, target, left_zero_point, behind);
+  PackWeights(source, *target, left_zero_point, behind);
   const size_t scratch_bytes = (coding::DecodeScratchBytes(codec, layout) + kBlockAlignment - 1) /
                                kBlockAlignment * kBlockAlignment;
   auto* scratch = static_cast<uint8_t*>(
@@ -66,9 +67,16 @@ Status PackStoredWeights(PrepareScope& scope, const schema::Weights& weights, We
     LUTRA_RETURN_IF_ERROR(ValidateDecodedWeights(
         view, scope.op,
         {&weights, source.compute, source.n, source.k, left_zero_point, source.values}));
+    ChooseSparse(source, target);
   }
-  *packed = PackWeights(source, target, left_zero_point, scope.block);
+  *packed = PackWeights(source, *target, left_zero_point, scope.block);
   return Status();
+}
+
+OpenChoice ChoiceWhenDecoded(const ModelView& view, const schema::Weights& weights,
+                             const PackTarget& target, const kernels::IntGemmKernels& dense) {
+  if (target.sparse == nullptr || view.IsRaw(weights.values())) return {};
+  return {&dense, target.sparse, target.form};
 }
 
 }  // namespace lutra

@@ -6,7 +6,8 @@
 //            in the context's block.
 //   run      once per inference: no allocation, no failure.
 // Prepare and plan are called twice, first with blocks that only count (memory.h); they must take
-// the same pieces both times and touch only those they got.
+// the same pieces both times and touch only those they got. (Of entropy-coded weights, which are
+// not known while blocks count, less may do.)
 #pragma once
 
 #include <cstddef>
@@ -28,7 +29,7 @@ struct PrepareScope {
   const schema::Operator& op;
   const kernels::Row& row;
   Bump& block;
-  /// For reports: the kernel family ("gemm", "depthwise"), and multiply-adds per sample.
+  /// For reports: the kernel family ("gemm", "sparse", "depthwise"), and multiply-adds per sample.
   const char* kernel = "";
   uint64_t multiply_adds = 0;
 

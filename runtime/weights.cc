@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "kernels/codes.h"
 #include "kernels/pieces.h"
+#include "kernels/sparse.h"
 #include "runtime/half.h"
 #include "schema/params.h"
 
@@ -178,6 +178,49 @@ WeightSource ReadWeights(const ModelView& view, const schema::Weights& weights,
     source.table_channels = weights.codebook_channels() == 0 ? n : weights.codebook_channels();
   }
   return source;
+}
+
+void AllowSparse(const WeightSource& source, const kernels::Row& row, bool winograd,
+                 PackTarget* target) {
+  const bool possible = row.int_gemm.skips_blocks && source.compute != schema::Compute::float_ &&
+                        source.zero_points == nullptr && source.k <= kernels::kMostSparseK;
+  target->sparse = possible ? &row.int_gemm : nullptr;
+  target->most_kept_percent = winograd || target->form.coded() ? kernels::kMostKeptPercentOfFaster
+                                                               : kernels::kMostKeptPercent;
+}
+
+void ChooseSparse(const WeightSource& source, PackTarget* target) {
+  if (target->sparse == nullptr) return;
+  const size_t n = source.n / target->groups;
+  const size_t all = kernels::BandCount(n) * kernels::BlocksOfBand(source.k);
+  const size_t most = all * target->most_kept_percent / 100;
+  kernels::WeightForm form = target->form;
+  for (size_t group = 0; group < target->groups; ++group) {
+    const auto weight_of = [&source, first = group * n](size_t row, size_t i) {
+      return IntegerAt(source, first + row, (first + row) * source.k + i);
+    };
+    form.blocks = std::max(form.blocks, kernels::CountKeptBlocks(n, source.k, most, weight_of));
+    if (form.blocks > most) return;
+  }
+  if (target->sparse->packed_bytes(n, source.k, form) >
+      target->int_bytes(n, source.k, target->form)) {
+    return;
+  }
+  target->form = form;
+  target->int_bytes = target->sparse->packed_bytes;
+  target->pack_int = target->sparse->pack;
+}
+
+size_t OpenChoice::ScratchBytes(const kernels::GemmProblem& problem, size_t threads) const {
+  if (dense == nullptr) return 0;
+  kernels::GemmProblem as_dense = problem;
+  as_dense.form = dense_form;
+  dense->plan(as_dense, threads);
+  kernels::GemmProblem as_sparse = problem;
+  as_sparse.form = dense_form;
+  as_sparse.form.blocks = 1;  // how many does not matter
+  sparse->plan(as_sparse, threads);
+  return std::max(as_dense.scratch_bytes, as_sparse.scratch_bytes);
 }
 
 const void* PackWeights(const WeightSource& source, const PackTarget& target,

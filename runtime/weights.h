@@ -45,7 +45,7 @@ WeightSource ReadWeights(const ModelView& view, const schema::Weights& weights,
                          schema::Compute compute, size_t n, size_t k);
 
 /// Which packing, in which form, and from how many groups: the same for the matrix and the
-/// depthwise kernels.
+/// depthwise kernels. Instead, the block-sparse form of `sparse` where enough is zero.
 struct PackTarget {
   size_t (*int_bytes)(size_t n, size_t k, const kernels::WeightForm& form);
   void (*pack_int)(const kernels::IntWeights& weights, void* packed);
@@ -53,6 +53,29 @@ struct PackTarget {
   void (*pack_float)(const kernels::FloatWeights& weights, void* packed);
   size_t groups = 1;
   kernels::WeightForm form = {};
+  const kernels::IntGemmKernels* sparse = nullptr;  ///< set by AllowSparse
+  size_t most_kept_percent = 0;                     ///< of the blocks, for `sparse` to be faster
+};
+
+/// Lets the matrix product of the target, Winograd's or the plain one, give way to the row's
+/// block-sparse one if that is faster, and can be used with these weights.
+void AllowSparse(const WeightSource& source, const kernels::Row& row, bool winograd,
+                 PackTarget* target);
+
+/// Changes the target to the block-sparse form where that is allowed, faster, and takes no more
+/// memory. Reads the source's values.
+void ChooseSparse(const WeightSource& source, PackTarget* target);
+
+/// Entropy-coded weights turn out block-sparse or not after the need was stated, so a context's
+/// scratch is counted for both.
+struct OpenChoice {
+  const kernels::IntGemmKernels* dense = nullptr;  ///< null: the form is known
+  const kernels::IntGemmKernels* sparse = nullptr;
+  kernels::WeightForm dense_form = {};
+
+  /// Scratch of a thread that is enough for either, of a product that is not planned yet; 0 where
+  /// the form is known.
+  size_t ScratchBytes(const kernels::GemmProblem& problem, size_t threads) const;
 };
 
 /// Packs into the block and returns the place; null while counting.

@@ -16,6 +16,7 @@
 #include "kernels/pieces.h"
 #include "kernels/reference/reference.h"
 #include "kernels/rows/rows.h"
+#include "kernels/sparse.h"
 
 // The bodies, in the order in which they build on each other.
 // clang-format off
@@ -34,6 +35,8 @@
 #include "kernels/gemm_few_rows-inl.h"
 #include "kernels/gemm_epilogue-inl.h"
 #include "kernels/gemm_int-inl.h"
+#include "kernels/gemm_sparse-inl.h"
+#include "kernels/gemm_form-inl.h"
 #include "kernels/winograd-inl.h"
 #include "kernels/gemm_float-inl.h"
 // clang-format on

@@ -1,7 +1,8 @@
 // Convolution, 2-D and (as height 1) 1-D. Four ways lead to the same numbers: depthwise kernels
 // when every group is one input channel, a dense matrix product when a pixel of the output sees
 // exactly one pixel of the input, Winograd's products for 3x3 where the row has them, and the
-// product with implicit im2col for the rest.
+// product with implicit im2col for the rest. All but the first give way to a product that skips
+// blocks of zero weights where there are enough of them.
 #include <algorithm>
 
 #include "kernels/winograd.h"
@@ -18,6 +19,7 @@ struct Prepared {
   kernels::WeightForm form = {};
   bool depthwise = false;
   bool winograd = false;
+  OpenChoice choice;
 };
 
 struct Plan {
@@ -70,10 +72,10 @@ Status Prepare(PrepareScope& scope, Prepared* prepared) {
   const bool integer = conv.compute() == Compute::integer;
   prepared->depthwise = groups > 1 && channels == 1;
   const kernels::Row& row = scope.row;
-  prepared->form = FormOf(source, prepared->depthwise ? 1 : groups);
+  const kernels::WeightForm form = FormOf(source, prepared->depthwise ? 1 : groups);
   // Winograd's transformed weights would be a copy in 16 bits, so codes take the plain way.
   prepared->winograd = integer && !prepared->depthwise && source.zero_points == nullptr &&
-                       !prepared->form.coded() && row.int_winograd.run != nullptr &&
+                       !form.coded() && row.int_winograd.run != nullptr &&
                        kernels::SuitsWinograd(MakeWindow(conv, input, output), channels);
   PackTarget target;
   if (prepared->depthwise) {
@@ -82,15 +84,22 @@ Status Prepare(PrepareScope& scope, Prepared* prepared) {
               row.float_depthwise.packed_bytes,
               row.float_depthwise.pack,
               1,
-              prepared->form};
+              form};
   } else {
     const kernels::IntGemmKernels& product = IntProduct(row, prepared->winograd);
     target = {product.packed_bytes, product.pack, row.float_gemm.packed_bytes,
-              row.float_gemm.pack,  groups,       prepared->form};
+              row.float_gemm.pack,  groups,       form};
+    AllowSparse(source, row, prepared->winograd, &target);
+    prepared->choice = ChoiceWhenDecoded(scope.view, *conv.weights(), target, product);
   }
-  LUTRA_RETURN_IF_ERROR(PackStoredWeights(scope, *conv.weights(), source, target,
+  LUTRA_RETURN_IF_ERROR(PackStoredWeights(scope, *conv.weights(), source, &target,
                                           integer ? input.zero_point : 0, &prepared->packed));
-  scope.kernel = prepared->depthwise ? "depthwise" : prepared->winograd ? "winograd" : "gemm";
+  prepared->form = target.form;
+  prepared->winograd = prepared->winograd && !target.form.sparse();
+  scope.kernel = prepared->depthwise    ? "depthwise"
+                 : prepared->winograd   ? "winograd"
+                 : target.form.sparse() ? "sparse"
+                                        : "gemm";
   scope.multiply_adds = uint64_t{output.elements} * k;
   return Status();
 }
@@ -120,8 +129,7 @@ void PlanDepthwise(PlanScope& scope, const schema::Conv& conv, const kernels::We
   scope.thread_scratch_bytes = problem.scratch_bytes;
 }
 
-void PlanGemm(PlanScope& scope, const schema::Conv& conv, const kernels::WeightForm& form,
-              Plan* plan) {
+void PlanGemm(PlanScope& scope, const schema::Conv& conv, const Prepared& prepared, Plan* plan) {
   const Tensor input = scope.Input(0);
   const Tensor output = scope.Output(0);
   kernels::GemmProblem& problem = plan->gemm;
@@ -136,7 +144,7 @@ void PlanGemm(PlanScope& scope, const schema::Conv& conv, const kernels::WeightF
   problem.left_stride = input.pixel_stride;
   problem.out_stride = output.pixel_stride;
   problem.epilogue = kernels::Epilogue::requantize;
-  problem.form = form;
+  problem.form = prepared.form;
   problem.weight_zero_points = conv.weights()->has_zero_points();
   problem.left_zero_point = input.zero_point;
   problem.output = ToOutputQuant(output, conv.int_range());
@@ -144,8 +152,9 @@ void PlanGemm(PlanScope& scope, const schema::Conv& conv, const kernels::WeightF
   plan->threads = scope.ThreadsForMultiplyAdds(uint64_t{output.elements} * problem.k);
   const auto make_plan =
       plan->integer ? IntProduct(scope.row, plan->winograd).plan : scope.row.float_gemm.plan;
+  scope.thread_scratch_bytes = prepared.choice.ScratchBytes(problem, plan->threads);
   make_plan(problem, plan->threads);
-  scope.thread_scratch_bytes = problem.scratch_bytes;
+  scope.thread_scratch_bytes = std::max(scope.thread_scratch_bytes, problem.scratch_bytes);
 }
 
 Status MakePlan(PlanScope& scope, const Prepared& prepared, Plan* plan) {
@@ -160,7 +169,7 @@ Status MakePlan(PlanScope& scope, const Prepared& prepared, Plan* plan) {
   if (prepared.depthwise) {
     PlanDepthwise(scope, conv, prepared.form, plan);
   } else {
-    PlanGemm(scope, conv, prepared.form, plan);
+    PlanGemm(scope, conv, prepared, plan);
   }
   return Status();
 }

@@ -1,6 +1,8 @@
 // Linear: every innermost row of the input times a constant matrix. Dynamic quantizes the rows
 // first, into memory that all threads share, since each row's bytes are read by every task that
 // computes some of its output channels.
+#include <algorithm>
+
 #include "runtime/coded_weights.h"
 #include "runtime/ops/families.h"
 
@@ -12,6 +14,7 @@ using schema::Compute;
 struct Prepared {
   const void* packed = nullptr;
   kernels::WeightForm form = {};
+  OpenChoice choice;
 };
 
 struct Plan {
@@ -44,18 +47,20 @@ Status Prepare(PrepareScope& scope, Prepared* prepared) {
   const Tensor output = scope.Output(0);
   const WeightSource source = ReadWeights(scope.view, *linear.weights(), linear.compute(),
                                           output.channels(), input.channels());
-  prepared->form = FormOf(source, 1);
   const kernels::Row& row = scope.row;
-  const PackTarget target = {row.int_gemm.packed_bytes,
-                             row.int_gemm.pack,
-                             row.float_gemm.packed_bytes,
-                             row.float_gemm.pack,
-                             1,
-                             prepared->form};
+  PackTarget target = {row.int_gemm.packed_bytes,
+                       row.int_gemm.pack,
+                       row.float_gemm.packed_bytes,
+                       row.float_gemm.pack,
+                       1,
+                       FormOf(source, 1)};
+  AllowSparse(source, row, /*winograd=*/false, &target);
+  prepared->choice = ChoiceWhenDecoded(scope.view, *linear.weights(), target, row.int_gemm);
   LUTRA_RETURN_IF_ERROR(PackStoredWeights(
-      scope, *linear.weights(), source, target,
+      scope, *linear.weights(), source, &target,
       linear.compute() == Compute::integer ? input.zero_point : 0, &prepared->packed));
-  scope.kernel = "gemm";
+  prepared->form = target.form;
+  scope.kernel = target.form.sparse() ? "sparse" : "gemm";
   scope.multiply_adds = uint64_t{output.elements} * input.channels();
   return Status();
 }
@@ -84,12 +89,13 @@ Status MakePlan(PlanScope& scope, const Prepared& prepared, Plan* plan) {
   problem.output = ToOutputQuant(output, linear.int_range());
   problem.clamp = ToFloatClamp(linear.float_range());
   plan->threads = scope.ThreadsForMultiplyAdds(uint64_t{output.elements} * problem.k);
+  scope.thread_scratch_bytes = prepared.choice.ScratchBytes(problem, plan->threads);
   if (plan->compute == Compute::float_) {
     scope.row.float_gemm.plan(problem, plan->threads);
   } else {
     scope.row.int_gemm.plan(problem, plan->threads);
   }
-  scope.thread_scratch_bytes = problem.scratch_bytes;
+  scope.thread_scratch_bytes = std::max(scope.thread_scratch_bytes, problem.scratch_bytes);
   if (dynamic) scope.shared_scratch_bytes = DynamicRows::Bytes(problem.m, problem.k);
   return Status();
 }

@@ -12,31 +12,21 @@
 // peak. On AVX2 without VNNI oneDNN saturates
 // (its results are wrong for large weights), so there it is a peer in speed only.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <dnnl.hpp>
-#include <memory>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "bench/dot_peak.h"
-#include "kernels/row.h"
-#include "kernels/winograd.h"
+#include "bench/layer.h"
 
 /// Of the OpenMP library that oneDNN brings along, if it does.
 extern "C" void omp_set_num_threads(int threads) __attribute__((weak));
 
 namespace lutra::kernels {
 namespace {
-
-struct Layer {
-  const char* network;
-  const char* name;
-  int32_t size, channels, out_channels, kernel, stride;
-  int32_t count;  ///< how often the network has it
-};
 
 /// Square images and kernels, "same" padding. Linear layers are images of one pixel.
 constexpr Layer kLayers[] = {
@@ -75,90 +65,6 @@ constexpr Layer kLayers[] = {
     {"alexnet", "2 3x3 256-256", 2, 256, 256, 3, 1, 1},
     {"alexnet", "fc 256-4096", 1, 256, 4096, 1, 1, 1},
     {"alexnet", "fc 4096-4096", 1, 4096, 4096, 1, 1, 1},
-};
-
-int32_t OutSize(const Layer& l) { return (l.size + l.stride - 1) / l.stride; }
-
-/// Padding at the top and left, as PyTorch's networks have it.
-int32_t Pad(const Layer& l) { return l.kernel / 2; }
-
-double Macs(const Layer& l) {
-  return static_cast<double>(OutSize(l)) * OutSize(l) * l.out_channels * l.channels * l.kernel *
-         l.kernel;
-}
-
-std::vector<int8_t> RandomBytes(size_t n, std::mt19937& random) {
-  std::vector<int8_t> bytes(n);
-  for (int8_t& b : bytes) b = static_cast<int8_t>(random() % 255 - 127);
-  return bytes;
-}
-
-struct FreeAligned {
-  void operator()(void* p) const { ::operator delete (p, std::align_val_t{64}); }
-};
-using Aligned = std::unique_ptr<void, FreeAligned>;
-Aligned Allocate(size_t bytes) {
-  return Aligned(::operator new (bytes + 64, std::align_val_t{64}));
-}
-
-class OurLayer {
- public:
-  OurLayer(const Row& row, const Layer& l, const WeightForm& form, std::mt19937& random)
-      : row_(row) {
-    p_.form = form;
-    p_.left = LeftKind::patches;
-    p_.channels = static_cast<size_t>(l.channels);
-    p_.n = static_cast<size_t>(l.out_channels);
-    p_.k = p_.channels * static_cast<size_t>(l.kernel) * static_cast<size_t>(l.kernel);
-    Window& w = p_.window;
-    w.in_h = w.in_w = l.size;
-    w.out_h = w.out_w = OutSize(l);
-    w.kernel_h = w.kernel_w = l.kernel;
-    w.stride_h = w.stride_w = l.stride;
-    w.pad_top = w.pad_left = Pad(l);
-    w.in_pixel_stride = p_.channels;
-    p_.m = static_cast<size_t>(w.out_h) * static_cast<size_t>(w.out_w);
-    p_.out_stride = p_.n;
-    kernels_ = UsesWinograd() ? &row_.int_winograd : &row_.int_gemm;
-    left_ = RandomBytes(static_cast<size_t>(l.size) * l.size * p_.channels, random);
-    out_.resize(p_.m * p_.n);
-    const std::vector<int8_t> values = RandomBytes(p_.n * p_.k, random);
-    const std::vector<float> scale(p_.n, 0.001F);
-    packed_ = Allocate(kernels_->packed_bytes(p_.n, p_.k, p_.form));
-    IntWeights weights;
-    weights.n = p_.n;
-    weights.k = p_.k;
-    weights.form = form;
-    weights.values = values.data();
-    weights.stride_n = p_.k;
-    weights.codes = reinterpret_cast<const uint8_t*>(values.data());
-    std::vector<int8_t> table(size_t{1} << form.bits, static_cast<int8_t>(form.largest));
-    table[0] = 0;
-    weights.tables = table.data();
-    weights.scale = scale.data();
-    kernels_->pack(weights, packed_.get());
-    kernels_->plan(p_, 1);
-    scratch_ = Allocate(p_.scratch_bytes);
-    operands_.left = left_.data();
-    operands_.packed = packed_.get();
-    operands_.out = out_.data();
-  }
-  void Run() {
-    for (size_t i = 0; i < p_.tasks; ++i) kernels_->run(p_, operands_, i, scratch_.get());
-  }
-  /// As the runtime decides.
-  bool UsesWinograd() const {
-    return row_.int_winograd.run != nullptr && !p_.form.coded() &&
-           SuitsWinograd(p_.window, p_.channels);
-  }
-
- private:
-  const Row& row_;
-  const IntGemmKernels* kernels_ = nullptr;
-  GemmProblem p_;
-  GemmOperands operands_;
-  std::vector<int8_t> left_, out_;
-  Aligned packed_, scratch_;
 };
 
 /// u8 activations, s8 weights, s8 output, one scale per channel; formats of oneDNN's choice.
@@ -211,22 +117,6 @@ class OneDnnLayer {
   std::unordered_map<int, dnnl::memory> arguments_;
 };
 
-template <typename F>
-double Seconds(F run) {
-  const auto begin = std::chrono::steady_clock::now();
-  run();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
-struct Times {
-  std::vector<double> seconds;
-  double Best() const { return *std::min_element(seconds.begin(), seconds.end()); }
-  double Median() {
-    std::sort(seconds.begin(), seconds.end());
-    return seconds[seconds.size() / 2];
-  }
-};
-
 int Main(int argc, char** argv) {
   const Row* row = argc > 1 ? FindRow(argv[1]) : &BestRow();
   if (row == nullptr || !row->available()) {
@@ -245,8 +135,8 @@ int Main(int argc, char** argv) {
     const Layer& l = kLayers[i];
     if (!only.empty() && only != l.network) continue;
     OurLayer ours(*row, l, {}, random);
-    OurLayer nibbles(*row, l, {.bits = 4, .table_channels = 0, .largest = 64}, random);
-    OurLayer crumbs(*row, l, {.bits = 2, .table_channels = 0, .largest = 32}, random);
+    OurLayer nibbles(*row, l, {{.bits = 4, .table_channels = 0, .largest = 64}}, random);
+    OurLayer crumbs(*row, l, {{.bits = 2, .table_channels = 0, .largest = 32}}, random);
     OneDnnLayer onednn(l);
     Times our_times, onednn_times, nibble_times, crumb_times;
     const double once = Seconds([&] { ours.Run(); });

@@ -3,6 +3,7 @@
 // streams are refused when they are decoded.
 #include <doctest/doctest.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <string>
 
@@ -10,6 +11,7 @@
 #include "converter/coding/encode_model.h"
 #include "golden/golden_files.h"
 #include "lutra/lutra.h"
+#include "runtime/hooks.h"
 #include "schema/golden.h"
 #include "schema/limits.h"
 #include "schema/validate.h"
@@ -210,6 +212,72 @@ TEST_CASE("best keeps one scale where all are the same, and biases of 16 bits wh
   // As bits of floats: these stay as they are.
   CHECK(check(large, same, {}, Compute::dynamic) == 124 + 4);
   CHECK(check(large, same, zeros, Compute::float_) == 124 + 4 + 31);
+}
+
+/// 32 channels to 32, 3x3, of whose blocks (16 output channels x 4 input channels) one of eight is
+/// not zero: 8-bit integers, or indices of a 4-bit codebook whose first entry is 0.
+std::vector<uint8_t> BlockSparseModel(bool codebook) {
+  ModelBuilder b;
+  const auto x = b.Input("x", {1, 12, 12, 32}, {0.5F, 0});
+  const auto y = b.Int8({1, 12, 12, 32}, {0.5F, 0});
+  std::vector<int8_t> values(size_t{32} * 9 * 32);
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (i / 4 % 8 == i / (9 * 32) / 16) values[i] = static_cast<int8_t>(1 + i % 7);
+  }
+  schema::ConvT conv;
+  conv.kernel_h = conv.kernel_w = 3;
+  conv.pad_top = conv.pad_left = conv.pad_bottom = conv.pad_right = 1;
+  conv.weights = b.IntWeights(values, std::vector<int32_t>(32), std::vector<float>(32, 0.001F), {},
+                              codebook ? 4 : 8);
+  if (codebook) {
+    std::vector<int8_t> table;
+    for (int i = 0; i < 16; ++i) table.push_back(static_cast<int8_t>(i * 3));
+    conv.weights = b.WithCodebook(std::move(conv.weights), table);
+  }
+  b.Add(std::move(conv), {x}, {y});
+  b.Output("y", y);
+  return b.Finish();
+}
+
+TEST_CASE("coded weights turn out block-sparse when they are decoded, within the stated need") {
+  for (const bool codebook : {false, true}) {
+    const std::vector<uint8_t> file = BlockSparseModel(codebook);
+    const std::vector<uint8_t> coded = Coded(file, Codec::best);
+    CHECK(CodedBlobs(coded) == 1);
+    for (size_t r = 0; lutra_row_name(r) != nullptr; ++r) {
+      const char* row = lutra_row_name(r);
+      if (lutra_row_available(row) == 0) continue;
+      CAPTURE(std::string(row));
+      CHECK(Run(coded, row) == Run(file, "reference"));
+      lutra_options options;
+      lutra_options_init(&options);
+      options.row = row;
+      lutra_memory need;
+      need.struct_size = sizeof need;
+      REQUIRE(lutra_requirements(coded.data(), coded.size(), &options, &need, nullptr) == LUTRA_OK);
+      lutra_model* model = nullptr;
+      REQUIRE(lutra_model_open_buffer(coded.data(), coded.size(), &options, &model, nullptr) ==
+              LUTRA_OK);
+      const OperatorInfo info = DescribeOperator(model, 0);
+      CHECK((std::string(info.kernel) == "sparse") == (std::string(row) != "reference"));
+      // The need was stated without the values; that of the opened model is the same.
+      size_t allocated = 0;
+      lutra_allocator allocator;
+      lutra_allocator_init(&allocator);
+      options.allocator = &allocator;
+      allocator.user = &allocated;
+      allocator.allocate = [](void* user, size_t bytes, size_t) {
+        *static_cast<size_t*>(user) += bytes;
+        return std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+      };
+      allocator.release = [](void*, void* pointer, size_t) { std::free(pointer); };
+      lutra_context* context = nullptr;
+      REQUIRE(lutra_context_create(model, &options, &context, nullptr) == LUTRA_OK);
+      CHECK(allocated == need.context_bytes);
+      lutra_context_destroy(context);
+      lutra_model_close(model);
+    }
+  }
 }
 
 /// The file with the stream of its only coded blob damaged by `change`.

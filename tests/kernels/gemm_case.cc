@@ -179,7 +179,8 @@ std::string Describe(const GemmProblem& p) {
   s << "m " << p.m << " n " << p.n << " k " << p.k << " groups " << p.groups << " epilogue "
     << static_cast<int>(p.epilogue) << " left zero " << p.left_zero_point << " out zero "
     << p.output.zero_point << " weight zeros " << p.weight_zero_points << " bits " << p.form.bits
-    << " largest " << p.form.largest << " table channels " << p.form.table_channels;
+    << " largest " << p.form.largest << " table channels " << p.form.table_channels << " blocks "
+    << p.form.blocks;
   if (p.left == LeftKind::patches) {
     s << " | image " << w.batch << "x" << w.in_h << "x" << w.in_w << "x" << p.channels << " kernel "
       << w.kernel_h << "x" << w.kernel_w << " stride " << w.stride_h << "," << w.stride_w

@@ -37,7 +37,8 @@ Bytes LinearModel(int n, int k, int bits, bool codebook) {
                    std::vector<int32_t>(channels), std::vector<float>(channels, 0.001F), {}, bits);
   if (codebook) {
     std::vector<int8_t> table(size_t{1} << bits);
-    for (size_t i = 0; i < table.size(); ++i) table[i] = static_cast<int8_t>(i / 2);
+    // No zero, of which whole blocks would not be kept.
+    for (size_t i = 0; i < table.size(); ++i) table[i] = static_cast<int8_t>(1 + i / 2);
     linear.weights = b.WithCodebook(std::move(linear.weights), table);
   }
   b.Add(std::move(linear), {x}, {y});

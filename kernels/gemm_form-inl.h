@@ -1,0 +1,31 @@
+// The integer GEMM for each form of weights: the block-sparse product, or the dense one with the
+// primitive that the weights allow.
+HWY_BEFORE_NAMESPACE();
+namespace lutra::kernels::LUTRA_ROW {
+
+const IntGemmKernels& GemmFor(const WeightForm& form) {
+  if (form.sparse()) return kSparseGemm;
+#if defined(LUTRA_HAS_BYTE_DOT)
+  if (form.coded() && form.largest <= ByteDot<2>::kLargest) return kIntGemm<ByteDot<2>>;
+  if (form.coded() && form.largest <= ByteDot<1>::kLargest) return kIntGemm<ByteDot<1>>;
+#endif
+  return kIntGemm<Dot>;
+}
+
+size_t GemmBytes(size_t n, size_t k, const WeightForm& form) {
+  return GemmFor(form).packed_bytes(n, k, form);
+}
+void PackGemm(const IntWeights& weights, void* packed) {
+  GemmFor(weights.form).pack(weights, packed);
+}
+void PlanGemm(GemmProblem& p, size_t threads) { GemmFor(p.form).plan(p, threads); }
+void RunGemm(const GemmProblem& p, const GemmOperands& o, size_t task, void* scratch) {
+  GemmFor(p.form).run(p, o, task, scratch);
+}
+
+constexpr IntGemmKernels MakeIntGemm() {
+  return {&GemmBytes, &PackGemm, &PlanGemm, &RunGemm, /*skips_blocks=*/true};
+}
+
+}  // namespace lutra::kernels::LUTRA_ROW
+HWY_AFTER_NAMESPACE();
