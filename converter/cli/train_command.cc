@@ -93,9 +93,10 @@ struct TrainCommand {
   std::string Train(const data::Dataset* dataset, Outputs& outputs, const std::string& onnx_path,
                     TrainingLog& log, std::string& trained, Warnings& warnings) {
     if (dataset == nullptr) throw Error("training needs data: give --data, with labels");
+    if (dataset->has_targets()) settings.goal = train::Goal::targets;
     flags.Writes(outputs);
     Graph imported = ImportGraph(model.input(), model.Import());
-    train::Network network = OfInput([&] { return MakeNetwork(std::move(imported)); });
+    train::Network network = OfInput([&] { return MakeNetwork(std::move(imported), *dataset); });
     // A file that has no place for the weights is found before the work, and so is a disk that has
     // none for the file.
     {
@@ -130,12 +131,15 @@ struct TrainCommand {
     }
   }
 
-  train::Network MakeNetwork(Graph imported) const {
+  train::Network MakeNetwork(Graph imported, const data::Dataset& dataset) const {
     train::Trainable trainable = train::MakeTrainable(std::move(imported));
     if (fresh) {
       train::MakeFresh(trainable.graph, trainable.parameters, flags.seed(), trainable.values);
     }
-    return train::MakeNetwork(std::move(trainable), scores);
+    if (settings.goal != train::Goal::targets) {
+      return train::MakeNetwork(std::move(trainable), scores);
+    }
+    return train::MakeNetworkOf(std::move(trainable), scores, dataset.Get(0).target.dims());
   }
 
   void Train(const data::Dataset& dataset, train::Network& network, TrainingLog& log,
@@ -167,7 +171,8 @@ struct TrainCommand {
 
 void AddTrainCommand(CLI::App& app) {
   const auto command = std::make_shared<TrainCommand>();
-  CLI::App* sub = app.add_subcommand("train", "train an ONNX network on labelled data");
+  CLI::App* sub =
+      app.add_subcommand("train", "train an ONNX network on labelled data, or against targets");
   command->model.AddTo(*sub);
   sub->get_option("--output")
       ->description("the trained network to write, or with .lutra the model made of it")
@@ -175,7 +180,7 @@ void AddTrainCommand(CLI::App& app) {
   command->model.AddEffort(*sub);
   command->model.AddEmitOnnx(*sub);
   sub->add_flag("--fresh", command->fresh, "begin with new weights instead of the file's");
-  sub->add_option("--scores", command->scores, "the output that the labels are of")
+  sub->add_option("--scores", command->scores, "the output that the labels or targets are of")
       ->type_name("NAME");
   command->flags.AddTo(*sub);
   sub->footer(

@@ -104,6 +104,21 @@ void TrainFlags::RemoveCheckpoint(const std::string& suffix) const {
   if (!settings_.checkpoint.empty()) train::RemoveCheckpoint(settings_.checkpoint + suffix);
 }
 
+namespace {
+
+/// A squared error has no accuracy beside it, and any unit.
+std::string LossText(double loss, double accuracy) {
+  char text[64];
+  if (std::isnan(accuracy)) {
+    std::snprintf(text, sizeof text, "%.5g", loss);
+  } else {
+    std::snprintf(text, sizeof text, "%.4f  %.2f %%", loss, 100 * accuracy);
+  }
+  return text;
+}
+
+}  // namespace
+
 TrainingLog::TrainingLog(bool json) : json_(json || isatty(STDOUT_FILENO) == 0) {}
 
 void TrainingLog::Resume(const char* command, const std::string& checkpoint, size_t step,
@@ -143,7 +158,7 @@ bool TrainingLog::Epoch(const train::EpochReport& report) {
     PrintJson({{"epoch", report.epoch},
                {"epochs", report.epochs},
                {"loss", report.loss},
-               {"accuracy", report.accuracy},
+               {"accuracy", report::NumberOrNull(report.accuracy)},
                {"validation_loss", report::NumberOrNull(report.validation_loss)},
                {"validation_accuracy", report::NumberOrNull(report.validation_accuracy)},
                {"rate", report.rate},
@@ -154,12 +169,10 @@ bool TrainingLog::Epoch(const train::EpochReport& report) {
     std::string line =
         "epoch " + std::to_string(report.epoch) + "/" + std::to_string(report.epochs);
     char text[128];
-    std::snprintf(text, sizeof text, "  loss %.4f  %.2f %%", report.loss, 100 * report.accuracy);
-    line += text;
-    if (!std::isnan(report.validation_accuracy)) {
-      std::snprintf(text, sizeof text, "  validation %.4f  %.2f %%%s", report.validation_loss,
-                    100 * report.validation_accuracy, report.best ? " *" : "  ");
-      line += text;
+    line += "  loss " + LossText(report.loss, report.accuracy);
+    if (!std::isnan(report.validation_loss)) {
+      line += "  validation " + LossText(report.validation_loss, report.validation_accuracy) +
+              (report.best ? " *" : "  ");
     }
     std::snprintf(text, sizeof text, "  rate %.2g", report.rate);
     line += text;

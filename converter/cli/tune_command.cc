@@ -34,7 +34,6 @@ struct TuneCommand {
 
   void Run() {
     settings.train = flags.Settings();
-    settings.train.labelled = !unlabelled;
     settings.threads = flags.threads();
     settings.prune.sparsity = sparsity / 100;
     settings.train.fingerprint["--sparsity"] = ExactText(sparsity);
@@ -45,6 +44,9 @@ struct TuneCommand {
     model.Run([&](ConvertOptions& options, const data::Dataset* data, Outputs& outputs,
                   Warnings&) -> const data::Dataset* {
       if (data == nullptr) throw Error("tuning needs data: give --data");
+      settings.train.goal = unlabelled            ? train::Goal::teacher
+                            : data->has_targets() ? train::Goal::targets
+                                                  : train::Goal::labels;
       flags.Writes(outputs);
       if (sparsity > 0) flags.Writes(outputs, train::kPruningSuffix);
       settings.train.fingerprint["the budget"] =
@@ -106,8 +108,9 @@ void AddTuneCommand(CLI::App& app) {
   sub->add_flag("--blocks", command->settings.prune.blocks,
                 "--sparsity in blocks of 16 channels by 4 inputs, which the runtime skips");
   sub->add_flag("--unlabelled", command->unlabelled,
-                "follow the float network alone, whatever labels the data has");
-  sub->add_option("--scores", command->settings.scores, "the output that the labels are of")
+                "follow the float network alone, whatever labels or targets the data has");
+  sub->add_option("--scores", command->settings.scores,
+                  "the output that the labels or targets are of")
       ->type_name("NAME");
   sub->add_flag("!--keep-activations", command->settings.learn_steps,
                 "leave the scales of activations as calibrated");

@@ -17,7 +17,17 @@ constexpr size_t kLargestDefault = 128, kLeastPerEpoch = 4;
 Batch Empty(const SampleStore& store, size_t count) {
   std::vector<int64_t> dims = store.input_dims();
   dims[0] = static_cast<int64_t>(count);
-  return {Tensor(DataType::float32, dims), std::vector<int64_t>(count), {}};
+  return {Tensor(DataType::float32, dims), std::vector<int64_t>(count), {}, {}};
+}
+
+void AddTarget(const SampleStore& store, uint32_t sample, size_t i, Batch& batch) {
+  if (!store.has_targets()) return;
+  const std::span<const float> target = store.target(sample).as<float>();
+  if (batch.targets.type() == DataType::undefined) {
+    batch.targets = Tensor(DataType::float32, {static_cast<int64_t>(batch.labels.size()),
+                                               static_cast<int64_t>(target.size())});
+  }
+  std::ranges::copy(target, batch.targets.as<float>().subspan(i * target.size()).begin());
 }
 
 // Room for the input of one sample of the batch.
@@ -52,6 +62,7 @@ Batch Assemble(const SampleStore& store, std::span<const uint32_t> samples) {
     const Tensor input = AsInput(store, store.Get(samples[i]));
     std::ranges::copy(input.as<float>(), Place(batch, i).begin());
     batch.labels[i] = store.labels()[samples[i]];
+    AddTarget(store, samples[i], i, batch);
   }
   return batch;
 }
@@ -93,6 +104,7 @@ Batch Batches::Get(const Epoch& epoch, size_t minibatch, size_t first, size_t co
     const uint32_t sample = samples[first + i];
     std::ranges::copy(Augmented(epoch, sample).as<float>(), Place(batch, i).begin());
     batch.labels[i] = store_.labels()[sample];
+    AddTarget(store_, sample, i, batch);
   }
   if (settings_.augmentation.mixup == 0) return batch;
 

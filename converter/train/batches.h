@@ -19,7 +19,8 @@ namespace lutra::converter::train {
 struct Batch {
   Tensor input;                 ///< [n, ...], the network's layout, float32
   std::vector<int64_t> labels;  ///< n, -1 where there is none
-  Tensor soft_labels;           ///< [n, classes], where mix-up made them; undefined otherwise
+  Tensor soft_labels = {};      ///< [n, classes], where mix-up made them; undefined otherwise
+  Tensor targets = {};          ///< [n, elements of one], where the data has them
 };
 
 /// As they are: for validation, and whatever else must not be augmented.

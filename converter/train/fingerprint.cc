@@ -109,8 +109,10 @@ Fingerprint FingerprintOf(const TrainSettings& settings, size_t batch, const Net
   all["the --schedule"] =
       milestones + Texts({double(schedule.shape), schedule.gamma, schedule.rise,
                           schedule.start_divisor, schedule.end_divisor, schedule.warm_up_start});
-  all["the teacher's share or temperature"] =
-      Texts({settings.teacher_share, settings.temperature, settings.labelled ? 1.0 : 0.0});
+  all["the teacher's share or temperature"] = Texts({settings.teacher_share, settings.temperature,
+                                                     settings.goal == Goal::labels    ? 1.0
+                                                     : settings.goal == Goal::targets ? 2.0
+                                                                                      : 0.0});
   all.insert(settings.fingerprint.begin(), settings.fingerprint.end());
   return all;
 }

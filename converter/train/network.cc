@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "converter/error.h"
+#include "converter/metric.h"
 #include "converter/passes/passes.h"
 #include "converter/train/random.h"
 
@@ -85,19 +86,23 @@ TensorMap Network::Shared() {
   return shared;
 }
 
-Network MakeNetwork(Trainable trainable, const std::string& scores) {
+namespace {
+
+/// But for what it ends in.
+Network WithInput(Trainable& trainable) {
   Network network;
   network.graph = std::move(trainable.graph);
-  Graph& graph = network.graph;
   if (trainable.inputs.size() != 1) {
     throw Error("has " + std::to_string(trainable.inputs.size()) +
                 " inputs; networks with one can be trained");
   }
   network.input = trainable.inputs[0];
-  network.input_dims = DimsOf(graph, network.input);
-  const std::string output = ChooseOutput(graph, scores);
-  std::tie(network.scores, network.kind) = BeforeSoftmax(graph, output);
-  network.classes = static_cast<size_t>(DimsOf(graph, output)[1]);
+  network.input_dims = DimsOf(network.graph, network.input);
+  return network;
+}
+
+Network EndingInScores(Network network, Trainable& trainable) {
+  Graph& graph = network.graph;
   graph.outputs = {network.scores};
   passes::RemoveDeadCode(graph);
   for (const Parameter& parameter : trainable.parameters) {
@@ -109,6 +114,29 @@ Network MakeNetwork(Trainable trainable, const std::string& scores) {
     }
   }
   return network;
+}
+
+}  // namespace
+
+Network MakeNetwork(Trainable trainable, const std::string& scores) {
+  Network network = WithInput(trainable);
+  const std::string output = ChooseOutput(network.graph, scores);
+  std::tie(network.scores, network.kind) = BeforeSoftmax(network.graph, output);
+  network.classes = static_cast<size_t>(DimsOf(network.graph, output)[1]);
+  return EndingInScores(std::move(network), trainable);
+}
+
+Network MakeNetworkOf(Trainable trainable, const std::string& output,
+                      const std::vector<int64_t>& target) {
+  Network network = WithInput(trainable);
+  std::vector<NamedShape> outputs;
+  for (const std::string& name : network.graph.outputs) {
+    outputs.push_back({name, DimsOf(network.graph, name)});
+  }
+  const size_t chosen =
+      converter::ChooseOutput(outputs, 1, output, target, Metric("mse"), "the network");
+  network.scores = outputs[chosen].name;
+  return EndingInScores(std::move(network), trainable);
 }
 
 void MakeFresh(const Graph& graph, const std::vector<Parameter>& parameters, uint64_t seed,

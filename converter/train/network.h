@@ -17,7 +17,7 @@ struct Network {
   std::string input, scores;
   std::vector<int64_t> input_dims;  ///< [1, ...]
   ScoreKind kind = ScoreKind::logits;
-  size_t classes = 0;
+  size_t classes = 0;  ///< 0: none, but values that targets are of
   std::vector<TrainedWeight> weights;
   TensorMap statistics;
 
@@ -30,6 +30,11 @@ struct Network {
 /// gets an unconstrained TrainedWeight. Throws Error when there is more than one input, or no
 /// output [1, classes] (further dimensions of 1 count for nothing).
 Network MakeNetwork(Trainable trainable, const std::string& scores = "");
+
+/// The same of a network that is trained against targets of these dimensions, which ends in the
+/// output that they are of (ChooseOutput), whatever it means.
+Network MakeNetworkOf(Trainable trainable, const std::string& output,
+                      const std::vector<int64_t>& target);
 
 /// New weights: products from a normal distribution of variance 2 / (inputs of a sum) (He et al.,
 /// "Delving deep into rectifiers", arXiv 1502.01852), biases 0, normalizations the identity,

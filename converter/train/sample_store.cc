@@ -87,6 +87,15 @@ SampleStore::SampleStore(const data::Dataset& dataset, std::vector<int64_t> inpu
   const data::Sample one = dataset.Get(0);
   if (one.input.elements() == 0) throw Error(one.source + ": is empty; repair the data");
   sample_dims_ = one.input.dims();
+  if (dataset.has_targets()) {
+    const size_t each = std::max<size_t>(1, one.target.elements() * sizeof(float));
+    if (count > kMostTargetBytes / each) {
+      throw Error("targets of " + std::to_string(each) + " bytes for each of " +
+                  std::to_string(count) + " samples do not fit in " +
+                  std::to_string(kMostTargetBytes) + "; limit the samples");
+    }
+    targets_.resize(count);
+  }
   std::vector<uint32_t> checksums(count);
   std::atomic<size_t> bytes = 0, kept = 0;
   workers.Run(count, [&](size_t i) {
@@ -98,10 +107,14 @@ SampleStore::SampleStore(const data::Dataset& dataset, std::vector<int64_t> inpu
                   DimsText(sample_dims_) + "; set resize, center_crop or layout");
     }
     labels_[i] = sample.label;
+    if (!targets_.empty()) targets_[i] = sample.target.Cast(DataType::float32);
     Kept encoded = Encoded(std::move(sample.input));
     checksums[i] = Crc32c(encoded.bytes.data(), encoded.bytes.size());
     checksums[i] =
         Crc32c(encoded.floats.bytes().data(), encoded.floats.bytes().size(), checksums[i]);
+    if (!targets_.empty()) {
+      checksums[i] = Crc32c(targets_[i].bytes().data(), targets_[i].bytes().size(), checksums[i]);
+    }
     const size_t size = encoded.bytes.size() + encoded.floats.bytes().size();
     if (bytes.fetch_add(size) + size > limit_bytes) {
       bytes -= size;

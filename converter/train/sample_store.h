@@ -18,25 +18,30 @@
 namespace lutra::converter::train {
 
 constexpr size_t kDefaultStoreBytes = size_t{2} << 30;
+/// Targets are all kept.
+constexpr size_t kMostTargetBytes = size_t{2} << 30;
 
 class SampleStore {
  public:
   /// Reads everything, by all workers. `input_dims` are those of the network's input, of which the
   /// first is the batch and does not count. Keeps a reference to the dataset. Throws Error when
-  /// there is no sample, or naming the first that cannot be read, does not fit the input, or is
-  /// shaped otherwise than the first.
+  /// there is no sample, or more than kMostTargetBytes of targets, or naming the first sample that
+  /// cannot be read, does not fit the input, or is shaped otherwise than the first.
   SampleStore(const data::Dataset& dataset, std::vector<int64_t> input_dims, Workers& workers,
               size_t limit_bytes = kDefaultStoreBytes);
   ~SampleStore();
 
   size_t size() const { return labels_.size(); }
   const std::vector<int64_t>& labels() const { return labels_; }  ///< -1: none
+  bool has_targets() const { return !targets_.empty(); }
+  /// float32, of the target's own dimensions, which are those of all.
+  const Tensor& target(size_t index) const { return targets_[index]; }
   /// Of a sample before it becomes the network's input: [C, H, W], or what the npy file has.
   const std::vector<int64_t>& sample_dims() const { return sample_dims_; }
   /// Of one sample as the network's input: the first is 1.
   const std::vector<int64_t>& input_dims() const { return input_dims_; }
   const data::Normalization& normalization() const { return normalization_; }
-  /// CRC-32C of all that training reads: what the samples have become, and their labels.
+  /// CRC-32C of all that training reads: what the samples have become, labels and targets.
   uint32_t Checksum() const { return checksum_; }
   /// How many samples are in memory, and in how many bytes.
   size_t kept() const { return kept_; }
@@ -62,6 +67,7 @@ class SampleStore {
   std::unique_ptr<PixelCode> code_;
   std::vector<int64_t> input_dims_, sample_dims_;
   std::vector<int64_t> labels_;
+  std::vector<Tensor> targets_;
   std::vector<Kept> samples_;
   size_t kept_ = 0, kept_bytes_ = 0;
   uint32_t checksum_ = 0;

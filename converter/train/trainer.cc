@@ -93,9 +93,21 @@ std::vector<Optimizer::Parameter> OptimizerParameters(const std::vector<TrainedW
   return parameters;
 }
 
+void CheckTargets(const SampleStore& store, const TrainSettings& settings) {
+  if (!store.has_targets()) {
+    throw Error("the data has no targets, which this training needs; give --targets FILE.npy");
+  }
+  if (settings.batches.augmentation.mixup > 0) {
+    throw Error("--augment mixup needs labels; targets are of samples as they are");
+  }
+  if (!std::isnan(settings.target)) {
+    throw Error("--target is an accuracy, which training against targets does not have");
+  }
+}
+
 /// Labels that do not count do not part the samples either.
-std::vector<int64_t> LabelsToSplitBy(const SampleStore& store, bool labelled) {
-  return labelled ? store.labels() : std::vector<int64_t>(store.size(), -1);
+std::vector<int64_t> LabelsToSplitBy(const SampleStore& store, Goal goal) {
+  return goal == Goal::labels ? store.labels() : std::vector<int64_t>(store.size(), -1);
 }
 
 }  // namespace
@@ -107,7 +119,7 @@ struct Trainer::State {
         settings(std::move(chosen)),
         schedule(settings.schedule),
         workers(w),
-        split(SplitSamples(LabelsToSplitBy(s, settings.labelled),
+        split(SplitSamples(LabelsToSplitBy(s, settings.goal),
                            ValidationCount(settings.validation, s.size()), settings.batches.seed)),
         batches(s, split.training, settings.batches),
         tape(n.graph, {Names(n.weights)}, w),
@@ -165,6 +177,7 @@ void Trainer::State::MakeShared() {
 
 Loss Trainer::State::LossOf(const Tensor& scores, const Batch& batch, size_t part,
                             size_t total) const {
+  if (settings.goal == Goal::targets) return MeanSquaredError(scores, batch.targets, total);
   const bool soft = batch.soft_labels.type() != DataType::undefined;
   const auto hard = [&] {
     return soft ? CrossEntropy(network.kind, scores, batch.soft_labels, total, settings.smoothing)
@@ -172,7 +185,7 @@ Loss Trainer::State::LossOf(const Tensor& scores, const Batch& batch, size_t par
   };
   if (!teacher) return hard();
   Loss loss = Distillation(scores, teacher(batch.input, part), settings.temperature, total);
-  if (!settings.labelled) return loss;
+  if (settings.goal == Goal::teacher) return loss;
   const auto share = static_cast<float>(settings.teacher_share);
   const Loss labels = hard();
   Scale(loss.gradient, share);
@@ -199,7 +212,7 @@ double Trainer::State::Step(const Batches::Epoch& epoch, size_t minibatch, size_
     const Tensor& scores = outputs[p].at(network.scores);
     Loss loss = LossOf(scores, parts[p], p, batches.size());
     sums[p] = loss.sum;
-    rights[p] = Right(scores, parts[p].labels);
+    if (settings.goal != Goal::targets) rights[p] = Right(scores, parts[p].labels);
     gradients[p].emplace(network.scores, std::move(loss.gradient));
   });
   double loss = 0;
@@ -285,8 +298,10 @@ double Trainer::State::TrialLoss(double rate) {
 
 /// High rates learn more in the end, as long as they do not throw away what the network knows.
 double Trainer::State::ChosenRate() {
-  constexpr double kMostTimes = 2, kMostMore = 0.1;
-  const double limit = kMostTimes * TrialLoss(0) + kMostMore;
+  constexpr double kMostTimes = 2;
+  // Cross-entropies may be 0; what is little of a squared error depends on its unit.
+  const double most_more = settings.goal == Goal::targets ? 0 : 0.1;
+  const double limit = kMostTimes * TrialLoss(0) + most_more;
   const auto* const found = std::ranges::find_if(
       kRates.begin(), kRates.end() - 1, [&](double rate) { return TrialLoss(rate) <= limit; });
   return *found;
@@ -331,7 +346,11 @@ Trainer::Measured Trainer::State::Validate(const Scores& scores_of) const {
       const size_t first = b * size, rows = std::min(size, samples.size() - first);
       Batch batch = Assemble(store, std::span(samples).subspan(first, rows));
       const Tensor scores = scores_of(batch.input, lane);
-      if (settings.labelled) {
+      if (settings.goal == Goal::targets) {
+        losses[b] = MeanSquaredError(scores, batch.targets, samples.size()).sum;
+        continue;
+      }
+      if (settings.goal == Goal::labels) {
         losses[b] = CrossEntropy(network.kind, scores, batch.labels, samples.size()).sum;
       } else {
         const Tensor wanted = teacher(batch.input, lane);
@@ -346,6 +365,7 @@ Trainer::Measured Trainer::State::Validate(const Scores& scores_of) const {
     measured.loss += losses[b] / static_cast<double>(samples.size());
     measured.accuracy += static_cast<double>(rights[b]) / static_cast<double>(samples.size());
   }
+  if (settings.goal == Goal::targets) measured.accuracy = kNone;
   return measured;
 }
 
@@ -360,11 +380,11 @@ bool Trainer::State::KeepIfBest(const Measured& measured, size_t epoch, bool rea
   // Without validation samples the last epoch is the best guess. Of a few the loss tells more than
   // how many are right.
   constexpr size_t kFew = 200;
-  const bool few = split.validation.size() < kFew;
+  const bool few = split.validation.size() < kFew || settings.goal == Goal::targets;
   const auto rank = [&](double accuracy, double loss) {
     return few ? std::pair(-loss, accuracy) : std::pair(accuracy, -loss);
   };
-  const bool better = reached || !best || std::isnan(measured.accuracy) ||
+  const bool better = reached || !best || split.validation.empty() ||
                       rank(measured.accuracy, measured.loss) > rank(best->accuracy, best->loss);
   if (better) {
     best = Kept{network.weights, network.statistics, measured.loss, measured.accuracy, epoch};
@@ -401,8 +421,9 @@ void Trainer::State::SaveCheckpoint() {
 Trainer::Trainer(Network& network, const SampleStore& store, TrainSettings settings,
                  Workers& workers, Warnings& warnings) {
   KeepFreedMemory();
-  if (settings.labelled) CheckLabels(store, network.classes, warnings);
-  settings.batches.classes = settings.labelled ? network.classes : 0;
+  if (settings.goal == Goal::labels) CheckLabels(store, network.classes, warnings);
+  if (settings.goal == Goal::targets) CheckTargets(store, settings);
+  settings.batches.classes = settings.goal == Goal::labels ? network.classes : 0;
   state_ = std::make_unique<State>(network, store, std::move(settings), workers);
   state_->shared = network.statistics;
 }
@@ -453,7 +474,8 @@ void Trainer::Run(const std::function<bool(const EpochReport&)>& report) {
     line.epoch = number + 1;
     line.epochs = settings.epochs;
     line.loss = progress.loss / samples;
-    line.accuracy = static_cast<double>(progress.right) / samples;
+    line.accuracy =
+        settings.goal == Goal::targets ? kNone : static_cast<double>(progress.right) / samples;
     line.rate = LearningRate(state.schedule, (number + 1) * per_epoch - 1, state.Steps());
     for (auto& [name, tensor] : state.network.statistics) tensor = state.shared.at(name);
     state.SwapAverage();

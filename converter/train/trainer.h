@@ -24,6 +24,10 @@ namespace lutra::converter::train {
 constexpr size_t kParts = 4;
 inline constexpr std::array kRates = {1e-3, 3e-4, 1e-4, 3e-5};
 
+/// What a network shall give: the labels' classes; the data's targets, by mean squared error, for
+/// networks that classify nothing; or what a teacher gives.
+enum class Goal : uint8_t { labels, targets, teacher };
+
 struct TrainSettings {
   size_t epochs = 30;
   BatchSettings batches;
@@ -38,10 +42,10 @@ struct TrainSettings {
   double target = std::numeric_limits<double>::quiet_NaN();
   /// Weights are validated and kept as their moving average with this decay; 0: as they are.
   double average = 0;
-  /// With a teacher: what its scores count for beside the labels, 0 to 1; 1 without labels.
+  /// With a teacher: what its scores count for beside the labels, 0 to 1. Targets count alone.
   double teacher_share = 0.7;
   double temperature = 2;
-  bool labelled = true;
+  Goal goal = Goal::labels;
   /// Weights are kept from this epoch on, from 1; before it the network is not yet what it shall
   /// become. 0: those it began with too.
   size_t first_kept = 1;
@@ -63,7 +67,7 @@ using Teacher = std::function<Tensor(const Tensor& input, size_t part)>;
 struct EpochReport {
   size_t epoch = 0, epochs = 0;  ///< from 1
   double loss = 0;               ///< mean over the epoch's samples
-  double accuracy = 0;           ///< on them, as they were being trained on; fraction
+  double accuracy = 0;           ///< on them, as they were being trained on; fraction, or NaN
   double validation_loss = 0, validation_accuracy = 0;  ///< NaN without validation samples
   double rate = 0;                                      ///< of the last step
   double seconds = 0, remaining = 0;
@@ -103,7 +107,7 @@ class Trainer {
   void Run(const std::function<bool(const EpochReport&)>& report);
 
   /// Mean loss of the validation samples, and the fraction of them on which the network is right
-  /// (without labels: at one with the teacher); NaN when there are none.
+  /// (without labels: at one with the teacher; NaN with targets); NaN when there are none.
   struct Measured {
     double loss = 0, accuracy = 0;
   };

@@ -25,6 +25,14 @@ Graph LaidOut(Graph fused) {
   return fused;
 }
 
+/// `target`: dimensions of one, where it is trained against such.
+using TargetDims = std::optional<std::vector<int64_t>>;
+
+Network MakeNetwork(Trainable trainable, const TuneSettings& settings, const TargetDims& target) {
+  return target ? MakeNetworkOf(std::move(trainable), settings.scores, *target)
+                : train::MakeNetwork(std::move(trainable), settings.scores);
+}
+
 /// The float network's scores, one executor for each part.
 Teacher MakeTeacher(const Network& network, const TensorMap& values) {
   struct Float {
@@ -112,9 +120,9 @@ void WriteWeights(Network& network, Graph& fused) {
 
 /// The first of the two stages: weights are cut while the others, still real numbers, take over.
 void PruneStage(Graph& fused, const TuneSettings& settings, const TuneLog& log,
-                const Teacher& teacher, Stage& stage) {
+                const TargetDims& target, const Teacher& teacher, Stage& stage) {
   log.stage("pruning");
-  Network network = MakeNetwork(MakeTrainable(fused), settings.scores);
+  Network network = MakeNetwork(MakeTrainable(fused), settings, target);
   BringToUnits(network, {}, {});
   TrainSettings train = settings.train;
   train.epochs = std::max<size_t>(
@@ -150,9 +158,11 @@ void PruneStage(Graph& fused, const TuneSettings& settings, const TuneLog& log,
 /// The second, or the only one: weights on their grids, activations rounded.
 class QuantizeStage {
  public:
-  QuantizeStage(Graph& fused, const TuneSettings& settings, const TuneLog& log)
+  QuantizeStage(Graph& fused, const TuneSettings& settings, const TargetDims& target,
+                const TuneLog& log)
       : fused_(fused),
         settings_(settings),
+        target_(target),
         log_(log),
         laid_out_(LaidOut(fused)),
         map_(quantize::MapLayout(fused)) {}
@@ -165,7 +175,7 @@ class QuantizeStage {
     quantization_ = quantize::QuantizeGraph(laid_out_, std::move(schemes), &calibration,
                                             log_.progress, warnings);
     layers_ = FindLayers(fused_, map_, quantization_);
-    Network network = MakeNetwork(MakeTrainable(fused_), settings_.scores);
+    Network network = MakeNetwork(MakeTrainable(fused_), settings_, target_);
     Constrain(network);
     TrainSettings train = settings_.train;
     if (Prunes()) {
@@ -250,6 +260,7 @@ class QuantizeStage {
 
   Graph& fused_;
   const TuneSettings& settings_;
+  const TargetDims& target_;
   const TuneLog& log_;
   const Graph laid_out_;
   const quantize::LayoutMap map_;
@@ -265,14 +276,16 @@ quantize::Quantization Tune(Graph& fused, std::map<std::string, quantize::LayerS
                             const TuneLog& log, Warnings& warnings) {
   Trainable trainable = MakeTrainable(fused);
   const TensorMap values = trainable.values;
-  const Network real = MakeNetwork(std::move(trainable), settings.scores);
+  TargetDims target;
+  if (settings.train.goal == Goal::targets) target = data.Get(0).target.dims();
+  const Network real = MakeNetwork(std::move(trainable), settings, target);
   const Teacher teacher = MakeTeacher(real, values);
   Stage stage(data, real.input_dims, settings.threads, log, warnings);
   if (settings.prune.sparsity > 0) {
-    PruneStage(fused, settings, log, teacher, stage);
+    PruneStage(fused, settings, log, target, teacher, stage);
     log.stage("quantization");
   }
-  return QuantizeStage(fused, settings, log)
+  return QuantizeStage(fused, settings, target, log)
       .Run(std::move(schemes), data, teacher, stage, warnings);
 }
 

@@ -27,7 +27,9 @@ struct TuneSettings {
   TrainSettings train;
   PruneSettings prune;
   size_t calibration = 512;  ///< samples, spread over the data
-  std::string scores;        ///< the output that the labels are of; "": the only row of scores
+  /// The output that labels or targets are of; "": the only row of scores, or what ChooseOutput
+  /// says.
+  std::string scores;
   size_t threads = 0;
   bool learn_steps = true;  ///< scales of activations too; else they stay as calibrated
   /// What a budget makes of the schemes, of the network as pruning leaves it, laid out; empty: they
@@ -44,7 +46,8 @@ struct TuneLog {
   std::function<void(const std::string& name)> stage;  ///< where there are two: which begins
   quantize::Progress progress;                         ///< of calibration
   /// Accuracy on the validation samples of the float network and of plain conversion, fractions
-  /// (NaN without validation samples; without labels: agreement with the float network).
+  /// (NaN without validation samples or with targets; without labels: agreement with the float
+  /// network).
   std::function<void(double fp32, double converted)> start;
   std::function<void(size_t step, size_t steps)> resume;  ///< from a checkpoint, so many are done
   std::function<void(size_t step, size_t steps)> step;

@@ -129,6 +129,38 @@ TEST_CASE("eval: targets and metric come together, and fit") {
             .find("output 'y' [1, 3] does not have the shape [4]") != std::string::npos);
 }
 
+TEST_CASE("train and tune against targets: the error becomes less") {
+  Targets given;
+  // What the network shall learn is that the first number is larger by one half.
+  const std::string data = given.Data() + " --batch 4 --epochs 20 --validation 0.25 ";
+  const std::string more = data + "--rate 0.02 ";
+  const std::string trained = given.bench.folder / "trained.onnx";
+  const Outcome outcome =
+      RunProgram(kLutra, "train " + (given.bench.folder / "net.onnx") + " -o " + trained + more);
+  CAPTURE(outcome.err);
+  REQUIRE(outcome.status == 0);
+  const json first = json::parse(outcome.out.substr(0, outcome.out.find('\n')));
+  CHECK(first["accuracy"].is_null());
+  CHECK(first["validation_accuracy"].is_null());
+  CHECK(first["validation_loss"].is_number());
+  CHECK(RunJson(given.Eval("trained.onnx", "mse"))["value"].get<double>() < 0.25 / 30);
+
+  const auto error_of = [&](const std::string& command) {
+    const Outcome made = RunProgram(kLutra, command + " -o " + (given.bench.folder / "m.lutra"));
+    CAPTURE(made.err);
+    REQUIRE(made.status == 0);
+    return RunJson(given.Eval("m.lutra", "mse"))["value"].get<double>();
+  };
+  const std::string network = given.bench.folder / "net.onnx";
+  CHECK(error_of("convert " + network + given.Data()) > 0.25 / 4);
+  CHECK(error_of("tune " + network + data + "--rate 0.001") < 0.25 / 30);
+
+  CHECK(ErrorOf("train " + network + " -o " + trained + more + "--target 99", 1) ==
+        "--target is an accuracy, which training against targets does not have\n");
+  CHECK(ErrorOf("train " + network + " -o " + trained + more + "--augment mixup:0.2", 1)
+            .find("mixup needs labels") != std::string::npos);
+}
+
 TEST_CASE("budgets: the metric says what is lost, and decides") {
   const Targets given;
   const std::string convert = "convert " + (given.bench.folder / "net.onnx") + " -o " +

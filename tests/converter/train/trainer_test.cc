@@ -113,7 +113,7 @@ TEST_CASE("of few validation samples the lowest loss is the best epoch, of many 
 TEST_CASE("without labels a teacher is followed") {
   const auto points = Points(400, false);
   TrainSettings settings = PlaneSettings();
-  settings.labelled = false;
+  settings.goal = Goal::teacher;
   Outcome outcome = TrainOn(*points, settings, 2, [](Network&, Trainer& trainer) {
     trainer.SetTeacher([](const Tensor& input, size_t) {
       Tensor scores(DataType::float32, {input.dims()[0], 2});
@@ -131,7 +131,7 @@ TEST_CASE("labels that do not count keep no sample from validation") {
   GivenSamples points;
   for (int i = 0; i < 40; ++i) points.Add({2}, {0.1F * static_cast<float>(i), 1}, i);
   TrainSettings settings = PlaneSettings();
-  settings.labelled = false;
+  settings.goal = Goal::teacher;
   settings.epochs = 1;
   const Outcome outcome = TrainOn(points, settings, 1, [](Network&, Trainer& trainer) {
     trainer.SetTeacher([](const Tensor& input, size_t) {
