@@ -30,7 +30,11 @@ set_target_properties(lutra_shared PROPERTIES
 target_link_libraries(lutra_shared PRIVATE Threads::Threads)
 target_link_libraries(lutra_static INTERFACE Threads::Threads)
 target_link_options(lutra_shared PRIVATE ${lutra_hardened_link}
-  -Wl,--version-script=${CMAKE_CURRENT_SOURCE_DIR}/lutra.map -Wl,--no-undefined -Wl,--gc-sections)
+  -Wl,--version-script=${CMAKE_CURRENT_SOURCE_DIR}/lutra.map -Wl,--gc-sections)
+# Clang's sanitizers are a part of the program, to which the library may refer.
+if(NOT (CMAKE_CXX_COMPILER_ID MATCHES "Clang" AND CMAKE_CXX_FLAGS MATCHES "-fsanitize"))
+  target_link_options(lutra_shared PRIVATE -Wl,--no-undefined)
+endif()
 set_property(TARGET lutra_shared APPEND PROPERTY
   LINK_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/lutra.map)
 

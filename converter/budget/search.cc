@@ -169,8 +169,8 @@ std::vector<Search::Tried> Search::UniformTrials() const {
     });
     trials.push_back({quantize::WeightsText(scheme), std::move(schemes), 0, {}});
   }
-  std::ranges::stable_partition(trials,
-                                [](const Tried& t) { return t.weights.starts_with("codebook"); });
+  std::stable_partition(trials.begin(), trials.end(),
+                        [](const Tried& t) { return t.weights.starts_with("codebook"); });
   return trials;
 }
 
@@ -387,7 +387,7 @@ void Search::SearchForDrop() {
   size_t least = 0;
   // The largest first, so that there is one when the user has had enough; then the smallest that
   // does.
-  std::ranges::rotate(uniform, uniform.end() - 1);
+  std::rotate(uniform.begin(), uniform.end() - 1, uniform.end());
   for (Tried& trial : uniform) {
     if (best_ && trial.bytes >= tried_[*best_].bytes) break;
     const size_t added = Add(std::move(trial));

@@ -58,9 +58,8 @@ Tensor ReduceTensor(const Call& call, const Tensor& x) {
     const Shape steps = Offsets(plan.reduced, plan.reduced_strides);
     const auto to = y.as<T>();
     for (size_t i = 0; i < to.size(); ++i) {
-      const T* first = from + starts[i];
       auto sum = Reducer::template Start<T>();
-      for (const int64_t step : steps) Reducer::Step(sum, first[step]);
+      for (const int64_t step : steps) Reducer::Step(sum, from[starts[i] + step]);
       to[i] = Converted<T>(Reducer::Finish(sum, static_cast<double>(steps.size())));
     }
     return y;

@@ -13,8 +13,6 @@
 namespace lutra::converter::passes {
 namespace {
 
-using Dims = std::vector<int64_t>;
-
 /// Node::Input names over which a reduction goes, and its own attributes, for a part of it.
 std::vector<std::string> Over(const Node& node, const std::string& value) {
   if (node.Input(1).empty()) return {value};

@@ -13,8 +13,6 @@
 namespace lutra::converter::passes {
 namespace {
 
-using Dims = std::vector<int64_t>;
-
 /// `count` indices from `first` on, modulo n.
 Dims Cyclic(int64_t first, int64_t count, int64_t n) {
   Dims indices(static_cast<size_t>(count));

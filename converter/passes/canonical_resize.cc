@@ -14,8 +14,6 @@
 namespace lutra::converter::passes {
 namespace {
 
-using Dims = std::vector<int64_t>;
-
 /// A larger matrix is not worth its memory.
 constexpr int64_t kMaxMatrix = int64_t{1} << 24;
 

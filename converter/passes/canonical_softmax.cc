@@ -11,8 +11,6 @@
 namespace lutra::converter::passes {
 namespace {
 
-using Dims = std::vector<int64_t>;
-
 /// The dimension of `dims` that the last one of [rows, columns] stands for; none when it is
 /// several.
 std::optional<int64_t> SoleDimension(const Dims& dims, const Dims& flat) {

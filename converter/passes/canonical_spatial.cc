@@ -14,8 +14,6 @@
 namespace lutra::converter::passes {
 namespace {
 
-using Dims = std::vector<int64_t>;
-
 Dims SpatialDims(const Node& node, const Dims& dims) {
   return node.layout == Layout::nhwc ? Dims(dims.begin() + 1, dims.end() - 1)
                                      : Dims(dims.begin() + 2, dims.end());

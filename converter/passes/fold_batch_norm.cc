@@ -13,8 +13,6 @@
 namespace lutra::converter::passes {
 namespace {
 
-using Dims = std::vector<int64_t>;
-
 struct Affine {
   std::vector<double> scale, shift;  // per output channel
 };

@@ -11,8 +11,6 @@
 namespace lutra::converter::passes {
 namespace {
 
-using Dims = std::vector<int64_t>;
-
 struct SpatialPad {
   Dims pads;  // as in the pads attribute
   float value;

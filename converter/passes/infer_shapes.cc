@@ -25,8 +25,6 @@
 namespace lutra::converter::passes {
 namespace {
 
-using Dims = std::vector<int64_t>;
-
 /// Values that shape arithmetic computes are small; larger constants are the folding's business.
 constexpr size_t kShapeElements = 4096;
 

@@ -16,10 +16,10 @@
 #include <vector>
 
 #include "converter/graph/graph.h"
+#include "converter/passes/rewrite.h"
 
 namespace lutra::converter::passes {
 
-using Dims = std::vector<int64_t>;
 /// Dimension i of the original lies at dimension perm[i] of the value that holds it.
 using Perm = std::vector<int64_t>;
 

@@ -10,8 +10,6 @@
 namespace lutra::converter::passes {
 namespace {
 
-using Dims = std::vector<int64_t>;
-
 /// The Add behind the MatMul whose other operand is a constant row of n elements.
 struct Bias {
   size_t node;

@@ -11,8 +11,10 @@
 
 namespace lutra::converter::passes {
 
+using Dims = std::vector<int64_t>;
+
 /// The value's dimensions when all of them are known, else null.
-const std::vector<int64_t>* KnownDims(const Graph& graph, const std::string& value);
+const Dims* KnownDims(const Graph& graph, const std::string& value);
 
 /// A constant of one element.
 std::optional<float> ScalarConstant(const Graph& graph, const std::string& value);
@@ -24,7 +26,7 @@ std::optional<std::vector<int64_t>> ConstantInts(const Graph& graph, const std::
 std::string AddInitializer(Graph& graph, const std::string& stem, Tensor tensor);
 
 /// The constant target of a Reshape between these dimensions; dimension 0 stays open for the batch.
-Tensor ReshapeTarget(const std::vector<int64_t>& from, std::vector<int64_t> to);
+Tensor ReshapeTarget(const Dims& from, Dims to);
 
 /// Error that names the node.
 [[noreturn]] void Fail(const Node& node, const std::string& why);

@@ -1,6 +1,5 @@
 #include "converter/train/workers.h"
 
-#include <omp.h>
 #include <sched.h>
 
 #include <atomic>
@@ -9,6 +8,11 @@
 #include <mutex>
 #include <thread>
 #include <vector>
+
+// Of GCC's OpenMP library, which oneDNN computes with. Declared here, as clang comes without omp.h,
+// or with that of another library.
+extern "C" void omp_set_num_threads(int threads);
+extern "C" int omp_get_max_threads();
 
 namespace lutra::converter::train {
 namespace {

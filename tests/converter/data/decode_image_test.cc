@@ -193,7 +193,7 @@ TEST_CASE("damage never crashes, wherever it is") {
 TEST_CASE("a Huffman table with more codes than fit is refused") {
   Bytes jpeg = test::RgbJpeg();
   const Bytes marker{0xFF, 0xC4};  // DHT: length, class, 16 counts
-  const auto table = std::ranges::search(jpeg, marker).begin();
+  const auto table = std::search(jpeg.begin(), jpeg.end(), marker.begin(), marker.end());
   REQUIRE(table != jpeg.end());
   std::fill(table + 5, table + 21, uint8_t{0xFF});
   CHECK(FaultOf(jpeg) == "f.png: cannot be decoded as PNG or JPEG: Bogus Huffman table definition");
@@ -207,7 +207,7 @@ TEST_CASE("sizes are bounded before memory is taken") {
   CHECK_FALSE(FaultOf(PngFile({0, 1}, {0})).empty());
   Bytes jpeg = test::RgbJpeg();
   const Bytes marker{0xFF, 0xC0};  // SOF0: length, precision, height, width
-  const auto frame = std::ranges::search(jpeg, marker).begin();
+  const auto frame = std::search(jpeg.begin(), jpeg.end(), marker.begin(), marker.end());
   std::fill(frame + 5, frame + 9, uint8_t{0xF0});
   CHECK(FaultOf(jpeg).find("61680 x 61680 pixels are too many") != std::string::npos);
 }

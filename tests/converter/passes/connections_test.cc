@@ -31,8 +31,7 @@ void CheckAll(const Connections& connections) {
     CHECK(connections.Producer(name) == connections.graph().Producer(name));
     std::vector<size_t> readers = connections.Readers(name);
     std::ranges::sort(readers);
-    const auto repeated = std::ranges::unique(readers);
-    readers.erase(repeated.begin(), repeated.end());
+    readers.erase(std::unique(readers.begin(), readers.end()), readers.end());
     CHECK(readers == connections.graph().Consumers(name));
     CHECK(connections.IsOutput(name) == connections.graph().IsOutput(name));
   }

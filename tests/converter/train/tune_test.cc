@@ -259,7 +259,9 @@ TEST_CASE("step sizes of activations are learned, and shared where values are on
   };
   const auto fixed = scales(false), learned = scales(true);
   size_t moved = 0;
-  for (const auto& [value, params] : fixed) {
+  for (const auto& entry : fixed) {
+    const std::string& value = entry.first;
+    const quantize::QuantParams& params = entry.second;
     CAPTURE(value);
     const quantize::QuantParams& after = learned.at(value);
     CHECK(after.zero_point == params.zero_point);
