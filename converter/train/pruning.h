@@ -31,7 +31,7 @@ struct PruneSettings {
       false;           ///< whole blocks that the runtime skips (prune_blocks.h), not single weights
   double share = 0.6;  ///< of all epochs go into pruning, before quantization
   double end = 0.6;    ///< of its steps, after which the masks stay
-  size_t every = 20;   ///< steps between new masks
+  size_t every = 20;   ///< steps between new masks, at most; masks are new 50 times or more
 };
 
 /// The step of the stage from which the masks stay.

@@ -20,6 +20,8 @@
 namespace lutra::converter::train {
 namespace {
 
+constexpr size_t kFewestCuts = 50;
+
 Graph LaidOut(Graph fused) {
   passes::LayOutGraph(fused);
   return fused;
@@ -148,7 +150,9 @@ void PruneStage(Graph& fused, const TuneSettings& settings, const TuneLog& log,
   stage.Train(network, teacher, train, [&](Trainer& trainer) {
     trainer.BeforeStep([&settings, pruned](size_t step, size_t steps) {
       const size_t end = LastCut(settings.prune, steps);
-      if (step > end || (step != end && step % settings.prune.every != 0)) return;
+      // Short runs cut as gently as long ones.
+      const size_t every = std::clamp<size_t>(end / kFewestCuts, 1, settings.prune.every);
+      if (step > end || (step != end && step % every != 0)) return;
       SetMasks(pruned, SparsityAt(settings.prune, step, steps), settings.prune.global);
     });
   });
