@@ -59,7 +59,7 @@ struct ConvertOptions {
   quantize::LayerScheme scheme;               ///< defaults for every layer
   std::optional<std::string> recipe_path;     ///< JSON, overrides by name or pattern
   coding::Codec codec = coding::Codec::none;  ///< of integer weights in the file
-  Effort effort = Effort::normal;             ///< for `quantize` it is its own
+  Effort effort = Effort::normal;             ///< not where `quantize` is given
   bool strict = false;
   bool weight_histograms = false;  ///< fill those of the report
   std::optional<std::string> emit_qdq_path;

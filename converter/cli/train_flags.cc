@@ -31,6 +31,17 @@ std::string Minutes(double seconds) {
   return text;
 }
 
+/// A squared error has no accuracy beside it, and any unit.
+std::string LossText(double loss, double accuracy) {
+  char text[64];
+  if (std::isnan(accuracy)) {
+    std::snprintf(text, sizeof text, "%.5g", loss);
+  } else {
+    std::snprintf(text, sizeof text, "%.4f  %.2f %%", loss, 100 * accuracy);
+  }
+  return text;
+}
+
 }  // namespace
 
 void TrainFlags::AddTo(CLI::App& command) {
@@ -103,21 +114,6 @@ void TrainFlags::Writes(Outputs& outputs, const std::string& suffix) const {
 void TrainFlags::RemoveCheckpoint(const std::string& suffix) const {
   if (!settings_.checkpoint.empty()) train::RemoveCheckpoint(settings_.checkpoint + suffix);
 }
-
-namespace {
-
-/// A squared error has no accuracy beside it, and any unit.
-std::string LossText(double loss, double accuracy) {
-  char text[64];
-  if (std::isnan(accuracy)) {
-    std::snprintf(text, sizeof text, "%.5g", loss);
-  } else {
-    std::snprintf(text, sizeof text, "%.4f  %.2f %%", loss, 100 * accuracy);
-  }
-  return text;
-}
-
-}  // namespace
 
 TrainingLog::TrainingLog(bool json) : json_(json || isatty(STDOUT_FILENO) == 0) {}
 

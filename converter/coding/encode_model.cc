@@ -32,18 +32,17 @@ class BlobLayouts {
 
   const std::map<uint16_t, std::optional<SymbolLayout>>& layouts() const { return layouts_; }
   std::set<uint16_t> used_once() const {
-    std::set<uint16_t> once = used_;
-    for (const uint16_t blob : shared_) once.erase(blob);
+    std::set<uint16_t> once;
+    for (const auto& [blob, users] : users_) {
+      if (users == 1) once.insert(blob);
+    }
     return once;
   }
 
  private:
   void Forbid(uint16_t blob) {
     layouts_[blob] = std::nullopt;
-    Use(blob);
-  }
-  void Use(uint16_t blob) {
-    if (!used_.insert(blob).second) shared_.insert(blob);
+    ++users_[blob];
   }
 
   size_t Channels(uint16_t tensor) const {
@@ -73,14 +72,14 @@ class BlobLayouts {
                               .bits = weights.bits,
                               .rows = rows,
                               .columns = columns};
-    Use(weights.values);
+    ++users_[weights.values];
     const auto [known, is_new] = layouts_.emplace(weights.values, layout);
     if (!is_new && !(known->second && *known->second == layout)) known->second.reset();
   }
 
   const schema::ModelT& model_;
   std::map<uint16_t, std::optional<SymbolLayout>> layouts_;
-  std::set<uint16_t> used_, shared_;
+  std::map<uint16_t, size_t> users_;
 };
 
 }  // namespace

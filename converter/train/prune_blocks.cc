@@ -2,14 +2,10 @@
 
 #include "converter/quantize/operators.h"
 #include "converter/quantize/weight_matrix.h"
+#include "kernels/sparse.h"
 
 namespace lutra::converter::train {
 namespace {
-
-constexpr size_t kChannels = 16;
-constexpr size_t kInputs = 4;
-
-size_t CeilDiv(size_t a, size_t b) { return (a + b - 1) / b; }
 
 PruneBlocks BlocksOf(const Graph& fused, const Node& node, const std::vector<size_t>* columns) {
   const std::vector<size_t> order = quantize::WeightMatrixOrder(fused, node);
@@ -20,15 +16,16 @@ PruneBlocks BlocksOf(const Graph& fused, const Node& node, const std::vector<siz
   const size_t k = order.size() / n;
   const size_t of_group = n / groups;
   PruneBlocks blocks;
-  blocks.bands = groups * CeilDiv(of_group, kChannels);
-  blocks.of_band = CeilDiv(k, kInputs);
+  blocks.bands = groups * kernels::BandCount(of_group);
+  blocks.of_band = kernels::BlocksOfBand(k);
   blocks.block.resize(order.size());
   for (size_t row = 0; row < n; ++row) {
-    const size_t band = row / of_group * CeilDiv(of_group, kChannels) + row % of_group / kChannels;
+    const size_t band =
+        row / of_group * kernels::BandCount(of_group) + row % of_group / kernels::kBandChannels;
     for (size_t column = 0; column < k; ++column) {
       const size_t from = columns == nullptr ? column : (*columns)[column];
       blocks.block[order[row * k + from]] =
-          static_cast<uint32_t>(band * blocks.of_band + column / kInputs);
+          static_cast<uint32_t>(band * blocks.of_band + column / kernels::kBlockK);
     }
   }
   return blocks;

@@ -1,7 +1,6 @@
-// The blocks of weights that the runtime's products skip where they hold nothing but zeros: 16
-// output channels by 4 elements of k in the order of the model file (docs/kernels.md,
-// "Block-sparse weights"). Pruning by such blocks makes a network faster, pruning single weights
-// makes only its file smaller.
+// The blocks of weights that the runtime's products skip where they hold nothing but zeros
+// (kernels/sparse.h): 16 output channels by 4 elements of k in the order of the model file. Pruning
+// by such blocks makes a network faster, pruning single weights makes only its file smaller.
 #pragma once
 
 #include <cstdint>

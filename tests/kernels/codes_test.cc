@@ -11,16 +11,6 @@
 namespace lutra::kernels {
 namespace {
 
-GemmProblem Dense(size_t m, size_t n, size_t k) {
-  GemmProblem p;
-  p.m = m;
-  p.n = n;
-  p.k = k;
-  p.left_stride = k;
-  p.out_stride = n;
-  return p;
-}
-
 void CheckCodes(const IntCase& coded) {
   IntCase plain = coded;
   plain.problem.form = WeightForm();

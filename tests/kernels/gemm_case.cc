@@ -48,6 +48,16 @@ std::vector<uint8_t> Run(const Kernels& kernels, GemmProblem p, GemmOperands o, 
 
 }  // namespace
 
+GemmProblem Dense(size_t m, size_t n, size_t k) {
+  GemmProblem p;
+  p.m = m;
+  p.n = n;
+  p.k = k;
+  p.left_stride = k;
+  p.out_stride = n;
+  return p;
+}
+
 size_t LeftSize(const GemmProblem& p) {
   if (p.left == LeftKind::dense) return (p.m - 1) * p.left_stride + p.groups * p.k;
   const Window& w = p.window;

@@ -29,6 +29,9 @@ struct FloatCase {
   std::vector<float> left, weights, bias;
 };
 
+/// [m][k] by [n][k], rows without gaps.
+GemmProblem Dense(size_t m, size_t n, size_t k);
+
 /// Elements of the left operand that may be read.
 size_t LeftSize(const GemmProblem& p);
 

@@ -11,16 +11,6 @@
 namespace lutra::kernels {
 namespace {
 
-GemmProblem Dense(size_t m, size_t n, size_t k) {
-  GemmProblem p;
-  p.m = m;
-  p.n = n;
-  p.k = k;
-  p.left_stride = k;
-  p.out_stride = n;
-  return p;
-}
-
 /// Output size from the padding at the far side.
 GemmProblem Patches(Window w, size_t channels, size_t n, int32_t pad_bottom, int32_t pad_right) {
   w.out_h =

@@ -12,16 +12,6 @@
 namespace lutra::kernels {
 namespace {
 
-GemmProblem Dense(size_t m, size_t n, size_t k) {
-  GemmProblem p;
-  p.m = m;
-  p.n = n;
-  p.k = k;
-  p.left_stride = k;
-  p.out_stride = n;
-  return p;
-}
-
 /// Every block but `percent` of them becomes zero, which is code 0 of coded weights; counts what is
 /// left.
 void KeepBlocks(IntCase& c, uint32_t percent, std::mt19937& random) {
