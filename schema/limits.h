@@ -12,8 +12,9 @@ namespace lutra {
 constexpr uint16_t kFormatVersion = 1;
 /// Feature level of this runtime, compared with Model.min_runtime_version: 2 reads weights of kind
 /// codebook, 3 entropy-coded weights, 4 codebooks that do not hold 0, 5 weights coded with today's
-/// `best`, 6 parameters with one scale for all channels, or with biases of 16 bits.
-constexpr uint16_t kRuntimeVersion = 6;
+/// `best`, 6 parameters with one scale for all channels, or with biases of 16 bits, 7 streams of
+/// `best` that hold more than kMaxWeightsPerCodedByte.
+constexpr uint16_t kRuntimeVersion = 7;
 /// Formulas of docs/quantization.md, compared with Model.numerics_version.
 constexpr uint16_t kNumericsVersion = 1;
 
@@ -43,10 +44,11 @@ constexpr uint64_t kMaxArenaBytes = (uint64_t{1} << 32) - 64;
 constexpr uint32_t kMaxPoolWindow = 65536;
 /// Output channels that share a codebook are a multiple of this.
 constexpr uint32_t kCodebookChannels = 16;
-/// Entropy-coded weights of n bytes are at most kFreeCodedWeights + n * kMaxWeightsPerCodedByte, so
-/// that a short stream cannot ask for much memory or time, and at most kMaxCodedWeights.
+/// Entropy-coded weights of n bytes are at most kFreeCodedWeights + n * kMaxWeightsPerCodedByte (of
+/// `best` n * kMaxWeightsPerBestByte), so that a short stream cannot ask for much memory or time,
+/// and at most kMaxCodedWeights.
 constexpr uint64_t kFreeCodedWeights = 65536;
-constexpr uint64_t kMaxWeightsPerCodedByte = 256;
+constexpr uint64_t kMaxWeightsPerCodedByte = 256, kMaxWeightsPerBestByte = 1024;
 constexpr uint64_t kMaxCodedWeights = uint64_t{1} << 31;
 /// Elementary steps that checking a file may take, above all the sums over weights: operators may
 /// share a blob, so the file's size alone does not bound them.

@@ -38,6 +38,12 @@ uint16_t ModelWriter::RuntimeVersion() const {
     const schema::WeightsT* weights = WeightsOf(*op);
     if (weights == nullptr) continue;
     if (weights->short_bias || weights->one_scale) version = std::max<uint16_t>(version, 6);
+    if (weights->values < blobs_.size()) {
+      const Blob& values = blobs_[weights->values];
+      const size_t most = kFreeCodedWeights + values.stream.size() * kMaxWeightsPerCodedByte;
+      const bool coded = values.encoding != schema::Encoding::raw;
+      if (coded && values.bytes.size() * 8 > most * weights->bits) version = 7;
+    }
     if (weights->kind != schema::WeightKind::codebook) continue;
     const size_t tables = weights->codebook;
     const bool zeros = tables >= blobs_.size() || HoldZeros(blob(tables), weights->bits);

@@ -46,7 +46,7 @@ std::vector<uint8_t> Encode(Codec codec, const SymbolLayout& layout,
   std::vector<uint8_t> stream = codec == Codec::huffman
                                     ? EncodeHuffman(layout, symbols)
                                     : EncodeBest(codec == Codec::best_v1, layout, symbols);
-  stream.resize(std::max(stream.size(), coding::FewestBytes(layout)));
+  stream.resize(std::max(stream.size(), coding::FewestBytes(codec, layout)));
   return stream;
 }
 

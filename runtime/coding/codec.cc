@@ -1,5 +1,7 @@
 #include "runtime/coding/codec.h"
 
+#include <algorithm>
+
 #include "runtime/coding/best.h"
 #include "runtime/coding/huffman.h"
 #include "runtime/coding/letters.h"
@@ -9,11 +11,13 @@ namespace lutra::coding {
 namespace {
 
 /// A coded stream ends where its symbols end, or is filled with zeros up to the fewest bytes that
-/// may hold so many symbols.
-Status CheckEnd(const SymbolLayout& layout, const uint8_t* stream, size_t bytes, size_t used) {
+/// may hold so many symbols; of `best` also up to what was the fewest once.
+Status CheckEnd(Codec codec, const SymbolLayout& layout, const uint8_t* stream, size_t bytes,
+                size_t used) {
   if (used > bytes) return Status::Error(Code::truncated, "coded weights end too early");
-  const size_t expected = used < FewestBytes(layout) ? FewestBytes(layout) : used;
-  if (bytes != expected) {
+  const auto padded = [&](Codec like) { return std::max(used, FewestBytes(like, layout)); };
+  const size_t expected = padded(codec);
+  if (bytes != expected && (codec != Codec::best || bytes != padded(Codec::best_v1))) {
     return Status::Error(Code::malformed, "coded weights have %zu bytes, their symbols take %zu",
                          bytes, expected);
   }
@@ -30,7 +34,7 @@ template <typename Symbol>
 Status DecodeTo(Codec codec, const SymbolLayout& layout, const uint8_t* stream, size_t bytes,
                 void* scratch, Symbol* symbols) {
   if (codec == Codec::none) return DecodePacked(layout, stream, bytes, symbols);
-  if (bytes < FewestBytes(layout)) {
+  if (bytes < FewestBytes(codec, layout)) {
     return Status::Error(Code::limit, "%zu bytes cannot hold %zu coded weights", bytes,
                          layout.rows * layout.columns);
   }
@@ -39,7 +43,7 @@ Status DecodeTo(Codec codec, const SymbolLayout& layout, const uint8_t* stream, 
       codec == Codec::huffman
           ? DecodeHuffman(layout, stream, bytes, scratch, symbols, &used)
           : DecodeBest(codec == Codec::best_v1, layout, stream, bytes, scratch, symbols, &used));
-  return CheckEnd(layout, stream, bytes, used);
+  return CheckEnd(codec, layout, stream, bytes, used);
 }
 
 }  // namespace
@@ -87,10 +91,11 @@ bool IsSymbol(const SymbolLayout& layout, uint16_t symbol) {
   return symbol < (1U << layout.bits) + (layout.pruned ? 1 : 0);
 }
 
-size_t FewestBytes(const SymbolLayout& layout) {
+size_t FewestBytes(Codec codec, const SymbolLayout& layout) {
   const size_t count = layout.rows * layout.columns;
-  if (count <= kFreeSymbols) return 0;
-  return (count - kFreeSymbols + kMaxSymbolsPerByte - 1) / kMaxSymbolsPerByte;
+  const size_t each = codec == Codec::best ? kMaxWeightsPerBestByte : kMaxWeightsPerCodedByte;
+  if (count <= kFreeCodedWeights) return 0;
+  return (count - kFreeCodedWeights + each - 1) / each;
 }
 
 size_t DecodeScratchBytes(Codec codec, const SymbolLayout& layout) {

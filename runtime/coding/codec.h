@@ -41,12 +41,9 @@ struct SymbolLayout {
 
 /// More symbols than this are refused, whatever the codec.
 constexpr size_t kMaxSymbols = kMaxCodedWeights;
-/// A coded stream of n bytes holds at most kFreeSymbols + n * kMaxSymbolsPerByte symbols, so that
-/// a short stream cannot ask for much memory or time. Encoders pad with zero bytes up to it.
-constexpr size_t kFreeSymbols = kFreeCodedWeights;
-constexpr size_t kMaxSymbolsPerByte = kMaxWeightsPerCodedByte;
-/// The fewest bytes of a coded stream for a (legal) layout.
-size_t FewestBytes(const SymbolLayout& layout);
+/// The fewest bytes of a stream of a codec but `none` for a (legal) layout (schema/limits.h has the
+/// symbols that a byte may hold). Encoders pad with zero bytes up to it.
+size_t FewestBytes(Codec codec, const SymbolLayout& layout);
 
 /// Whether `codec` and the layout's fields are legal.
 Status CheckLayout(Codec codec, const SymbolLayout& layout);

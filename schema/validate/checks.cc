@@ -157,7 +157,10 @@ Status OperatorUse::WantWeights(size_t blob, uint64_t bytes, uint64_t count) con
   LUTRA_RETURN_IF_ERROR(WantSize(blob, bytes, "weights"));
   if (facts_.view.IsRaw(blob)) return Status();
   const uint64_t stored = facts_.view.BlobBytes(blob);
-  if (count <= kFreeCodedWeights + stored * kMaxWeightsPerCodedByte && count <= kMaxCodedWeights) {
+  const uint64_t each = facts_.view.BlobEncoding(blob) == schema::Encoding::best
+                            ? kMaxWeightsPerBestByte
+                            : kMaxWeightsPerCodedByte;
+  if (count <= kFreeCodedWeights + stored * each && count <= kMaxCodedWeights) {
     return Status();
   }
   return FailLimit("%llu coded weights in %llu bytes of blob %zu",

@@ -81,8 +81,8 @@ TEST_CASE("a short stream cannot ask for many symbols") {
   const std::vector<uint16_t> zeros(layout.columns);
   for (const Codec codec : {Codec::huffman, Codec::best_v1, Codec::best}) {
     auto stream = converter::encoding::Encode(codec, layout, zeros);
-    // (2^20 - 65536) / 256
-    CHECK(stream.size() == 3840);
+    // (2^20 - 65536) / 256 or 1024
+    CHECK(stream.size() == (codec == Codec::best ? 960 : 3840));
     std::vector<uint16_t> decoded;
     CHECK(DecodeAll(codec, layout, stream, &decoded).ok());
     CHECK(decoded == zeros);
@@ -90,6 +90,20 @@ TEST_CASE("a short stream cannot ask for many symbols") {
     CHECK(DecodeAll(codec, layout, stream, &decoded).code() == Code::malformed);
     stream.pop_back();
     CHECK(DecodeAll(codec, layout, stream, &decoded).code() == Code::limit);
+  }
+}
+
+TEST_CASE("streams of best that were padded for 256 symbols a byte are read") {
+  const SymbolLayout layout{.kind = SymbolKind::integer, .bits = 4, .rows = 1, .columns = 1U << 20};
+  const std::vector<uint16_t> zeros(layout.columns);
+  auto stream = converter::encoding::Encode(Codec::best, layout, zeros);
+  std::vector<uint16_t> decoded;
+  stream.resize(3840);
+  CHECK(DecodeAll(Codec::best, layout, stream, &decoded).ok());
+  CHECK(decoded == zeros);
+  for (const size_t bytes : {961, 3839, 3841}) {
+    stream.resize(bytes);
+    CHECK(DecodeAll(Codec::best, layout, stream, &decoded).code() == Code::malformed);
   }
 }
 

@@ -94,6 +94,9 @@ std::vector<CorruptCase> CodedCases() {
       {"coded_weights_bomb_best", Code::limit,
        "operator 0 (Linear): 131072 coded weights in 4 bytes of blob 0",
        [] { return LargeLinear(Encoding::best_v1, 4); }},
+      {"coded_weights_bomb_best_3", Code::limit,
+       "operator 0 (Linear): 131072 coded weights in 63 bytes of blob 0",
+       [] { return LargeLinear(Encoding::best, 63); }},
   };
 }
 
