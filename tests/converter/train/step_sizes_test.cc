@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 
 #include "converter/passes/graph_builder.h"
 #include "converter/passes/passes.h"
@@ -35,7 +36,7 @@ quantize::Quantization Grids(const Graph& graph) {
   return quantization;
 }
 
-const Node& PointBehind(const Graph& graph, const std::string& value) {
+const Node& PointBehind(const Graph& graph, std::string_view value) {
   return *std::ranges::find_if(graph.nodes, [&](const Node& node) {
     return node.inputs[0] == value &&
            (node.op == quantize::kPointOp || node.op == quantize::kLearnedPointOp);
