@@ -6,7 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <utility>
+#include <tuple>
 
 #include "converter/graph/graph.h"
 #include "converter/quantize/quantize.h"
@@ -41,7 +41,7 @@ class WeightStore {
   const Graph& graph_;
   const quantize::Calibration& calibration_;
   coding::Codec codec_;
-  std::map<std::pair<std::string, std::string>, Weights> kept_;  // by label and scheme
+  std::map<std::tuple<std::string, std::string, double>, Weights> kept_;  // label, text, sparsity
   size_t kept_bytes_ = 0;
 };
 

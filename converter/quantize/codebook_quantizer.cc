@@ -196,7 +196,7 @@ QuantizedWeights QuantizeToCodebook(const WeightMatrix& matrix, const LayerSchem
       Group::Result found = search_from(reach, cluster::ZeroEntry::kept);
       if (found.error < best.error) best = std::move(found);
     }
-    if (scheme.bits <= kMostBitsWithoutZero) {
+    if (scheme.bits <= kMostBitsWithoutZero && scheme.sparsity == 0) {
       Group::Result found = search_from(kReaches[0], cluster::ZeroEntry::free);
       if (found.error < kWithoutZero * best.error) best = std::move(found);
     }

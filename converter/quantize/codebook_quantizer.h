@@ -5,8 +5,8 @@
 // programming (cluster/integer_codebook.h), a channel's scale by least squares. An error counts as
 // much as the output sees of it, which is the mean square of the input it multiplies.
 //
-// 0 is among the entries, so that pruned weights stay 0, unless the error falls clearly without it:
-// weights of one magnitude and both signs are two entries, of 1 bit.
+// 0 is among the entries, so that pruned weights stay 0, unless the error falls clearly without it
+// (weights of one magnitude and both signs are two entries, of 1 bit) and no sparsity is asked for.
 #pragma once
 
 #include <span>

@@ -34,6 +34,9 @@ struct LayerScheme {
   bool asymmetric = false;
   ActivationType activations = ActivationType::integer;
   CalibratorKind calibrator = CalibratorKind::minmax;
+  /// Share of the integer weights, those of smallest magnitude, that are 0 whatever rounding may
+  /// gain by others.
+  double sparsity = 0;
   bool operator==(const LayerScheme&) const = default;
 
   bool HasIntegerWeights() const {

@@ -1,5 +1,10 @@
 #include "converter/quantize/quantize.h"
 
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <span>
+
 #include "converter/error.h"
 #include "converter/quantize/codebook_quantizer.h"
 #include "converter/quantize/formats.h"
@@ -41,23 +46,48 @@ void CheckScheme(const Graph& graph, const Node& node, const LayerScheme& scheme
               "': codebooks have no zero points; use them without asymmetric");
 }
 
+// All but the share of smallest magnitude; of equal ones the first go.
+KeptWeights LargestWeights(const WeightMatrix& matrix, double sparsity) {
+  const std::vector<float>& values = matrix.values;
+  std::vector<uint32_t> order(values.size());
+  std::iota(order.begin(), order.end(), 0U);
+  const auto cut =
+      static_cast<ptrdiff_t>(std::llround(sparsity * static_cast<double>(values.size())));
+  std::nth_element(order.begin(), order.begin() + cut, order.end(), [&](uint32_t a, uint32_t b) {
+    const float x = std::fabs(values[a]), y = std::fabs(values[b]);
+    return x != y ? x < y : a < b;
+  });
+  KeptWeights kept(values.size(), 1);
+  for (const uint32_t i : std::span(order).first(static_cast<size_t>(cut))) kept[i] = 0;
+  return kept;
+}
+
 QuantizedWeights QuantizeOne(WeightMatrix& matrix, const LayerScheme& scheme, double input_scale,
                              const InputMoments* moments) {
+  // The grid is that of what is kept; the others are an error that rounding and bias make up for.
+  KeptWeights kept;
+  WeightMatrix pruned;
+  if (scheme.sparsity > 0) {
+    kept = LargestWeights(matrix, scheme.sparsity);
+    pruned = matrix;
+    for (size_t i = 0; i < kept.size(); ++i) pruned.values[i] *= static_cast<float>(kept[i]);
+  }
+  const WeightMatrix& gridded = kept.empty() ? matrix : pruned;
   if (scheme.weights == WeightType::linear) {
-    QuantizedWeights weights = QuantizeWeights(matrix, scheme, input_scale);
+    QuantizedWeights weights = QuantizeWeights(gridded, scheme, input_scale);
     if (moments != nullptr && moments->HasProducts()) {
-      OptimizeRounding(*moments, matrix, weights, scheme.asymmetric);
+      OptimizeRounding(*moments, matrix, weights, scheme.asymmetric, false, kept);
     }
     return weights;
   }
   const std::vector<float> importance =
       moments == nullptr ? std::vector<float>() : ImportanceOf(*moments);
-  QuantizedWeights weights = QuantizeToCodebook(matrix, scheme, importance, input_scale);
+  QuantizedWeights weights = QuantizeToCodebook(gridded, scheme, importance, input_scale);
   if (moments == nullptr) return weights;
   if (moments->HasProducts()) {
     // Of two entries the scale is half of what can be chosen; more entries leave it little to gain.
     const bool fit_scales = scheme.bits == 1 && scheme.granularity == Granularity::channel;
-    OptimizeRounding(*moments, matrix, weights, false, fit_scales);
+    OptimizeRounding(*moments, matrix, weights, false, fit_scales, kept);
   } else {
     CorrectBias(*moments, matrix, weights);
   }

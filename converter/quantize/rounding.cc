@@ -102,14 +102,17 @@ struct Grid {
   }
 };
 
-// `bias` may be null.
+// Whether weight i of a row may be other than 0.
+bool IsKept(const uint8_t* kept, size_t i) { return kept == nullptr || kept[i] != 0; }
+
+// `kept`, of the row, and `bias` may be null.
 void RoundRow(const Square& factor, const std::vector<size_t>& order, const Grid& grid,
-              const float* real, int8_t* rounded, float* bias) {
+              const float* real, const uint8_t* kept, int8_t* rounded, float* bias) {
   const size_t size = order.size(), k = size - 1;
   std::vector<double> w(size, 0.0);  // in order; the last is what the bias gains
   for (size_t i = 0; i < k; ++i) w[i] = static_cast<double>(real[order[i]]);
   for (size_t i = 0; i < k; ++i) {
-    const int q = grid.Round(w[i]);
+    const int q = IsKept(kept, order[i]) ? grid.Round(w[i]) : grid.zero_point;
     rounded[order[i]] = static_cast<int8_t>(q);
     const double* row = factor.data() + i * size;
     const double error = (w[i] - grid.scale * (q - grid.zero_point)) / row[i];
@@ -137,7 +140,7 @@ Square Central(const OrderedMoments& moments, size_t size) {
 // Moves single weights to the entry of the codebook that makes the row's error e^T C e least while
 // the others stay, until none moves. The error never grows.
 void Descend(const Square& central, const std::vector<size_t>& order, const Grid& grid,
-             const float* real, int8_t* rounded) {
+             const float* real, const uint8_t* kept, int8_t* rounded) {
   const size_t k = order.size() - 1;
   std::vector<double> slope(k, 0.0);  // C e
   for (size_t j = 0; j < k; ++j) {
@@ -150,7 +153,7 @@ void Descend(const Square& central, const std::vector<size_t>& order, const Grid
     moved = false;
     for (size_t i = 0; i < k; ++i) {
       const double* row = central.data() + i * k;
-      if (!(row[i] > 0)) continue;
+      if (!(row[i] > 0) || !IsKept(kept, order[i])) continue;
       int8_t& q = rounded[order[i]];
       const int nearest = grid.Round(grid.scale * q + slope[i] / row[i]);
       if (nearest == q) continue;
@@ -162,10 +165,10 @@ void Descend(const Square& central, const std::vector<size_t>& order, const Grid
   }
 }
 
-// The scale that makes e^T C e least while the entries stay, within a factor of two so that bias
-// and products keep their room in int32 (the rows that get here are short).
+// The scale that makes e^T C e least while the entries stay, within a factor of two of where all
+// began so that bias and products keep their room in int32 (the rows that get here are short).
 double FitScale(const Square& central, const std::vector<size_t>& order, double scale,
-                const float* real, const int8_t* rounded) {
+                double first_scale, const float* real, const int8_t* rounded) {
   const size_t k = order.size() - 1;
   double cross = 0, square = 0;
   for (size_t i = 0; i < k; ++i) {
@@ -180,13 +183,13 @@ double FitScale(const Square& central, const std::vector<size_t>& order, double 
   }
   if (!(square > 0) || !std::isfinite(cross)) return scale;
   return static_cast<double>(
-      static_cast<float>(std::clamp(cross / square, 0.5 * scale, 2 * scale)));
+      static_cast<float>(std::clamp(cross / square, 0.5 * first_scale, 2 * first_scale)));
 }
 
 }  // namespace
 
 void OptimizeRounding(const InputMoments& moments, WeightMatrix& matrix, QuantizedWeights& weights,
-                      bool asymmetric, bool fit_scales) {
+                      bool asymmetric, bool fit_scales, const KeptWeights& kept) {
   const int highest = (1 << (weights.bits - 1)) - 1;
   const int lowest = asymmetric && weights.bits < 8 ? -highest - 1 : -highest;
   const size_t per_group = matrix.n / moments.groups, size = moments.size();
@@ -210,14 +213,16 @@ void OptimizeRounding(const InputMoments& moments, WeightMatrix& matrix, Quantiz
       Grid grid{static_cast<double>(weights.scale[n]), zero_point, lowest, highest,
                 codebook ? &*codebook : nullptr};
       const float* real = matrix.values.data() + n * matrix.k;
+      const uint8_t* row = kept.empty() ? nullptr : kept.data() + n * matrix.k;
       int8_t* rounded = weights.values.data() + n * matrix.k;
-      RoundRow(factor, order, grid, real, rounded, descend ? nullptr : &matrix.bias[n]);
-      if (descend) Descend(central, order, grid, real, rounded);
+      RoundRow(factor, order, grid, real, row, rounded, descend ? nullptr : &matrix.bias[n]);
+      if (descend) Descend(central, order, grid, real, row, rounded);
+      const double first_scale = grid.scale;
       for (int turn = 0; descend && fit_scales && turn < kSweeps; ++turn) {
         const double before = grid.scale;
-        grid.scale = FitScale(central, order, before, real, rounded);
+        grid.scale = FitScale(central, order, before, first_scale, real, rounded);
         if (grid.scale == before) break;
-        Descend(central, order, grid, real, rounded);
+        Descend(central, order, grid, real, row, rounded);
       }
       weights.scale[n] = static_cast<float>(grid.scale);
     }

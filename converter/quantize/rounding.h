@@ -9,6 +9,7 @@
 // until none finds one.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "converter/quantize/input_moments.h"
@@ -17,12 +18,16 @@
 
 namespace lutra::converter::quantize {
 
+/// [n][k]: whether a weight may be other than 0; empty: all may.
+using KeptWeights = std::vector<uint8_t>;
+
 /// Rounds matrix.values anew to the scales and zero points (or codebooks) of `weights`, whose
 /// values are replaced, and corrects matrix.bias. Codebooks below 8 bits descend as well, and with
 /// `fit_scales` in turns with the scales of the channels. `moments` belongs to the same layer and
-/// has products.
+/// has products. Weights that are not kept become 0, an error like that of rounding (as in Frantar,
+/// Alistarh, "SparseGPT", arXiv 2301.00774).
 void OptimizeRounding(const InputMoments& moments, WeightMatrix& matrix, QuantizedWeights& weights,
-                      bool asymmetric, bool fit_scales = false);
+                      bool asymmetric, bool fit_scales = false, const KeptWeights& kept = {});
 
 /// Adds to matrix.bias what the errors of the weights' values take away from the mean output: all
 /// that moments without products allow.

@@ -113,6 +113,25 @@ TEST_CASE("the user has had enough") {
                   Stopped);
 }
 
+TEST_CASE("a sparsity takes the smallest weights, in every scheme") {
+  Bench bench(true);
+  for (const quantize::WeightType type :
+       {quantize::WeightType::linear, quantize::WeightType::codebook}) {
+    for (int bits = 2; bits <= 4; ++bits) {
+      LayerScheme scheme = FloatActivations(bits);
+      scheme.weights = type;
+      scheme.sparsity = 0.5;
+      const Node& node = *bench.layers[0].node;
+      const std::vector<int8_t> values = bench.store->Get(node, scheme)->weights.values;
+      // 0.9, -0.31, 0.17, 0.55
+      CHECK(values[0] > 0);
+      CHECK(values[1] == 0);
+      CHECK(values[2] == 0);
+      CHECK(values[3] > 0);
+    }
+  }
+}
+
 TEST_CASE("bytes of a layer differ by its integers alone") {
   Bench bench(true);
   Graph graph;

@@ -305,6 +305,23 @@ TEST_CASE("1 bit: signs and scales in turns, against all signs with their best s
   CHECK(fitted < 2.5 * best);
 }
 
+TEST_CASE("1 bit: a channel of zeros keeps a scale that its bias fits") {
+  // The others are of one magnitude and both signs, so that the codebook has no 0.
+  WeightMatrix matrix = MixedMatrix(4, 10, 3);
+  for (size_t i = 0; i < 40; ++i) matrix.values[i] = i < 10 ? 0.0F : i % 3 == 0 ? 0.2F : -0.2F;
+  InputMoments moments{10, 1, std::vector<float>(121, 0.0F)};
+  for (size_t i = 0; i <= 10; ++i) moments.sums[i * 11 + i] = 1 + static_cast<float>(i % 3);
+  const double input_scale = 0.02;
+  QuantizedWeights q = QuantizeToCodebook(matrix, CodebookScheme(1), {}, input_scale);
+  CHECK(std::ranges::count(q.tables, 0) == 0);
+  const std::vector<float> before = q.scale;
+  OptimizeRounding(moments, matrix, q, false, true);
+  for (size_t n = 0; n < 4; ++n) {
+    CHECK(q.scale[n] >= 0.5F * before[n]);
+    CHECK(std::fabs(matrix.bias[n]) / (static_cast<float>(input_scale) * q.scale[n]) < 1 << 30);
+  }
+}
+
 TEST_CASE("granularity tensor: one scale") {
   LayerScheme scheme = CodebookScheme(4);
   scheme.granularity = Granularity::tensor;

@@ -9,6 +9,7 @@
 #include <limits>
 #include <random>
 
+#include "converter/quantize/codebook_quantizer.h"
 #include "converter/quantize/random_matrix.h"
 #include "converter/quantize/weight_quantizer.h"
 
@@ -136,6 +137,36 @@ TEST_CASE("correlated inputs: a smaller error than the nearest integers, and non
       CHECK(after.square < 0.2 * before.square);
       CHECK(after.largest_mean < 1e-4 * before.largest_mean);
     }
+  }
+}
+
+TEST_CASE("weights that are not kept are 0, and the others make up for them") {
+  const Rows rows = CorrelatedRows(400, 24, 1.5, 5);
+  const InputMoments moments = MomentsOf(rows);
+  const WeightMatrix matrix = RandomMatrix(10, 24, 6);
+  KeptWeights kept(matrix.values.size(), 1);
+  WeightMatrix cut = matrix;
+  for (size_t i = 0; i < kept.size(); i += 2) {
+    kept[i] = 0;
+    cut.values[i] = 0;
+  }
+  for (const auto& [type, bits] : {std::pair(WeightType::linear, 8),
+                                   {WeightType::linear, 3},
+                                   {WeightType::codebook, 4},
+                                   {WeightType::codebook, 2}}) {
+    CAPTURE(bits);
+    LayerScheme scheme = SchemeOf(bits, false);
+    scheme.weights = type;
+    scheme.sparsity = 0.5;  // codebooks have an entry 0
+    QuantizedWeights weights = type == WeightType::linear ? QuantizeWeights(cut, scheme, 0)
+                                                          : QuantizeToCodebook(cut, scheme, {}, 0);
+    const OutputError before = ErrorOf(rows, matrix, weights, matrix.bias);
+    WeightMatrix corrected = matrix;
+    OptimizeRounding(moments, corrected, weights, false, false, kept);
+    const OutputError after = ErrorOf(rows, matrix, weights, corrected.bias);
+    for (size_t i = 0; i < kept.size(); i += 2) CHECK(weights.values[i] == 0);
+    // Three hidden numbers make the inputs, so twelve weights of a row can do what 24 did.
+    CHECK(after.square < 0.2 * before.square);
   }
 }
 
