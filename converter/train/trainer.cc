@@ -16,7 +16,9 @@
 namespace lutra::converter::train {
 namespace {
 
-constexpr size_t kTrialSteps = 30;
+// Of one learning rate; all trials together take a tenth of the run, but where it is very short.
+constexpr size_t kFewestTrialSteps = 8, kMostTrialSteps = 30;
+constexpr size_t kTrialShare = 10;
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
 double Seconds() {
@@ -270,6 +272,8 @@ void Trainer::State::Update(TensorMap gradients, size_t step) {
 
 /// Mean loss of the second half of the first steps, which are then undone.
 double Trainer::State::TrialLoss(double rate) {
+  const size_t trial_steps =
+      std::clamp(Steps() / (kTrialShare * kRates.size()), kFewestTrialSteps, kMostTrialSteps);
   const std::vector<TrainedWeight> weights = network.weights;
   schedule.shape = Schedule::Shape::constant;
   schedule.warm_up = 0;
@@ -277,12 +281,12 @@ double Trainer::State::TrialLoss(double rate) {
   double sum = 0;
   size_t right = 0;
   Batches::Epoch epoch;
-  for (size_t step = 0; step < kTrialSteps && std::isfinite(sum); ++step) {
+  for (size_t step = 0; step < trial_steps && std::isfinite(sum); ++step) {
     const size_t minibatch = step % batches.per_epoch();
     if (minibatch == 0) epoch = batches.Shuffled(step / batches.per_epoch());
     try {
       const double loss = Step(epoch, minibatch, step, right);
-      if (step >= kTrialSteps / 2) sum += loss;
+      if (step >= trial_steps / 2) sum += loss;
     } catch (const Diverged&) {
       sum = std::numeric_limits<double>::infinity();
     }
@@ -292,7 +296,7 @@ double Trainer::State::TrialLoss(double rate) {
   average.clear();
   optimizer = Optimizer(settings.optimizer, OptimizerParameters(weights));
   schedule = settings.schedule;
-  const size_t steps = kTrialSteps - kTrialSteps / 2;
+  const size_t steps = trial_steps - trial_steps / 2;
   return sum / static_cast<double>(steps * batches.size());
 }
 

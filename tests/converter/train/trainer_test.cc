@@ -166,6 +166,24 @@ TEST_CASE("where no rate is given the highest is taken that does not ruin the ne
   CHECK(large.network.Shared() == chosen(3000, 1).network.Shared());
 }
 
+TEST_CASE("trials of rates are a modest part of a run") {
+  const auto points = Points(400);
+  TrainSettings settings = PlaneSettings();
+  settings.schedule.rate = 0;
+  for (const size_t epochs : {1, 10, 100}) {
+    settings.epochs = epochs;
+    size_t calls = 0;
+    TrainOn(*points, settings, 1, [&](Network&, Trainer& trainer) {
+      trainer.BeforeStep([&](size_t, size_t) { ++calls; });
+    });
+    const size_t steps = epochs * 320 / 20, trials = calls - steps;
+    CAPTURE(steps);
+    CHECK(trials >= 2 * 8);  // none, and the highest
+    CHECK(trials <= std::max<size_t>(steps / 10, 4 * 8));
+    CHECK(trials <= 4 * 30);
+  }
+}
+
 TEST_CASE("masked weights stay 0, and grids hold") {
   const auto points = Points(200);
   Outcome outcome = TrainOn(*points, PlaneSettings(), 1, [](Network& network, Trainer&) {
