@@ -40,12 +40,20 @@ Graph LoadGraph(std::span<const uint8_t> bytes, const std::string& path,
 using ChooseSchemes = std::function<std::map<std::string, quantize::LayerScheme>(
     const Graph& graph, std::map<std::string, quantize::LayerScheme> schemes)>;
 
+/// What a budget decides of a network that is trained. Empty: nothing.
+struct BudgetChoices {
+  ChooseSchemes schemes;  ///< of the network with its zeros, if it gets any
+  /// Before: only the sparsity of the given schemes changes. Where there is a size, and a codec
+  /// that makes zeros short.
+  ChooseSchemes sparsities;
+};
+
 /// How a float network comes to its quantization. `fused` is the network after FuseGraph, in ONNX's
 /// layout; its weights may change, and are then those of the model. The quantization is for the
-/// same after LayOutGraph. `choose` is empty without a budget.
+/// same after LayOutGraph.
 using QuantizeNetwork = std::function<quantize::Quantization(
-    Graph& fused, std::map<std::string, quantize::LayerScheme> schemes, const ChooseSchemes& choose,
-    Warnings& warnings)>;
+    Graph& fused, std::map<std::string, quantize::LayerScheme> schemes,
+    const BudgetChoices& choices, Warnings& warnings)>;
 
 /// How much is done for the rounding of weights: from the second moments of their inputs
 /// (quantize/rounding.h), or on top of that learned block by block (train/reconstruct.h).

@@ -66,19 +66,35 @@ quantize::Quantization FloatQuantizer::Run(Graph& graph, Graph& fused, budget::S
 
 quantize::Quantization FloatQuantizer::Trained(Graph& graph, Graph& fused,
                                                budget::Schemes schemes) {
-  ChooseSchemes choose;
+  BudgetChoices choices;
   std::vector<budget::Step> steps;
+  std::map<std::string, double> sparsity_costs;  // by label
   if (options_.budget) {
-    choose = [&](const Graph& pruned, budget::Schemes given) {
-      budget::Search search = MakeSearch(pruned, std::move(given), true);
+    choices.schemes = [&](const Graph& pruned, budget::Schemes given) {
+      budget::Limits limits = TrainedLimits();
+      limits.at_least_one = true;
+      budget::Search search = MakeSearch(pruned, std::move(given), std::move(limits));
       budget::Schemes chosen = search.Run();
       report_.budget = search.Describe();
+      for (budget::LayerChoice& layer : report_.budget->layers) {
+        const auto cost = sparsity_costs.find(layer.label);
+        if (cost != sparsity_costs.end()) layer.sparsity_cost = cost->second;
+      }
       steps = search.Steps();
       return chosen;
     };
   }
+  // Only a codec makes zeros shorter.
+  if (options_.budget && options_.budget->max_size && options_.codec != coding::Codec::none) {
+    choices.sparsities = [&](const Graph& dense, budget::Schemes given) {
+      budget::Search search = MakeSearch(dense, std::move(given), TrainedLimits());
+      budget::Schemes chosen = search.Sparsities();
+      sparsity_costs = search.SparsityCosts();
+      return chosen;
+    };
+  }
   quantize::Quantization quantization =
-      options_.quantize(fused, std::move(schemes), choose, report_.warnings);
+      options_.quantize(fused, std::move(schemes), choices, report_.warnings);
   graph = fused;
   passes::LayOutGraph(graph);
   if (options_.budget && options_.budget->max_size) Shorten(graph, steps, quantization);
@@ -114,12 +130,16 @@ void FloatQuantizer::Shorten(const Graph& graph, const std::vector<budget::Step>
   }
 }
 
-budget::Search FloatQuantizer::MakeSearch(const Graph& graph, budget::Schemes schemes,
-                                          bool trained) {
+budget::Limits FloatQuantizer::TrainedLimits() const {
   budget::Limits limits = *options_.budget;
-  if (trained && limits.max_size && options_.codec != coding::Codec::none) {
+  if (limits.max_size && options_.codec != coding::Codec::none) {
     limits.spared = static_cast<uint64_t>(kSpared * static_cast<double>(*limits.max_size));
   }
+  return limits;
+}
+
+budget::Search FloatQuantizer::MakeSearch(const Graph& graph, budget::Schemes schemes,
+                                          budget::Limits limits) {
   limits.weights_given = limits.weights_given || recipe_.by_default;
   const auto build = [this, &graph](const quantize::Quantization& quantization) {
     return MakeDraft(LowerNetwork(options_, data_, byte_ports_, graph, quantization));
@@ -136,7 +156,7 @@ uint64_t FloatQuantizer::SizeOf(const Graph& graph,
 // The schemes were chosen with a part of the data; with all of it coded weights may have another
 // size.
 quantize::Quantization FloatQuantizer::Budgeted(const Graph& graph, budget::Schemes schemes) {
-  budget::Search search = MakeSearch(graph, std::move(schemes), false);
+  budget::Search search = MakeSearch(graph, std::move(schemes), *options_.budget);
   budget::Schemes chosen = search.Run();
   const quantize::Calibration calibration = quantize::CalibrateGraph(
       graph, chosen, data_, options_.progress, report_.warnings, !byte_ports_.empty());

@@ -41,7 +41,8 @@ class FloatQuantizer {
   quantize::Quantization Budgeted(const Graph& graph, budget::Schemes schemes);
   void Shorten(const Graph& graph, const std::vector<budget::Step>& steps,
                quantize::Quantization& quantization);
-  budget::Search MakeSearch(const Graph& graph, budget::Schemes schemes, bool trained);
+  budget::Limits TrainedLimits() const;
+  budget::Search MakeSearch(const Graph& graph, budget::Schemes schemes, budget::Limits limits);
   uint64_t SizeOf(const Graph& graph, const quantize::Quantization& quantization) const;
 
   const ConvertOptions& options_;

@@ -25,6 +25,7 @@ struct Limits {
   bool weights_given = false;
   /// Asked between measurements; true ends the search with the best found so far.
   std::function<bool()> stop = {};
+  bool at_least_one = false;  ///< but not before there is one
 
   std::string Text() const;  ///< "--max-size 4000"
 };
@@ -40,13 +41,17 @@ struct Trial {
 };
 
 struct LayerChoice {
-  std::string name;
+  std::string name, label;  ///< to users, and of the node in the laid out graph
   size_t parameters = 0;
   std::string weights;  ///< "codebook3"
   /// Of the file; for layers whose scheme was given, only where they have integer weights.
   uint64_t bytes = 0;
   /// By how much the outputs diverge when only this layer is quantized; NaN: not measured.
   double cost = std::numeric_limits<double>::quiet_NaN();
+  double sparsity = 0;  ///< share of the weights that training was to make 0
+  /// By how much the outputs of the network as it came diverge when so many of only this layer's
+  /// weights are 0 and the others have few bits; NaN: not measured.
+  double sparsity_cost = std::numeric_limits<double>::quiet_NaN();
   bool fixed = false;  ///< by the recipe
 };
 

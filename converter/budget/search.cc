@@ -41,6 +41,15 @@ LayerScheme WithWeights(LayerScheme scheme, WeightType type, int bits) {
   return scheme;
 }
 
+constexpr auto kAnyScheme = [](const LayerScheme&) { return true; };
+// 8 bits are in both.
+constexpr auto kCodebooks = [](const LayerScheme& scheme) {
+  return scheme.weights == WeightType::codebook || scheme.bits == kMostBits;
+};
+constexpr auto kLinear = [](const LayerScheme& scheme) {
+  return scheme.weights == WeightType::linear;
+};
+
 }  // namespace
 
 std::string Limits::Text() const {
@@ -123,13 +132,21 @@ std::vector<LayerScheme> Search::WorthTrying(const Node& node, const LayerScheme
   return schemes;
 }
 
-Schemes Search::Run() {
+void Search::Prepare() {
   Warnings of_a_part;  // of all the data they are said in the end
   calibration_ =
       quantize::CalibrateGraph(graph_, given_, calibration_data_.get(), progress_, of_a_part);
   store_ = std::make_unique<WeightStore>(graph_, calibration_, codec_);
   held_out_ = std::make_unique<HeldOut>(graph_, *held_out_data_, progress_, limits_.metric);
   samples_ = SensitivitySamples(graph_, layers_, *held_out_);
+}
+
+bool Search::Enough() const {
+  return limits_.stop && limits_.stop() && (best_ || !limits_.at_least_one);
+}
+
+Schemes Search::Run() {
+  Prepare();
   try {
     limits_.max_size ? SearchForSize() : SearchForDrop();
   } catch (const Stopped&) {
@@ -167,7 +184,8 @@ std::vector<Search::Tried> Search::UniformTrials() const {
                  ? WithWeights(base, WeightType::linear, std::max(scheme.bits, kFewestLinearBits))
                  : WithWeights(base, scheme.weights, scheme.bits);
     });
-    trials.push_back({quantize::WeightsText(scheme), std::move(schemes), 0, {}});
+    trials.push_back(
+        {.weights = quantize::WeightsText(scheme), .schemes = std::move(schemes), .score = {}});
   }
   std::stable_partition(trials.begin(), trials.end(),
                         [](const Tried& t) { return t.weights.starts_with("codebook"); });
@@ -180,7 +198,7 @@ size_t Search::Add(Tried tried) {
 }
 
 uint64_t Search::SizeOf(const Schemes& schemes) {
-  if (limits_.stop && limits_.stop()) throw Stopped();
+  if (Enough()) throw Stopped();
   return build_(store_->Assemble(schemes)).size();
 }
 
@@ -188,7 +206,8 @@ const Score& Search::Measure(size_t tried) {
   Tried& trial = tried_[tried];
   if (!trial.score) {
     if (progress_) progress_("budget: trial " + std::to_string(tried + 1), 0, 1);
-    trial.score = held_out_->Measure(build_(store_->Assemble(trial.schemes)), limits_.stop);
+    trial.score =
+        held_out_->Measure(build_(store_->Assemble(trial.schemes)), [this] { return Enough(); });
   }
   return *trial.score;
 }
@@ -214,13 +233,13 @@ void Search::MeasureCosts() {
   for (const Candidates& layer : layers_) {
     std::vector<Option>& bytes = options.emplace_back();
     for (const LayerScheme& scheme : layer.schemes) {
-      if (limits_.stop && limits_.stop()) throw Stopped();
+      if (Enough()) throw Stopped();
       bytes.push_back({store_->Bytes(*layer.node, scheme), 0});
     }
     if (progress_) progress_("budget: bytes", ++done, layers_.size());
   }
-  const std::vector<std::vector<double>> costs =
-      MeasureSensitivities(graph_, layers_, *held_out_, samples_, *store_, progress_, limits_.stop);
+  const std::vector<std::vector<double>> costs = MeasureSensitivities(
+      graph_, layers_, *held_out_, samples_, *store_, progress_, [this] { return Enough(); });
   for (size_t l = 0; l < options.size(); ++l) {
     for (size_t o = 0; o < options[l].size(); ++o) options[l][o].cost = costs[l][o];
   }
@@ -228,18 +247,49 @@ void Search::MeasureCosts() {
   weight_.assign(options_.size(), 1.0);
 }
 
+double Search::CostOf(const Candidates& layer, const LayerScheme& scheme) const {
+  const auto at =
+      static_cast<size_t>(std::ranges::find(layer.schemes, scheme) - layer.schemes.begin());
+  // A uniform linear scheme may be one that was not worth measuring in this layer.
+  if (options_.empty() || at == layer.schemes.size()) {
+    return std::numeric_limits<double>::quiet_NaN();
+  }
+  return options_[static_cast<size_t>(&layer - layers_.data())][at].cost;
+}
+
+std::string Search::TooSmallText(uint64_t least_bytes) const {
+  return limits_.Text() + ": the smallest file of this network has " + std::to_string(least_bytes) +
+         " bytes" + (fixed_.empty() ? "" : " with what the recipe fixes") +
+         (limits_.spared == 0 ? "" : ", and training may make it longer") +
+         (codec_ == coding::Codec::none ? "; --codec best makes it smaller" : "");
+}
+
+Schemes Search::Smallest() const {
+  return With([&](const Candidates& layer) {
+    const auto& options = options_[static_cast<size_t>(&layer - layers_.data())];
+    const auto fewest = std::ranges::min_element(options, {}, &Option::bytes);
+    return layer.schemes[static_cast<size_t>(fewest - options.begin())];
+  });
+}
+
+// The smallest mix tells the offset where no uniform file does.
+uint64_t Search::FindOffset(const Schemes& smallest) {
+  const uint64_t bytes = SizeOf(smallest);
+  offset_ = static_cast<int64_t>(bytes);
+  for (const std::vector<Option>& options : options_) {
+    offset_ -= static_cast<int64_t>(std::ranges::min_element(options, {}, &Option::bytes)->bytes);
+  }
+  return bytes;
+}
+
 // The mix of least cost among files of at most so many bytes, or nothing.
-std::optional<Search::Tried> Search::Fit(uint64_t limit, Family family) {
-  // The options that the family leaves, by their index in options_.
+std::optional<Search::Tried> Search::Fit(uint64_t limit, Filter allowed) {
+  // The options that are allowed, by their index in options_.
   std::vector<std::vector<size_t>> index(layers_.size());
   std::vector<std::vector<Option>> options(layers_.size());
   for (size_t l = 0; l < layers_.size(); ++l) {
     for (size_t o = 0; o < options_[l].size(); ++o) {
-      const LayerScheme& scheme = layers_[l].schemes[o];
-      const bool linear = scheme.weights == WeightType::linear;
-      // 8 bits are in both.
-      if (family == Family::codebook && linear && scheme.bits < kMostBits) continue;
-      if (family == Family::linear && !linear) continue;
+      if (!allowed(layers_[l].schemes[o])) continue;
       index[l].push_back(o);
       options[l].push_back({options_[l][o].bytes, weight_[l] * options_[l][o].cost});
     }
@@ -254,14 +304,13 @@ std::optional<Search::Tried> Search::Fit(uint64_t limit, Family family) {
     const auto chosen = room < 0 ? std::nullopt : Allocate(options, static_cast<uint64_t>(room));
     if (!chosen || *chosen == before) break;
     before = *chosen;
-    Tried tried{kMixed, {}, 0, {}};
+    Tried tried{.weights = kMixed, .schemes = {}, .score = {}};
     int64_t sum = offset_;
-    double cost = 0;
     size_t l = 0;
     tried.schemes = With([&](const Candidates& layer) {
       const Option& option = options[l][before[l]];
       sum += static_cast<int64_t>(option.bytes);
-      cost += option.cost;
+      tried.cost += option.cost;
       const LayerScheme scheme = layer.schemes[index[l][before[l]]];
       ++l;
       return scheme;
@@ -270,8 +319,8 @@ std::optional<Search::Tried> Search::Fit(uint64_t limit, Family family) {
     offset_ += static_cast<int64_t>(tried.bytes) - sum;
     if (tried.bytes > limit) {
       margin += kAlignment;
-    } else if (cost < least) {
-      least = cost;
+    } else if (tried.cost < least) {
+      least = tried.cost;
       best = std::move(tried);
     }
   }
@@ -308,9 +357,10 @@ void Search::Refine(uint64_t limit) {
     double& weight = weight_[trial / 2];
     const double before = weight;
     weight *= trial % 2 == 0 ? kReweight : 1 / kReweight;
-    std::optional<Tried> mix = Fit(limit, Family::any);
+    std::optional<Tried> mix = Fit(limit, kAnyScheme);
     if (mix && !IsTried(mix->schemes)) {
-      mix->score = held_out_->Measure(build_(store_->Assemble(mix->schemes)), limits_.stop);
+      mix->score =
+          held_out_->Measure(build_(store_->Assemble(mix->schemes)), [this] { return Enough(); });
       if (mix->score->divergence < least) {
         least = mix->score->divergence;
         Consider(Add(std::move(*mix)));
@@ -340,28 +390,18 @@ void Search::SearchForSize() {
   }
   for (const size_t tried : measured) Consider(tried);
   MeasureCosts();
-  // The smallest mix tells the offset where no uniform file does.
-  const Schemes least = With([&](const Candidates& layer) {
-    const auto& options = options_[static_cast<size_t>(&layer - layers_.data())];
-    const auto fewest = std::ranges::min_element(options, {}, &Option::bytes);
-    return layer.schemes[static_cast<size_t>(fewest - options.begin())];
-  });
-  const uint64_t least_bytes = SizeOf(least);
-  offset_ = static_cast<int64_t>(least_bytes);
-  for (const std::vector<Option>& options : options_) {
-    offset_ -= static_cast<int64_t>(std::ranges::min_element(options, {}, &Option::bytes)->bytes);
-  }
-  for (const Family family : {Family::any, Family::codebook, Family::linear}) {
-    std::optional<Tried> mix = Fit(limit, family);
+  const Schemes least = Smallest();
+  const uint64_t least_bytes = FindOffset(least);
+  for (const Filter allowed : {Filter(kAnyScheme), Filter(kCodebooks), Filter(kLinear)}) {
+    std::optional<Tried> mix = Fit(limit, allowed);
     if (mix && !IsTried(mix->schemes)) Consider(Add(std::move(*mix)));
   }
   Refine(limit);
-  if (!best_ && least_bytes <= limit) Consider(Add({kMixed, least, least_bytes, {}}));
+  if (!best_ && least_bytes <= limit) {
+    Consider(Add({.weights = kMixed, .schemes = least, .bytes = least_bytes, .score = {}}));
+  }
   if (!best_) {
-    throw Error(limits_.Text() + ": the smallest file of this network has " +
-                std::to_string(std::min(smallest, least_bytes)) + " bytes" +
-                (fixed_.empty() ? "" : " with what the recipe fixes") +
-                (codec_ == coding::Codec::none ? "; --codec best makes it smaller" : ""));
+    throw Error(TooSmallText(std::min(smallest, least_bytes)));
   }
 }
 
@@ -410,7 +450,7 @@ void Search::SearchForDrop() {
     const auto high = static_cast<double>(tried_[*best_].bytes);
     if (high < kCloseSizes * low) break;
     const double middle = std::sqrt(low * high);
-    std::optional<Tried> mix = Fit(static_cast<uint64_t>(middle), Family::any);
+    std::optional<Tried> mix = Fit(static_cast<uint64_t>(middle), kAnyScheme);
     bool passes = false;
     if (mix) {
       const size_t added = Add(std::move(*mix));
@@ -425,84 +465,13 @@ Schemes Search::Tighter(uint64_t over) {
   if (!options_.empty()) {
     reserve_ += over + kAlignment;
     const uint64_t limit = *limits_.max_size - std::min(*limits_.max_size, reserve_);
-    if (std::optional<Tried> mix = Fit(limit, Family::any)) {
+    if (std::optional<Tried> mix = Fit(limit, kAnyScheme)) {
       Measure(*(best_ = Add(std::move(*mix))));
       return tried_[*best_].schemes;
     }
   }
   throw Error(limits_.Text() + ": the file came out " + std::to_string(over) +
               " bytes larger; give a smaller one");
-}
-
-std::vector<Step> Search::Steps() const {
-  std::vector<std::pair<double, Step>> steps;
-  for (size_t l = 0; l < options_.size(); ++l) {
-    const std::string& label = layers_[l].node->Label();
-    const auto now = std::ranges::find(layers_[l].schemes, tried_[*best_].schemes.at(label));
-    if (now == layers_[l].schemes.end()) continue;
-    const Option& from = options_[l][static_cast<size_t>(now - layers_[l].schemes.begin())];
-    std::optional<std::pair<double, Step>> best;
-    for (size_t o = 0; o < options_[l].size(); ++o) {
-      const Option& to = options_[l][o];
-      if (to.bytes >= from.bytes) continue;
-      const double rate = (to.cost - from.cost) / static_cast<double>(from.bytes - to.bytes);
-      if (!best || rate < best->first) best = {rate, {label, layers_[l].schemes[o]}};
-    }
-    if (best) steps.push_back(std::move(*best));
-  }
-  std::ranges::stable_sort(steps, {}, [](const auto& entry) { return entry.first; });
-  std::vector<Step> result;
-  for (auto& entry : steps) result.push_back(std::move(entry.second));
-  return result;
-}
-
-Report Search::Describe() const {
-  Report report;
-  report.limit = limits_.Text();
-  report.is_metric = limits_.metric.has_value();
-  report.accuracy = limits_.metric             ? limits_.metric->InWords()
-                    : !held_out_->classifier() ? ""
-                    : held_out_->labelled()    ? "top-1 accuracy"
-                                               : "top-1 agreement with FP32";
-  report.divergence = held_out_->classifier() ? "Kullback-Leibler divergence from FP32 (nats)"
-                                              : "squared error by squared signal";
-  report.calibration = calibration_data_->size();
-  report.held_out = held_out_->size();
-  report.sensitivity = options_.empty() ? 0 : samples_;
-  const auto accuracy = [](const Score& score) { return score.metric.value_or(score.Right()); };
-  report.fp32_accuracy = accuracy(held_out_->fp32());
-  report.stopped = stopped_;
-  const Schemes& schemes = tried_[*best_].schemes;
-  for (const Node& node : graph_.nodes) {
-    const auto layer = std::ranges::find(layers_, &node, &Candidates::node);
-    const bool fixed = fixed_.contains(node.Label());
-    if (layer == layers_.end() && !fixed) continue;
-    const LayerScheme& scheme = schemes.at(node.Label());
-    LayerChoice choice;
-    choice.name = quantize::LayerName(graph_, node);
-    choice.parameters = graph_.Constant(node.inputs[1])->elements();
-    choice.weights = quantize::WeightsText(scheme);
-    choice.fixed = fixed;
-    if (!fixed && !options_.empty()) {
-      const auto at =
-          static_cast<size_t>(std::ranges::find(layer->schemes, scheme) - layer->schemes.begin());
-      // A uniform linear scheme may be one that was not worth measuring in this layer.
-      const auto& options = options_[static_cast<size_t>(layer - layers_.begin())];
-      if (at < options.size()) choice.cost = options[at].cost;
-    }
-    report.layers.push_back(std::move(choice));
-  }
-  for (size_t t = 0; t < tried_.size(); ++t) {
-    const Tried& tried = tried_[t];
-    Trial trial{.weights = tried.weights, .bytes = tried.bytes, .chosen = t == *best_};
-    if (tried.score) {
-      trial.accuracy = accuracy(*tried.score);
-      trial.divergence = tried.score->divergence;
-    }
-    report.trials.push_back(std::move(trial));
-  }
-  std::ranges::stable_sort(report.trials, {}, &Trial::bytes);
-  return report;
 }
 
 }  // namespace lutra::converter::budget

@@ -46,6 +46,14 @@ class Search {
   /// Throws Error where the budget cannot be met, with what can.
   Schemes Run();
 
+  /// Instead of Run, of a network that will be trained on: the given schemes with the sparsity that
+  /// each layer shall have, 0 of all layers where that would gain little, and when the user has had
+  /// enough. Only for a size. Throws Error where it can be had in no way.
+  Schemes Sparsities();
+
+  /// By label, of the layers that have got zeros from it: the cost of the layer's scheme with them.
+  const std::map<std::string, double>& SparsityCosts() const { return sparsity_costs_; }
+
   /// For a file that came out larger by so many bytes than it may be, though these schemes, on
   /// other calibration data or other weights, fitted: others, for less. Throws Error when there are
   /// none.
@@ -64,14 +72,24 @@ class Search {
     Schemes schemes;
     uint64_t bytes = 0;
     std::optional<Score> score;
+    double cost = 0;  // of a mix: what its layers' weighted costs add up to
   };
-  enum class Family : uint8_t { any, linear, codebook };
+  /// Which of a layer's schemes a mix may have.
+  using Filter = bool (*)(const quantize::LayerScheme&);
 
   void FindCandidates(const std::set<std::string>& fixed);
   std::vector<quantize::LayerScheme> Allowed(const quantize::LayerScheme& base) const;
   std::vector<quantize::LayerScheme> WorthTrying(const Node& node,
                                                  const quantize::LayerScheme& base) const;
+  void OfferSparsities();
+  void Prepare();
+  bool Enough() const;
   void MeasureCosts();
+  /// NaN: not measured.
+  double CostOf(const Candidates& layer, const quantize::LayerScheme& scheme) const;
+  std::string TooSmallText(uint64_t least_bytes) const;
+  Schemes Smallest() const;
+  uint64_t FindOffset(const Schemes& smallest);
   Schemes With(const std::function<quantize::LayerScheme(const Candidates&)>& scheme) const;
   std::vector<Tried> UniformTrials() const;
   size_t Add(Tried tried);
@@ -79,7 +97,7 @@ class Search {
   const Score& Measure(size_t tried);
   double Drop(const Score& score) const;
   std::string DropText(double drop) const;
-  std::optional<Tried> Fit(uint64_t limit, Family family);
+  std::optional<Tried> Fit(uint64_t limit, Filter allowed);
   void Refine(uint64_t limit);
   bool IsTried(const Schemes& schemes) const;
   void Consider(size_t tried);
@@ -108,6 +126,7 @@ class Search {
   std::vector<Tried> tried_;
   std::vector<size_t> fitting_;  // of tried_, measured
   std::optional<size_t> best_;
+  std::map<std::string, double> sparsity_costs_;
   bool stopped_ = false;
 };
 

@@ -31,12 +31,18 @@ struct TuneCommand {
   double sparsity = 0;  // percent
   bool unlabelled = false;
   std::unique_ptr<data::Dataset> spread;
+  CLI::App* app = nullptr;
+
+  /// Whether the flags say which weights become 0; else a budget may.
+  bool PruningIsGiven() const {
+    return app->count("--sparsity") + app->count("--global") + app->count("--blocks") > 0;
+  }
 
   void Run() {
     settings.train = flags.Settings();
     settings.threads = flags.threads();
     settings.prune.sparsity = sparsity / 100;
-    settings.train.fingerprint["--sparsity"] = ExactText(sparsity);
+    settings.train.fingerprint["--sparsity"] = PruningIsGiven() ? ExactText(sparsity) : "not given";
     settings.train.fingerprint["--keep-activations"] = settings.learn_steps ? "not given" : "given";
     settings.train.fingerprint["--global"] = settings.prune.global ? "given" : "not given";
     settings.train.fingerprint["--blocks"] = settings.prune.blocks ? "given" : "not given";
@@ -48,15 +54,18 @@ struct TuneCommand {
                             : data->has_targets() ? train::Goal::targets
                                                   : train::Goal::labels;
       flags.Writes(outputs);
-      if (sparsity > 0) flags.Writes(outputs, train::kPruningSuffix);
+      if (sparsity > 0 || (options.budget && !PruningIsGiven())) {
+        flags.Writes(outputs, train::kPruningSuffix);
+      }
       settings.train.fingerprint["the budget"] =
           options.budget ? options.budget->Text() : "not given";
       if (options.budget) options.budget->stop = [&shown] { return shown.stopped(); };
       spread = std::make_unique<data::Spread>(*data, kCompared);
       options.quantize = [this, data, &shown](Graph& fused,
                                               std::map<std::string, quantize::LayerScheme> schemes,
-                                              const ChooseSchemes& choose, Warnings& warnings) {
-        settings.choose = choose;
+                                              const BudgetChoices& choices, Warnings& warnings) {
+        settings.choose = choices.schemes;
+        if (!PruningIsGiven()) settings.choose_sparsities = choices.sparsities;
         return Tune(fused, std::move(schemes), *data, shown, warnings);
       };
       return spread.get();
@@ -97,6 +106,7 @@ void AddTuneCommand(CLI::App& app) {
   const auto command = std::make_shared<TuneCommand>();
   CLI::App* sub = app.add_subcommand(
       "tune", "convert an ONNX network, training it against the model's integers");
+  command->app = sub;
   command->model.AddTo(*sub);
   command->model.AddEmitOnnx(*sub);
   sub->add_option("--sparsity", command->sparsity, "percent of the weights that become 0")

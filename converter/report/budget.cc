@@ -16,12 +16,27 @@ std::string Cost(double cost) { return std::isnan(cost) ? "-" : Format("%.3g", c
 
 unsigned long long Number(uint64_t number) { return number; }
 
+/// Whether a column for them says anything.
+bool HasZeros(const budget::Report& budget) {
+  return std::ranges::any_of(budget.layers,
+                             [](const budget::LayerChoice& layer) { return layer.sparsity > 0; });
+}
+
+std::string Zeros(const budget::LayerChoice& layer) {
+  return layer.sparsity > 0 ? Format("%.4g %%", 100 * layer.sparsity) : "";
+}
+
 std::string Samples(const budget::Report& budget) {
   std::string text = "calibrated on " + std::to_string(budget.calibration) + " samples, tried on " +
                      std::to_string(budget.held_out) + " others";
   if (budget.sensitivity > 0) {
     text += "; cost is the " + budget.divergence + " on " + std::to_string(budget.sensitivity) +
             " of these when only that layer is quantized";
+  }
+  if (HasZeros(budget)) {
+    text +=
+        "; zeros were chosen of the network as it came, their cost is the same when only that "
+        "layer has them, and few bits";
   }
   return text;
 }
@@ -53,12 +68,17 @@ std::string BudgetText(const ConvertReport& report) {
   }
   const int width = static_cast<int>(std::min(widest, kWidestName));
   std::string text = "\nWeights of each layer for " + budget.limit + " (" + Samples(budget) + ")\n";
-  text += Format("%-*s  %10s  %-10s %10s %10s\n", width, "layer", "parameters", "weights", "bytes",
-                 "cost");
+  const bool zeros = HasZeros(budget);
+  text += Format("%-*s  %10s  %-10s %10s %10s%s\n", width, "layer", "parameters", "weights",
+                 "bytes", "cost", zeros ? "      zeros  their cost" : "");
   for (const budget::LayerChoice& layer : budget.layers) {
-    text += Format("%-*s  %10zu  %-10s %10llu %10s%s\n", width, ShortName(layer.name).c_str(),
+    text += Format("%-*s  %10zu  %-10s %10llu %10s", width, ShortName(layer.name).c_str(),
                    layer.parameters, layer.weights.c_str(), Number(layer.bytes),
-                   Cost(layer.cost).c_str(), layer.fixed ? "  given" : "");
+                   Cost(layer.cost).c_str());
+    if (zeros) {
+      text += Format(" %10s %11s", Zeros(layer).c_str(), Cost(layer.sparsity_cost).c_str());
+    }
+    text += layer.fixed ? "  given\n" : "\n";
   }
   text += "\nTried" + (budget.accuracy.empty() ? "" : ", " + Fp32(budget)) + "\n";
   text += Format("%-12s %10s %10s %11s\n", "weights", "file bytes", Heading(budget).c_str(),
@@ -75,14 +95,17 @@ std::string BudgetHtml(const ConvertReport& report) {
   if (!report.budget) return "";
   const budget::Report& budget = *report.budget;
   const auto cell = [](const std::string& text) { return "<td>" + text + "</td>"; };
+  const bool zeros = HasZeros(budget);
   std::string html = "<h2>Weights of each layer for " + Escape(budget.limit) + "</h2>\n<p>" +
                      Escape(Samples(budget)) +
                      ".</p>\n<table><tr><th>layer</th><th>parameters</th><th class=t>weights</th>"
-                     "<th>bytes</th><th>cost</th></tr>\n";
+                     "<th>bytes</th><th>cost</th>" +
+                     (zeros ? "<th>zeros</th><th>their cost</th>" : "") + "</tr>\n";
   for (const budget::LayerChoice& layer : budget.layers) {
     html += "<tr>" + cell(Escape(layer.name)) + cell(std::to_string(layer.parameters)) +
             "<td class=t>" + layer.weights + (layer.fixed ? " (given)" : "") + "</td>" +
-            cell(std::to_string(layer.bytes)) + cell(Cost(layer.cost)) + "</tr>\n";
+            cell(std::to_string(layer.bytes)) + cell(Cost(layer.cost)) +
+            (zeros ? cell(Zeros(layer)) + cell(Cost(layer.sparsity_cost)) : "") + "</tr>\n";
   }
   html += "</table>\n<h2>What was tried</h2>\n<p>" + Escape(Fp32(budget)) +
           "</p>\n<table><tr><th>weights</th><th>file bytes</th><th>" + Heading(budget) +
@@ -105,6 +128,8 @@ json BudgetJson(const ConvertReport& report) {
                       {"weights", layer.weights},
                       {"bytes", layer.bytes},
                       {"cost", NumberOrNull(layer.cost)},
+                      {"sparsity", layer.sparsity},
+                      {"sparsity_cost", NumberOrNull(layer.sparsity_cost)},
                       {"fixed", layer.fixed}});
   }
   for (const budget::Trial& trial : budget.trials) {

@@ -91,20 +91,22 @@ size_t LastCut(const PruneSettings& settings, size_t steps) {
   return std::max<size_t>(1, static_cast<size_t>(settings.end * static_cast<double>(steps)));
 }
 
-double SparsityAt(const PruneSettings& settings, size_t step, size_t steps) {
+double PartAt(const PruneSettings& settings, size_t step, size_t steps) {
   const auto end = static_cast<double>(LastCut(settings, steps));
   const double left = std::max(0.0, 1 - static_cast<double>(step) / end);
-  return settings.sparsity * (1 - left * left * left);
+  return 1 - left * left * left;
 }
 
-void SetMasks(const std::vector<PrunedWeight>& weights, double sparsity, bool global) {
+void SetMasks(const std::vector<PrunedWeight>& weights, double part, bool global) {
   std::vector<std::vector<float>> magnitudes;
   std::ranges::transform(weights, std::back_inserter(magnitudes), Magnitudes);
   std::vector<size_t> counts;
-  if (global) {
-    counts = Together(magnitudes, sparsity);
+  if (global && !weights.empty()) {
+    counts = Together(magnitudes, weights[0].sparsity * part);
   } else {
-    for (const auto& of_weight : magnitudes) counts.push_back(Share(sparsity, of_weight.size()));
+    for (size_t w = 0; w < weights.size(); ++w) {
+      counts.push_back(Share(weights[w].sparsity * part, magnitudes[w].size()));
+    }
   }
   for (size_t w = 0; w < weights.size(); ++w) {
     const std::span<const float> all = magnitudes[w];

@@ -37,19 +37,20 @@ struct PruneSettings {
 /// The step of the stage from which the masks stay.
 size_t LastCut(const PruneSettings& settings, size_t steps);
 
-/// The share at a step; from LastCut on, all of it.
-double SparsityAt(const PruneSettings& settings, size_t step, size_t steps);
+/// How much of what shall be cut is, at a step, 0 to 1; from LastCut on, all of it.
+double PartAt(const PruneSettings& settings, size_t step, size_t steps);
 
 /// A weight whose elements are cut one by one, or by blocks.
 struct PrunedWeight {
   TrainedWeight* weight = nullptr;
+  double sparsity = 0;  ///< share of them that is cut in the end
   const PruneBlocks* blocks = nullptr;
 };
 
-/// Sets the masks of these weights so that `sparsity` of their elements, or blocks, is cut, the
-/// smallest magnitudes (of blocks: root mean squares; of equal ones the first). All bands of a
+/// Sets the masks of these weights so that `part` of their sparsity is cut, the elements or blocks
+/// of smallest magnitudes (of blocks: root mean squares; of equal ones the first). All bands of a
 /// weight lose the same number of blocks, rounded, for the one that keeps most decides how long
-/// the kernels take.
-void SetMasks(const std::vector<PrunedWeight>& weights, double sparsity, bool global);
+/// the kernels take. `global`: all weights have the same sparsity, which is that of all together.
+void SetMasks(const std::vector<PrunedWeight>& weights, double part, bool global);
 
 }  // namespace lutra::converter::train

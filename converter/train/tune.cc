@@ -10,8 +10,10 @@
 
 #include "converter/data/spread.h"
 #include "converter/error.h"
+#include "converter/exact_text.h"
 #include "converter/executor/float_executor.h"
 #include "converter/passes/passes.h"
+#include "converter/quantize/operators.h"
 #include "converter/quantize/quantize.h"
 #include "converter/train/layer_grids.h"
 #include "converter/train/points.h"
@@ -120,9 +122,51 @@ void WriteWeights(Network& network, Graph& fused) {
   }
 }
 
+using Schemes = std::map<std::string, quantize::LayerScheme>;
+
+/// By initializer. Layers that share one get the least of their sparsities.
+std::map<std::string, double> SparsityOfWeights(const Graph& fused, Schemes& schemes) {
+  const quantize::LayoutMap map = quantize::MapLayout(fused);
+  std::map<std::string, double> sparsities;
+  std::map<std::string, std::string> weights;  // by label
+  for (const Node& node : fused.nodes) {
+    const auto label = map.label.find(node.Label());
+    if (label == map.label.end() || !quantize::HasWeights(fused, node)) continue;
+    const double sparsity = schemes.at(label->second).sparsity;
+    const auto added = sparsities.emplace(node.inputs[1], sparsity);
+    if (!added.second) added.first->second = std::min(added.first->second, sparsity);
+    weights[label->second] = node.inputs[1];
+  }
+  for (const auto& [label, weight] : weights) schemes.at(label).sparsity = sparsities.at(weight);
+  return sparsities;
+}
+
+/// `blocks` by initializer; `chosen` too: of each weight its own sparsity, instead of the
+/// settings'.
+std::vector<PrunedWeight> WeightsToPrune(Network& network, const PruneSettings& settings,
+                                         const std::map<std::string, PruneBlocks>& blocks,
+                                         const std::map<std::string, double>& chosen) {
+  std::vector<PrunedWeight> pruned;
+  for (TrainedWeight& weight : network.weights) {
+    if (!weight.decays()) continue;
+    const auto own = chosen.find(weight.name());
+    const auto of_blocks = blocks.find(weight.name());
+    if (!chosen.empty()) {
+      if (own != chosen.end() && own->second > 0) pruned.push_back({&weight, own->second});
+    } else if (!settings.blocks) {
+      pruned.push_back({&weight, settings.sparsity});
+    } else if (of_blocks != blocks.end()) {
+      pruned.push_back({&weight, settings.sparsity, &of_blocks->second});
+    }
+  }
+  return pruned;
+}
+
 /// The first of the two stages: weights are cut while the others, still real numbers, take over.
-void PruneStage(Graph& fused, const TuneSettings& settings, const TuneLog& log,
-                const TargetDims& target, const Teacher& teacher, Stage& stage) {
+/// `chosen` as for WeightsToPrune.
+void PruneStage(Graph& fused, const std::map<std::string, double>& chosen,
+                const TuneSettings& settings, const TuneLog& log, const TargetDims& target,
+                const Teacher& teacher, Stage& stage) {
   log.stage("pruning");
   Network network = MakeNetwork(MakeTrainable(fused), settings, target);
   BringToUnits(network, {}, {});
@@ -138,22 +182,17 @@ void PruneStage(Graph& fused, const TuneSettings& settings, const TuneLog& log,
   if (!train.checkpoint.empty()) train.checkpoint += kPruningSuffix;
   std::map<std::string, PruneBlocks> blocks;
   if (settings.prune.blocks) blocks = FindPruneBlocks(fused, quantize::MapLayout(fused));
-  std::vector<PrunedWeight> pruned;
-  for (TrainedWeight& weight : network.weights) {
-    if (settings.prune.blocks) {
-      const auto found = blocks.find(weight.name());
-      if (found != blocks.end()) pruned.push_back({&weight, &found->second});
-    } else if (weight.decays()) {
-      pruned.push_back({&weight, nullptr});
-    }
+  for (const auto& [name, sparsity] : chosen) {
+    train.fingerprint["the zeros of '" + name + "'"] = ExactText(sparsity);
   }
+  const std::vector<PrunedWeight> pruned = WeightsToPrune(network, settings.prune, blocks, chosen);
   stage.Train(network, teacher, train, [&](Trainer& trainer) {
     trainer.BeforeStep([&settings, pruned](size_t step, size_t steps) {
       const size_t end = LastCut(settings.prune, steps);
       // Short runs cut as gently as long ones.
       const size_t every = std::clamp<size_t>(end / kFewestCuts, 1, settings.prune.every);
       if (step > end || (step != end && step % every != 0)) return;
-      SetMasks(pruned, SparsityAt(settings.prune, step, steps), settings.prune.global);
+      SetMasks(pruned, PartAt(settings.prune, step, steps), settings.prune.global);
     });
   });
   WriteWeights(network, fused);
@@ -162,18 +201,19 @@ void PruneStage(Graph& fused, const TuneSettings& settings, const TuneLog& log,
 /// The second, or the only one: weights on their grids, activations rounded.
 class QuantizeStage {
  public:
-  QuantizeStage(Graph& fused, const TuneSettings& settings, const TargetDims& target,
+  /// `pruned`: by a stage before, whose zeros stay.
+  QuantizeStage(Graph& fused, const TuneSettings& settings, bool pruned, const TargetDims& target,
                 const TuneLog& log)
       : fused_(fused),
         settings_(settings),
+        pruned_(pruned),
         target_(target),
         log_(log),
         laid_out_(LaidOut(fused)),
         map_(quantize::MapLayout(fused)) {}
 
-  quantize::Quantization Run(std::map<std::string, quantize::LayerScheme> schemes,
-                             const data::Dataset& data, const Teacher& teacher, Stage& stage,
-                             Warnings& warnings) {
+  quantize::Quantization Run(Schemes schemes, const data::Dataset& data, const Teacher& teacher,
+                             Stage& stage, Warnings& warnings) {
     if (settings_.choose) schemes = settings_.choose(laid_out_, std::move(schemes));
     const data::Spread calibration(data, settings_.calibration);
     quantization_ = quantize::QuantizeGraph(laid_out_, std::move(schemes), &calibration,
@@ -182,7 +222,7 @@ class QuantizeStage {
     Network network = MakeNetwork(MakeTrainable(fused_), settings_, target_);
     Constrain(network);
     TrainSettings train = settings_.train;
-    if (Prunes()) {
+    if (pruned_) {
       train.epochs -= std::min(train.epochs - 1,
                                static_cast<size_t>(std::lround(settings_.prune.share *
                                                                static_cast<double>(train.epochs))));
@@ -196,7 +236,9 @@ class QuantizeStage {
   }
 
  private:
-  bool Prunes() const { return settings_.prune.sparsity > 0; }
+  bool HasZeros(const Layer& layer) const {
+    return settings_.prune.sparsity > 0 || quantization_.schemes.at(layer.label).sparsity > 0;
+  }
 
   void Constrain(Network& network) {
     BringToUnits(network, quantization_, layers_);
@@ -206,10 +248,10 @@ class QuantizeStage {
         if (layer.weight != weight.name() || weight.grid()) continue;
         const bool one_scale =
             quantization_.schemes.at(layer.label).granularity == quantize::Granularity::tensor;
-        weight =
-            OnGrid(fused_, layer, map_, quantization_.weights.at(layer.label), Prunes(), one_scale);
+        weight = OnGrid(fused_, layer, map_, quantization_.weights.at(layer.label), HasZeros(layer),
+                        one_scale);
       }
-      if (Prunes() && weight.decays()) KeepZeros(weight);
+      if (pruned_ && weight.decays()) KeepZeros(weight);
     }
     if (settings_.learn_steps) {
       steps_.emplace(laid_out_, quantization_);
@@ -264,6 +306,7 @@ class QuantizeStage {
 
   Graph& fused_;
   const TuneSettings& settings_;
+  const bool pruned_;
   const TargetDims& target_;
   const TuneLog& log_;
   const Graph laid_out_;
@@ -285,11 +328,19 @@ quantize::Quantization Tune(Graph& fused, std::map<std::string, quantize::LayerS
   const Network real = MakeNetwork(std::move(trainable), settings, target);
   const Teacher teacher = MakeTeacher(real, values);
   Stage stage(data, real.input_dims, settings.threads, log, warnings);
-  if (settings.prune.sparsity > 0) {
-    PruneStage(fused, settings, log, target, teacher, stage);
+  std::map<std::string, double> chosen;  // by initializer
+  if (settings.choose_sparsities) {
+    schemes = settings.choose_sparsities(LaidOut(fused), std::move(schemes));
+    chosen = SparsityOfWeights(fused, schemes);
+  }
+  const bool prunes =
+      settings.prune.sparsity > 0 ||
+      std::ranges::any_of(chosen, [](const auto& entry) { return entry.second > 0; });
+  if (prunes) {
+    PruneStage(fused, chosen, settings, log, target, teacher, stage);
     log.stage("quantization");
   }
-  return QuantizeStage(fused, settings, target, log)
+  return QuantizeStage(fused, settings, prunes, target, log)
       .Run(std::move(schemes), data, teacher, stage, warnings);
 }
 

@@ -32,11 +32,14 @@ struct TuneSettings {
   std::string scores;
   size_t threads = 0;
   bool learn_steps = true;  ///< scales of activations too; else they stay as calibrated
-  /// What a budget makes of the schemes, of the network as pruning leaves it, laid out; empty: they
+  using Choose = std::function<std::map<std::string, quantize::LayerScheme>(
+      const Graph&, std::map<std::string, quantize::LayerScheme>)>;
+  /// What a budget makes of the schemes, of the laid out network, as pruning leaves it; empty: they
   /// are as they were given.
-  std::function<std::map<std::string, quantize::LayerScheme>(
-      const Graph&, std::map<std::string, quantize::LayerScheme>)>
-      choose;
+  Choose choose;
+  /// The same before pruning, of the network as it comes: the sparsity that each layer gets by
+  /// pruning. Empty: what `prune` says.
+  Choose choose_sparsities;
 };
 
 /// Where the pruning stage keeps its own checkpoint, beside that of the settings.

@@ -143,6 +143,55 @@ TEST_CASE("what cannot be is an error that says what can") {
   CHECK(std::filesystem::file_size(output) <= least);
 }
 
+/// `lutra tune` of the example network, an epoch.
+Outcome Tune(const std::string& output, const std::string& more) {
+  return RunProgram(kLutra, "tune " + kOnnx + " -o " + output + " --data " + kShapes +
+                                "calib.json --epochs 1 --json " + more);
+}
+
+/// What stands behind the lines of the epochs.
+json LastLine(const std::string& text) {
+  return json::parse(text.substr(text.rfind('\n', text.size() - 2) + 1));
+}
+
+TEST_CASE("tune: zeros where few bits alone are too many bytes, each layer's by itself") {
+  const TempFolder folder;
+  const std::string output = folder / "net.lutra", html = folder / "net.html";
+  // Two bits for each of the 34,480 weights, of which many are 0 and coded, are 10 KB.
+  const std::string flags = "--weights linear3 --codec best --max-size 10500 --report " + html;
+  const Outcome outcome = Tune(output, flags);
+  CAPTURE(outcome.err);
+  REQUIRE(outcome.status == 0);
+  CHECK(std::filesystem::file_size(output) <= 10500);
+  CHECK(outcome.out.find(R"({"stage":"pruning"})") != std::string::npos);
+  std::set<double> sparsities;
+  const json report = LastLine(outcome.out);
+  for (const json& layer : report["budget"]["layers"]) {
+    const double sparsity = layer["sparsity"];
+    sparsities.insert(sparsity);
+    CHECK(layer["sparsity_cost"].is_null() == (sparsity == 0));
+  }
+  CHECK(sparsities.size() > 1);
+  CHECK(ReadText(html).find("<th>zeros</th><th>their cost</th>") != std::string::npos);
+  // Who says how many zeros there are gets these.
+  const Outcome none = Tune(folder / "none.lutra", flags + " --sparsity 0");
+  CHECK(none.status == 1);
+  CHECK(none.err.find("--max-size 10500: the smallest file of this network has 1") !=
+        std::string::npos);
+}
+
+TEST_CASE("tune: without a codec zeros save nothing, and there are none") {
+  const TempFolder folder;
+  const Outcome outcome = Tune(folder / "net.lutra", "--weights codebook2 --max-size 15KB");
+  REQUIRE(outcome.status == 0);
+  CHECK(outcome.out.find("stage") == std::string::npos);
+  const json report = LastLine(outcome.out);
+  CHECK(report["budget"]["layers"].size() == 10);
+  for (const json& layer : report["budget"]["layers"]) {
+    CHECK(layer["sparsity"] == 0);
+  }
+}
+
 TEST_CASE("tune keeps the size") {
   const TempFolder folder;
   const std::string output = folder / "net.lutra";

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Kills `lutra train` at random moments and lets it go on: the same bytes as a run left alone.
 
-  kill_and_resume.py [--tune] LUTRA [KILLS [SEED]]
+  kill_and_resume.py [--tune | --budget] LUTRA [KILLS [SEED]]
 
 The example's network learns anew from the example's test images (augmented, moving average, best
 epoch by validation). A run is killed (SIGKILL) after a random part of the time that a whole run takes,
 started again with another number of threads and another pause between checkpoints, and so on until
 it is complete; runs follow each other until KILLS (3) have died. Each must leave the ONNX file of the
-undisturbed run, and no checkpoint. With --tune it is `lutra tune`, with pruning and codebooks, and its model.
+undisturbed run, and no checkpoint. With --tune it is `lutra tune`, with pruning and codebooks, and its model;
+with --budget too, but with a size that takes zeros.
 """
 
 import argparse
@@ -24,11 +25,12 @@ SHAPES = pathlib.Path(__file__).resolve().parents[2] / "examples" / "shapes"
 TASKS = {
     "train": ["--fresh", "--epochs", "3", "--augment", "crop:2,noise:0.05", "--average", "0.9"],
     "tune": ["--weights", "codebook4", "--sparsity", "50", "--epochs", "4"],
+    "budget": ["--weights", "linear3", "--max-size", "10500", "--codec", "best", "--epochs", "4"],
 }
 
 
 def command(lutra, task, output):
-  return [lutra, task, SHAPES / "shapes.onnx", "-o", output, "--data", SHAPES / "test.json",
+  return [lutra, "train" if task == "train" else "tune", SHAPES / "shapes.onnx", "-o", output, "--data", SHAPES / "test.json",
           *TASKS[task]]
 
 
@@ -66,13 +68,14 @@ class Attempts:
 
 def main():
   parser = argparse.ArgumentParser()
-  parser.add_argument("--tune", action="store_true")
+  parser.add_argument("--tune", action="store_const", dest="task", const="tune", default="train")
+  parser.add_argument("--budget", action="store_const", dest="task", const="budget")
   parser.add_argument("lutra")
   parser.add_argument("kills", nargs="?", type=int, default=3)
   parser.add_argument("seed", nargs="?", type=int, default=1)
   arguments = parser.parse_args()
   lutra, wanted, seed = arguments.lutra, arguments.kills, arguments.seed
-  task = "tune" if arguments.tune else "train"
+  task = arguments.task
   chance = random.Random(seed)
   kills = resumed = runs = 0
   with tempfile.TemporaryDirectory() as name:

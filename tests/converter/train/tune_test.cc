@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "converter/error.h"
 #include "converter/executor/float_executor.h"
@@ -75,6 +76,7 @@ struct Tuned {
   Graph fused = FusedNetwork();
   quantize::Quantization quantization;
   std::vector<EpochReport> reports;
+  std::vector<std::string> stages;
   double converted = 0;
   Graph LaidOut() const {
     Graph graph = fused;
@@ -90,7 +92,7 @@ Tuned TuneTo(const quantize::LayerScheme& scheme, const TuneSettings& settings) 
   const auto images = Images(256);
   TuneLog log;
   log.progress = [](const std::string&, size_t, size_t) {};
-  log.stage = [](const std::string&) {};
+  log.stage = [&](const std::string& name) { tuned.stages.push_back(name); };
   log.start = [&](double, double converted) { tuned.converted = converted; };
   log.epoch = [&](const EpochReport& report) {
     tuned.reports.push_back(report);
@@ -317,32 +319,67 @@ TEST_CASE("pruned blocks are 0 in the order of the file, depthwise layers stay w
   CHECK(empty[54] == 7);
 }
 
+TEST_CASE("layers are pruned as their sparsities say") {
+  TuneSettings settings = Settings();
+  settings.prune.every = 3;
+  // Labels of the laid out graph; the Gemm has 108 weights, the first convolution as many.
+  settings.choose_sparsities = [](const Graph& graph,
+                                  std::map<std::string, quantize::LayerScheme> schemes) {
+    CHECK(graph.nodes.size() == schemes.size());
+    schemes.at("y").sparsity = 0.75;
+    for (auto& [label, scheme] : schemes) {
+      if (label.starts_with("r1")) scheme.sparsity = 0.5;
+    }
+    return schemes;
+  };
+  const Tuned tuned = TuneTo(Codebook(2), settings);
+  CHECK(tuned.stages == std::vector<std::string>{"pruning", "quantization"});
+  std::multiset<double> sparsities;
+  CheckWeights(tuned);
+  for (const auto& [label, weights] : tuned.quantization.weights) {
+    CAPTURE(label);
+    const auto zeros = static_cast<size_t>(std::ranges::count(weights.values, 0));
+    const double sparsity = label == "y" ? 0.75 : label.starts_with("r1") ? 0.5 : 0;
+    CHECK(tuned.quantization.schemes.at(label).sparsity == sparsity);
+    sparsities.insert(sparsity);
+    CHECK(static_cast<double>(zeros) >= sparsity * 108);
+    if (label.starts_with("r1")) CHECK(zeros < 81);
+  }
+  CHECK(sparsities == std::multiset<double>{0, 0.5, 0.75});
+  settings.choose_sparsities = [](const Graph&, auto schemes) { return schemes; };
+  settings.train.epochs = 1;
+  CHECK(TuneTo(Linear(4), settings).stages.empty());
+}
+
 TEST_CASE("the cubic schedule and the smallest magnitudes") {
   PruneSettings settings;
-  settings.sparsity = 0.8;
   settings.end = 0.5;  // of the stage
-  CHECK(SparsityAt(settings, 0, 100) == 0);
-  CHECK(SparsityAt(settings, 25, 100) == doctest::Approx(0.8 * (1 - 0.125)));
-  CHECK(SparsityAt(settings, 50, 100) == doctest::Approx(0.8));
-  CHECK(SparsityAt(settings, 99, 100) == doctest::Approx(0.8));
+  CHECK(PartAt(settings, 0, 100) == 0);
+  CHECK(PartAt(settings, 25, 100) == doctest::Approx(1 - 0.125));
+  CHECK(PartAt(settings, 50, 100) == 1);
+  CHECK(PartAt(settings, 99, 100) == 1);
 
   const Tensor small = Tensor::Of({4}, std::vector<float>{0.1F, -0.4F, 0.3F, 0.2F});
   const Tensor large = Tensor::Of({4}, std::vector<float>{10, -1, 20, 9});  // mean 10
   TrainedWeight a("a", small, true), b("b", large, true);
-  SetMasks({{&a}, {&b}}, 0.5, false);
+  SetMasks({{&a, 1}, {&b, 1}}, 0.5, false);
   CHECK(a.kept() == Mask{0, 1, 1, 0});
   CHECK(b.kept() == Mask{1, 0, 1, 0});
   // Squares over what is no smaller: of a, ascending by magnitude, 1/30, 4/29, 9/25, 16/16; of b
   // 1/582, 81/581, 100/500, 400/400. The three least are 1/582, 1/30 and 4/29.
-  SetMasks({{&a}, {&b}}, 0.375, true);
+  SetMasks({{&a, 0.75}, {&b, 0.75}}, 0.5, true);
   CHECK(a.kept() == Mask{0, 1, 1, 0});
   CHECK(b.kept() == Mask{1, 0, 1, 1});
   // A layer's largest weight has the score 1.
-  SetMasks({{&a}, {&b}}, 0.75, true);
+  SetMasks({{&a, 0.75}, {&b, 0.75}}, 1, true);
   CHECK(a.kept() == Mask{0, 1, 0, 0});
   CHECK(b.kept() == Mask{0, 0, 1, 0});
-  SetMasks({{&a}, {&b}}, 0, false);
+  SetMasks({{&a, 0.75}, {&b, 0.75}}, 0, false);
   CHECK(a.kept() == Mask(4, 1));
+  // Each its own.
+  SetMasks({{&a, 1}, {&b, 0.5}}, 0.5, false);
+  CHECK(a.kept() == Mask{0, 1, 1, 0});
+  CHECK(b.kept() == Mask{1, 0, 1, 1});
 }
 
 TEST_CASE("bands of blocks lose alike, whole blocks") {
@@ -354,10 +391,10 @@ TEST_CASE("bands of blocks lose alike, whole blocks") {
   TrainedWeight weight(
       "w", Tensor::Of({12}, std::vector<float>{1, 2, 9, 3, 2, 0, 8, 4, 6, 0, 5, 6}), true);
   // Mean squares: 5, 4, 40.5 and 32, 20.5, 36.
-  SetMasks({{&weight, &blocks}}, 1 / 3.0, false);
+  SetMasks({{&weight, 1 / 3.0, &blocks}}, 1, false);
   CHECK(weight.kept() == Mask{1, 0, 1, 1, 0, 1, 1, 0, 1, 1, 0, 1});
   // The two smallest are in the first band, yet each loses one.
-  SetMasks({{&weight, &blocks}}, 1 / 3.0, true);
+  SetMasks({{&weight, 1 / 3.0, &blocks}}, 1, true);
   CHECK(weight.kept() == Mask{1, 0, 1, 1, 0, 1, 1, 0, 1, 1, 0, 1});
 }
 
