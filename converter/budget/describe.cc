@@ -26,6 +26,7 @@ std::vector<Step> Search::Steps() const {
   }
   std::ranges::stable_sort(steps, {}, [](const auto& entry) { return entry.first; });
   std::vector<Step> result;
+  result.reserve(steps.size());
   for (auto& entry : steps) result.push_back(std::move(entry.second));
   return result;
 }

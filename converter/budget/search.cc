@@ -117,7 +117,7 @@ std::vector<LayerScheme> Search::Allowed(const LayerScheme& base) const {
 // Without a codec, linear weights save the table of a codebook of as many bits, which is nothing to
 // most layers, and are never nearer. A codec makes up for that: their integers are more often 0.
 std::vector<LayerScheme> Search::WorthTrying(const Node& node, const LayerScheme& base) const {
-  const std::vector<LayerScheme> allowed = Allowed(base);
+  std::vector<LayerScheme> allowed = Allowed(base);
   if (codec_ != coding::Codec::none) return allowed;
   const size_t weights = graph_.Constant(node.inputs[1])->elements();
   std::vector<LayerScheme> schemes = allowed;

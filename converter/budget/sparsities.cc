@@ -14,9 +14,9 @@ namespace {
 using quantize::LayerScheme;
 using quantize::WeightType;
 
-constexpr double kLadder[] = {0.5, 0.7, 0.8, 0.9, 0.95, 0.98};
+constexpr double kLadder[] = {0.5, 0.7, 0.8, 0.88, 0.93, 0.96, 0.975, 0.985};
 // Pruned weights have few bits: where they are takes most of their code.
-constexpr int kFewestPrunedBits = 2, kMostPrunedBits = 4;
+constexpr int kFewestPrunedBits = 2, kMostPrunedBits = 3;
 // Pruning takes a part of the training from quantization, so it has to gain clearly.
 constexpr double kWorthIt = 0.5;
 
@@ -61,7 +61,9 @@ Schemes Search::Sparsities() {
       result.at(layer.node->Label()).sparsity = chosen.sparsity;
       sparsity_costs_[layer.node->Label()] = CostOf(layer, chosen);
     }
-  } catch (const Stopped&) {  // Schemes are still to be chosen, and soon.
+  } catch (const Stopped&) {
+    warnings_.Add(limits_.Text() +
+                  ": stopped before it was chosen which weights become 0; none do");
   }
   return result;
 }

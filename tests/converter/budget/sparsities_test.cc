@@ -116,7 +116,9 @@ TEST_CASE("no zeros: with room for exact weights, for those that are given, when
   TwoKinds network;
   const uint64_t exact = network.Bytes(TwoKinds::Codebook(2), TwoKinds::Codebook(1)) + 64;
   CHECK(network.For(exact).Sparsities() == network.schemes);
+  CHECK(network.warnings.lines().empty());
   CHECK(network.For(exact / 2, [] { return true; }).Sparsities() == network.schemes);
+  CHECK(network.warnings.lines().at(0).find("stopped before") != std::string::npos);
   CHECK_THROWS_WITH_AS(network.For(100).Sparsities(),
                        doctest::Contains("--max-size 100: the smallest file of this network has"),
                        Error);
