@@ -54,7 +54,7 @@ Schemes Search::Sparsities() {
     const auto dense = Fit(limit, [](const LayerScheme& scheme) { return scheme.sparsity == 0; });
     const auto mix = Fit(limit, [](const LayerScheme&) { return true; });
     if (!mix) throw Error(TooSmallText(least_bytes));
-    if (dense && mix->cost > kWorthIt * dense->cost) return result;
+    if (dense && mix->cost >= kWorthIt * dense->cost) return result;
     for (const Candidates& layer : layers_) {
       const LayerScheme& chosen = mix->schemes.at(layer.node->Label());
       if (chosen.sparsity == 0) continue;
