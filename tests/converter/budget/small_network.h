@@ -1,7 +1,9 @@
 // Two layers, y = V h, h = W x, whose numbers a test can work out.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "converter/graph/graph.h"
@@ -13,17 +15,19 @@ namespace lutra::converter::budget {
 inline const std::vector<float> kFirst = {0.9F, -0.31F, 0.17F, 0.55F},
                                 kSecond = {0.4F, 0.83F, -0.62F, 0.21F};
 
-/// Outputs are y and, where wanted, h, so that it is no classifier.
-inline Graph TwoLayers(bool both_outputs) {
+/// Outputs are y and, where wanted, h, so that it is no classifier. `first` and `second` have
+/// `size` rows of as many.
+inline Graph TwoLayers(bool both_outputs, int64_t size = 2, std::vector<float> first = kFirst,
+                       std::vector<float> second = kSecond) {
   Graph graph;
   graph.inputs = {"x"};
   graph.outputs = {"y"};
   if (both_outputs) graph.outputs.emplace_back("h");
   for (const char* value : {"x", "h", "y"}) {
-    graph.values[value] = {DataType::float32, std::vector<int64_t>{1, 2}};
+    graph.values[value] = {DataType::float32, std::vector<int64_t>{1, size}};
   }
-  graph.initializers["w"] = Tensor::Of({2, 2}, kFirst);
-  graph.initializers["v"] = Tensor::Of({2, 2}, kSecond);
+  graph.initializers["w"] = Tensor::Of({size, size}, std::move(first));
+  graph.initializers["v"] = Tensor::Of({size, size}, std::move(second));
   for (const auto& [in, weights, out] : {std::tuple("x", "w", "h"), std::tuple("h", "v", "y")}) {
     Node& node = graph.nodes.emplace_back();
     node.op = "Gemm";

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "converter/budget/search.h"
+#include "converter/budget/small_network.h"
 #include "converter/coding/encode_model.h"
 #include "converter/error.h"
 #include "converter/lower/lower.h"
@@ -35,22 +36,8 @@ struct TwoKinds {
     };
     std::vector<float> w(kSize * kSize, 1.0F);
     for (size_t i = 0; i < kSmall; ++i) w[i * 1237 % w.size()] = 0.1F;  // 1237 is prime
-    graph.inputs = {"x"};
-    graph.outputs = {"h", "y"};
-    for (const char* value : {"x", "h", "y"}) {
-      graph.values[value] = {DataType::float32, std::vector<int64_t>{1, int64_t{kSize}}};
-    }
-    graph.initializers["w"] = Tensor::Of({kSize, kSize}, signs(w));
-    graph.initializers["v"] =
-        Tensor::Of({kSize, kSize}, signs(std::vector<float>(kSize * kSize, 0.5F)));
-    for (const auto& [in, weights, out] : {std::tuple("x", "w", "h"), std::tuple("h", "v", "y")}) {
-      Node& node = graph.nodes.emplace_back();
-      node.op = "Gemm";
-      node.inputs = {in, weights};
-      node.outputs = {out};
-      node.attributes["transB"] = int64_t{1};
-      schemes[out] = Codebook(2);
-    }
+    graph = TwoLayers(true, kSize, signs(w), signs(std::vector<float>(kSize * kSize, 0.5F)));
+    for (const char* layer : {"h", "y"}) schemes[layer] = Codebook(2);
     for (int i = 0; i < 20; ++i) {
       std::vector<float> x(kSize);
       for (float& value : x) value = random.Real(-1, 1);
