@@ -220,8 +220,7 @@ void CheckStream(const ArchiveStream& stream, const coding::SymbolLayout& layout
   if (const Status status = coding::CheckLayout(stream.codec, layout); !status.ok()) {
     throw Error(status.message());
   }
-  if (stream.codec != coding::Codec::none &&
-      coding::FewestBytes(stream.codec, layout) > stream.bytes) {
+  if (coding::FewestBytes(stream.codec, layout) > stream.bytes) {
     throw Error("a stream too short for its tensor");
   }
 }

@@ -41,8 +41,8 @@ struct SymbolLayout {
 
 /// More symbols than this are refused, whatever the codec.
 constexpr size_t kMaxSymbols = kMaxCodedWeights;
-/// The fewest bytes of a stream of a codec but `none` for a (legal) layout (schema/limits.h has the
-/// symbols that a byte may hold). Encoders pad with zero bytes up to it.
+/// The fewest bytes of a stream for a (legal) layout (schema/limits.h has the symbols that a byte
+/// may hold). Encoders pad with zero bytes up to it; streams of `none` are longer anyhow.
 size_t FewestBytes(Codec codec, const SymbolLayout& layout);
 
 /// Whether `codec` and the layout's fields are legal.
