@@ -3,6 +3,8 @@
 // name that stands twice in one object, of which one value would be lost.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
@@ -27,21 +29,28 @@ class JsonCheck : public nlohmann::json_sax<Json> {
   using typename nlohmann::json_sax<Json>::string_t;
   using typename nlohmann::json_sax<Json>::binary_t;
 
-  explicit JsonCheck(const std::string& source) : source_(source) {}
+  /// A part is a name, a number, a text, an object or a list.
+  explicit JsonCheck(const std::string& source, size_t most_depth = kMostJsonDepth,
+                     size_t most_parts = SIZE_MAX)
+      : source_(source), most_depth_(most_depth), most_parts_(most_parts) {}
 
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(number_integer_t) override { return true; }
-  bool number_unsigned(number_unsigned_t) override { return true; }
-  bool number_float(number_float_t, const string_t&) override { return true; }
-  bool string(string_t&) override { return true; }
-  bool binary(binary_t&) override { return true; }
+  /// Of the outermost object, in the order of the text.
+  const std::vector<std::string>& names() const { return names_; }
+
+  bool null() override { return Count(); }
+  bool boolean(bool) override { return Count(); }
+  bool number_integer(number_integer_t) override { return Count(); }
+  bool number_unsigned(number_unsigned_t) override { return Count(); }
+  bool number_float(number_float_t, const string_t&) override { return Count(); }
+  bool string(string_t&) override { return Count(); }
+  bool binary(binary_t&) override { return Count(); }
   bool start_object(size_t) override { return Enter(); }
   bool end_object() override { return Leave(); }
   bool start_array(size_t) override { return Enter(); }
   bool end_array() override { return Leave(); }
   bool key(string_t& name) override {
-    if (keys_.back().insert(name).second) return true;
+    if (keys_.size() == 1) names_.push_back(name);
+    if (keys_.back().insert(name).second) return Count();
     throw Error(source_ + ": \"" + name + "\" stands twice in one object; keep one");
   }
   bool parse_error(size_t, const std::string&, const nlohmann::detail::exception&) override {
@@ -49,10 +58,14 @@ class JsonCheck : public nlohmann::json_sax<Json> {
   }
 
  private:
+  bool Count() {
+    if (++parts_ <= most_parts_) return true;
+    throw Error(source_ + ": has more than " + std::to_string(most_parts_) + " parts");
+  }
   bool Enter() {
     keys_.emplace_back();
-    if (keys_.size() <= kMostJsonDepth) return true;
-    throw Error(source_ + ": nests deeper than " + std::to_string(kMostJsonDepth) + " levels");
+    if (keys_.size() <= most_depth_) return Count();
+    throw Error(source_ + ": nests deeper than " + std::to_string(most_depth_) + " levels");
   }
   bool Leave() {
     keys_.pop_back();
@@ -60,7 +73,10 @@ class JsonCheck : public nlohmann::json_sax<Json> {
   }
 
   const std::string& source_;
+  const size_t most_depth_, most_parts_;
+  size_t parts_ = 0;
   std::vector<std::set<std::string>> keys_;  // of the objects and lists around
+  std::vector<std::string> names_;
 };
 
 /// Json is nlohmann::json or ordered_json. Throws Error that begins with `source`.

@@ -9,18 +9,19 @@
 #include "converter/checkpoint/named_type.h"
 #include "converter/checkpoint/pickle.h"
 #include "converter/error.h"
+#include "converter/json_text.h"
 
 namespace lutra::converter::checkpoint {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = nlohmann::json;
 
 constexpr size_t kLengthBytes = 8;
 // The limit of the format's own implementation.
 constexpr uint64_t kMaxHeaderBytes = 100'000'000;
 // Parts of the header, some fifteen per tensor; their parsed form takes many times their bytes.
 constexpr size_t kMaxParts = size_t{1} << 22;
-constexpr int kMaxJsonDepth = 3;  // name, field, number
+constexpr size_t kMaxJsonDepth = 3;  // name, field, number
 constexpr size_t kMaxRank = 16;
 
 constexpr std::array kTypes = {
@@ -38,23 +39,23 @@ uint64_t HeaderBytes(std::span<const uint8_t> bytes) {
   return length;
 }
 
-Json ParseHeader(std::span<const uint8_t> text) {
-  size_t keys = 0, parts = 0;
-  const auto watch = [&](int depth, Json::parse_event_t event, Json&) {
-    if (depth > kMaxJsonDepth) throw Error("its header is nested too deeply");
-    if (++parts > kMaxParts) throw Error("its header has more than 2^22 parts");
-    if (event == Json::parse_event_t::key && depth == 1) ++keys;
-    return true;
-  };
+struct Header {
+  Json json;
+  std::vector<std::string> names;  ///< its keys in the order of the file
+};
+
+Header ParseHeader(std::span<const uint8_t> text) {
+  const std::string source = "its header";
+  JsonCheck<Json> check(source, kMaxJsonDepth, kMaxParts);
   Json header;
   try {
-    header = Json::parse(text.begin(), text.end(), watch);
+    Json::sax_parse(text.begin(), text.end(), &check);
+    header = Json::parse(text.begin(), text.end());
   } catch (const Json::exception&) {
     throw Error("its header is no JSON");
   }
   if (!header.is_object()) throw Error("its header is no JSON object");
-  if (header.size() != keys) throw Error("its header names a tensor twice");
-  return header;
+  return {std::move(header), check.names()};
 }
 
 DataType TypeOf(const Json& entry) {
@@ -142,12 +143,13 @@ Checkpoint ReadSafetensors(std::span<const uint8_t> bytes) {
   const uint64_t length = HeaderBytes(bytes);
   if (length > kMaxHeaderBytes) throw Error("its header has more than 100 MB");
   const std::span<const uint8_t> data = bytes.subspan(kLengthBytes + length);
-  const Json header = ParseHeader(bytes.subspan(kLengthBytes, length));
+  const Header header = ParseHeader(bytes.subspan(kLengthBytes, length));
   Checkpoint checkpoint;
   checkpoint.format = "safetensors";
   std::vector<Window> windows;
   uint64_t held = 0;
-  for (const auto& [name, entry] : header.items()) {
+  for (const std::string& name : header.names) {
+    const Json& entry = header.json.at(name);
     if (name == kMetadataName) {
       checkpoint.metadata = ReadMetadata(entry);
       checkpoint.skipped.push_back({name, "text"});
@@ -178,8 +180,12 @@ std::vector<uint8_t> WriteSafetensors(std::span<const NamedTensor> tensors,
     total += tensors[i].tensor.bytes().size();
   }
 
-  Json header = Json::object();
-  if (!metadata.empty()) header[kMetadataName] = metadata;
+  // Names in the given order, of which a Json object of so many would take quadratic time.
+  std::string text = "{";
+  const auto append = [&text](const std::string& name, const nlohmann::ordered_json& value) {
+    text += (text.size() > 1 ? "," : "") + Json(name).dump() + ":" + value.dump();
+  };
+  if (!metadata.empty()) append(kMetadataName, metadata);
   for (size_t i = 0; i < tensors.size(); ++i) {
     const Tensor& tensor = tensors[i].tensor;
     if (tensors[i].name == kMetadataName) {
@@ -187,11 +193,11 @@ std::vector<uint8_t> WriteSafetensors(std::span<const NamedTensor> tensors,
     }
     const auto* type = std::ranges::find(kTypes, tensor.type(), &NamedType::type);
     if (type == kTypes.end()) throw Error(tensors[i].name + ": has no type of safetensors");
-    header[tensors[i].name] = {{"dtype", type->name},
-                               {"shape", tensor.dims()},
-                               {"data_offsets", {begins[i], begins[i] + tensor.bytes().size()}}};
+    append(tensors[i].name, {{"dtype", type->name},
+                             {"shape", tensor.dims()},
+                             {"data_offsets", {begins[i], begins[i] + tensor.bytes().size()}}});
   }
-  std::string text = header.dump();
+  text += "}";
   if (text.size() > kMaxHeaderBytes - kLengthBytes) {
     throw Error("its header would have more than 100 MB");
   }
