@@ -16,10 +16,11 @@ std::string Cost(double cost) { return std::isnan(cost) ? "-" : Format("%.3g", c
 
 unsigned long long Number(uint64_t number) { return number; }
 
-/// Whether a column for them says anything.
+/// Whether the budget chose some.
 bool HasZeros(const budget::Report& budget) {
-  return std::ranges::any_of(budget.layers,
-                             [](const budget::LayerChoice& layer) { return layer.sparsity > 0; });
+  return std::ranges::any_of(budget.layers, [](const budget::LayerChoice& layer) {
+    return !std::isnan(layer.sparsity_cost);
+  });
 }
 
 std::string Zeros(const budget::LayerChoice& layer) {

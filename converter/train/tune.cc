@@ -6,6 +6,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "converter/data/spread.h"
@@ -141,6 +142,18 @@ std::map<std::string, double> SparsityOfWeights(const Graph& fused, Schemes& sch
   return sparsities;
 }
 
+/// Schemes of pruned layers keep the zeros that their weights have.
+void KeepSparsities(const Graph& fused, Schemes& schemes) {
+  const quantize::LayoutMap map = quantize::MapLayout(fused);
+  for (const Node& node : fused.nodes) {
+    const auto label = map.label.find(node.Label());
+    if (label == map.label.end() || !quantize::HasWeights(fused, node)) continue;
+    const std::span<const float> values = fused.Constant(node.inputs[1])->as<float>();
+    schemes.at(label->second).sparsity =
+        static_cast<double>(std::ranges::count(values, 0.0F)) / static_cast<double>(values.size());
+  }
+}
+
 /// `blocks` by initializer; `chosen` too: of each weight its own sparsity, instead of the
 /// settings'.
 std::vector<PrunedWeight> WeightsToPrune(Network& network, const PruneSettings& settings,
@@ -236,20 +249,15 @@ class QuantizeStage {
   }
 
  private:
-  bool HasZeros(const Layer& layer) const {
-    return settings_.prune.sparsity > 0 || quantization_.schemes.at(layer.label).sparsity > 0;
-  }
-
   void Constrain(Network& network) {
     BringToUnits(network, quantization_, layers_);
     for (TrainedWeight& weight : network.weights) {
       for (const Layer& layer : layers_) {
         if (layer.bias == weight.name()) StartBias(layer, weight);
         if (layer.weight != weight.name() || weight.grid()) continue;
-        const bool one_scale =
-            quantization_.schemes.at(layer.label).granularity == quantize::Granularity::tensor;
-        weight = OnGrid(fused_, layer, map_, quantization_.weights.at(layer.label), HasZeros(layer),
-                        one_scale);
+        const quantize::LayerScheme& scheme = quantization_.schemes.at(layer.label);
+        weight = OnGrid(fused_, layer, map_, quantization_.weights.at(layer.label),
+                        scheme.sparsity > 0, scheme.granularity == quantize::Granularity::tensor);
       }
       if (pruned_ && weight.decays()) KeepZeros(weight);
     }
@@ -338,6 +346,7 @@ quantize::Quantization Tune(Graph& fused, std::map<std::string, quantize::LayerS
       std::ranges::any_of(chosen, [](const auto& entry) { return entry.second > 0; });
   if (prunes) {
     PruneStage(fused, chosen, settings, log, target, teacher, stage);
+    KeepSparsities(fused, schemes);
     log.stage("quantization");
   }
   return QuantizeStage(fused, settings, prunes, target, log)

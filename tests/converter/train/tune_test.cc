@@ -13,6 +13,7 @@
 #include "converter/lower/lower.h"
 #include "converter/passes/graph_builder.h"
 #include "converter/passes/passes.h"
+#include "converter/quantize/operators.h"
 #include "converter/quantize/weight_matrix.h"
 #include "converter/quantize/weight_quantizer.h"
 #include "converter/runtime_session.h"
@@ -349,6 +350,28 @@ TEST_CASE("layers are pruned as their sparsities say") {
   settings.choose_sparsities = [](const Graph&, auto schemes) { return schemes; };
   settings.train.epochs = 1;
   CHECK(TuneTo(Linear(4), settings).stages.empty());
+}
+
+TEST_CASE("schemes are chosen for the zeros that pruning has left") {
+  TuneSettings settings = Settings();
+  settings.prune.sparsity = 0.5;
+  settings.prune.global = true;
+  settings.prune.every = 3;
+  std::multiset<double> sparsities;
+  settings.choose = [&](const Graph& graph, std::map<std::string, quantize::LayerScheme> schemes) {
+    for (const Node& node : graph.nodes) {
+      if (!quantize::HasWeights(graph, node)) continue;
+      const auto weights = graph.Constant(node.inputs[1])->as<float>();
+      const auto zeros = static_cast<double>(std::ranges::count(weights, 0.0F));
+      CHECK(schemes.at(node.Label()).sparsity * static_cast<double>(weights.size()) ==
+            doctest::Approx(zeros));
+      sparsities.insert(zeros);
+    }
+    return schemes;
+  };
+  TuneTo(Codebook(2), settings);
+  CHECK(sparsities.size() == 3);
+  CHECK(*sparsities.rbegin() > *sparsities.begin());
 }
 
 TEST_CASE("the cubic schedule and the smallest magnitudes") {
