@@ -42,7 +42,8 @@ uint16_t ModelWriter::RuntimeVersion() const {
       const Blob& values = blobs_[weights->values];
       const size_t most = kFreeCodedWeights + values.stream.size() * kMaxWeightsPerCodedByte;
       const bool coded = values.encoding != schema::Encoding::raw;
-      if (coded && values.bytes.size() * 8 > most * weights->bits) version = 7;
+      if (coded && values.bytes.size() * 8 > most * weights->bits)
+        version = std::max<uint16_t>(version, 7);
     }
     if (weights->kind != schema::WeightKind::codebook) continue;
     const size_t tables = weights->codebook;

@@ -48,7 +48,7 @@ struct LayerChoice {
   uint64_t bytes = 0;
   /// By how much the outputs diverge when only this layer is quantized; NaN: not measured.
   double cost = std::numeric_limits<double>::quiet_NaN();
-  double sparsity = 0;  ///< share of the weights that training was to make 0
+  double sparsity = 0;  ///< share of the weights that pruning has made 0
   /// By how much the outputs of the network as it came diverge when so many of only this layer's
   /// weights are 0 and the others have few bits; NaN: not measured.
   double sparsity_cost = std::numeric_limits<double>::quiet_NaN();

@@ -41,7 +41,6 @@ LayerScheme WithWeights(LayerScheme scheme, WeightType type, int bits) {
   return scheme;
 }
 
-constexpr auto kAnyScheme = [](const LayerScheme&) { return true; };
 // 8 bits are in both.
 constexpr auto kCodebooks = [](const LayerScheme& scheme) {
   return scheme.weights == WeightType::codebook || scheme.bits == kMostBits;
@@ -202,12 +201,15 @@ uint64_t Search::SizeOf(const Schemes& schemes) {
   return build_(store_->Assemble(schemes)).size();
 }
 
+Score Search::ScoreOf(const Schemes& schemes) {
+  return held_out_->Measure(build_(store_->Assemble(schemes)), [this] { return Enough(); });
+}
+
 const Score& Search::Measure(size_t tried) {
   Tried& trial = tried_[tried];
   if (!trial.score) {
     if (progress_) progress_("budget: trial " + std::to_string(tried + 1), 0, 1);
-    trial.score =
-        held_out_->Measure(build_(store_->Assemble(trial.schemes)), [this] { return Enough(); });
+    trial.score = ScoreOf(trial.schemes);
   }
   return *trial.score;
 }
@@ -289,7 +291,7 @@ std::optional<Search::Tried> Search::Fit(uint64_t limit, Filter allowed) {
   std::vector<std::vector<Option>> options(layers_.size());
   for (size_t l = 0; l < layers_.size(); ++l) {
     for (size_t o = 0; o < options_[l].size(); ++o) {
-      if (!allowed(layers_[l].schemes[o])) continue;
+      if (allowed != nullptr && !allowed(layers_[l].schemes[o])) continue;
       index[l].push_back(o);
       options[l].push_back({options_[l][o].bytes, weight_[l] * options_[l][o].cost});
     }
@@ -357,10 +359,9 @@ void Search::Refine(uint64_t limit) {
     double& weight = weight_[trial / 2];
     const double before = weight;
     weight *= trial % 2 == 0 ? kReweight : 1 / kReweight;
-    std::optional<Tried> mix = Fit(limit, kAnyScheme);
+    std::optional<Tried> mix = Fit(limit);
     if (mix && !IsTried(mix->schemes)) {
-      mix->score =
-          held_out_->Measure(build_(store_->Assemble(mix->schemes)), [this] { return Enough(); });
+      mix->score = ScoreOf(mix->schemes);
       if (mix->score->divergence < least) {
         least = mix->score->divergence;
         Consider(Add(std::move(*mix)));
@@ -392,7 +393,7 @@ void Search::SearchForSize() {
   MeasureCosts();
   const Schemes least = Smallest();
   const uint64_t least_bytes = FindOffset(least);
-  for (const Filter allowed : {Filter(kAnyScheme), Filter(kCodebooks), Filter(kLinear)}) {
+  for (const Filter allowed : {Filter(nullptr), Filter(kCodebooks), Filter(kLinear)}) {
     std::optional<Tried> mix = Fit(limit, allowed);
     if (mix && !IsTried(mix->schemes)) Consider(Add(std::move(*mix)));
   }
@@ -400,9 +401,7 @@ void Search::SearchForSize() {
   if (!best_ && least_bytes <= limit) {
     Consider(Add({.weights = kMixed, .schemes = least, .bytes = least_bytes, .score = {}}));
   }
-  if (!best_) {
-    throw Error(TooSmallText(std::min(smallest, least_bytes)));
-  }
+  if (!best_) throw Error(TooSmallText(std::min(smallest, least_bytes)));
 }
 
 void Search::SearchForDrop() {
@@ -450,7 +449,7 @@ void Search::SearchForDrop() {
     const auto high = static_cast<double>(tried_[*best_].bytes);
     if (high < kCloseSizes * low) break;
     const double middle = std::sqrt(low * high);
-    std::optional<Tried> mix = Fit(static_cast<uint64_t>(middle), kAnyScheme);
+    std::optional<Tried> mix = Fit(static_cast<uint64_t>(middle));
     bool passes = false;
     if (mix) {
       const size_t added = Add(std::move(*mix));
@@ -465,7 +464,7 @@ Schemes Search::Tighter(uint64_t over) {
   if (!options_.empty()) {
     reserve_ += over + kAlignment;
     const uint64_t limit = *limits_.max_size - std::min(*limits_.max_size, reserve_);
-    if (std::optional<Tried> mix = Fit(limit, kAnyScheme)) {
+    if (std::optional<Tried> mix = Fit(limit)) {
       Measure(*(best_ = Add(std::move(*mix))));
       return tried_[*best_].schemes;
     }

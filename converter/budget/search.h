@@ -74,7 +74,7 @@ class Search {
     std::optional<Score> score;
     double cost = 0;  // of a mix: what its layers' weighted costs add up to
   };
-  /// Which of a layer's schemes a mix may have.
+  /// Which of a layer's schemes a mix may have; null: all.
   using Filter = bool (*)(const quantize::LayerScheme&);
 
   void FindCandidates(const std::set<std::string>& fixed);
@@ -94,10 +94,11 @@ class Search {
   std::vector<Tried> UniformTrials() const;
   size_t Add(Tried tried);
   uint64_t SizeOf(const Schemes& schemes);
+  Score ScoreOf(const Schemes& schemes);
   const Score& Measure(size_t tried);
   double Drop(const Score& score) const;
   std::string DropText(double drop) const;
-  std::optional<Tried> Fit(uint64_t limit, Filter allowed);
+  std::optional<Tried> Fit(uint64_t limit, Filter allowed = nullptr);
   void Refine(uint64_t limit);
   bool IsTried(const Schemes& schemes) const;
   void Consider(size_t tried);

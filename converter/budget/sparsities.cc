@@ -52,7 +52,7 @@ Schemes Search::Sparsities() {
     const uint64_t least_bytes = FindOffset(Smallest());
     const uint64_t limit = *limits_.max_size - limits_.spared;
     const auto dense = Fit(limit, [](const LayerScheme& scheme) { return scheme.sparsity == 0; });
-    const auto mix = Fit(limit, [](const LayerScheme&) { return true; });
+    const auto mix = Fit(limit);
     if (!mix) throw Error(TooSmallText(least_bytes));
     if (dense && mix->cost >= kWorthIt * dense->cost) return result;
     for (const Candidates& layer : layers_) {

@@ -125,31 +125,40 @@ void WriteWeights(Network& network, Graph& fused) {
 
 using Schemes = std::map<std::string, quantize::LayerScheme>;
 
-/// By initializer. Layers that share one get the least of their sparsities.
-std::map<std::string, double> SparsityOfWeights(const Graph& fused, Schemes& schemes) {
+/// A layer with weights: its label in the laid out graph, and the initializer.
+struct WeightedLayer {
+  std::string label, weight;
+};
+
+std::vector<WeightedLayer> WeightedLayers(const Graph& fused) {
   const quantize::LayoutMap map = quantize::MapLayout(fused);
-  std::map<std::string, double> sparsities;
-  std::map<std::string, std::string> weights;  // by label
+  std::vector<WeightedLayer> layers;
   for (const Node& node : fused.nodes) {
     const auto label = map.label.find(node.Label());
     if (label == map.label.end() || !quantize::HasWeights(fused, node)) continue;
-    const double sparsity = schemes.at(label->second).sparsity;
-    const auto added = sparsities.emplace(node.inputs[1], sparsity);
-    if (!added.second) added.first->second = std::min(added.first->second, sparsity);
-    weights[label->second] = node.inputs[1];
+    layers.push_back({label->second, node.inputs[1]});
   }
-  for (const auto& [label, weight] : weights) schemes.at(label).sparsity = sparsities.at(weight);
+  return layers;
+}
+
+/// By initializer. Layers that share one get the least of their sparsities.
+std::map<std::string, double> SparsityOfWeights(const Graph& fused, Schemes& schemes) {
+  const std::vector<WeightedLayer> layers = WeightedLayers(fused);
+  std::map<std::string, double> sparsities;
+  for (const auto& [label, weight] : layers) {
+    const double sparsity = schemes.at(label).sparsity;
+    const auto added = sparsities.emplace(weight, sparsity);
+    if (!added.second) added.first->second = std::min(added.first->second, sparsity);
+  }
+  for (const auto& [label, weight] : layers) schemes.at(label).sparsity = sparsities.at(weight);
   return sparsities;
 }
 
 /// Schemes of pruned layers keep the zeros that their weights have.
 void KeepSparsities(const Graph& fused, Schemes& schemes) {
-  const quantize::LayoutMap map = quantize::MapLayout(fused);
-  for (const Node& node : fused.nodes) {
-    const auto label = map.label.find(node.Label());
-    if (label == map.label.end() || !quantize::HasWeights(fused, node)) continue;
-    const std::span<const float> values = fused.Constant(node.inputs[1])->as<float>();
-    schemes.at(label->second).sparsity =
+  for (const auto& [label, weight] : WeightedLayers(fused)) {
+    const std::span<const float> values = fused.Constant(weight)->as<float>();
+    schemes.at(label).sparsity =
         static_cast<double>(std::ranges::count(values, 0.0F)) / static_cast<double>(values.size());
   }
 }
