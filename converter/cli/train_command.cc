@@ -95,7 +95,9 @@ struct TrainCommand {
     if (dataset == nullptr) throw Error("training needs data: give --data, with labels");
     if (dataset->has_targets()) settings.goal = train::Goal::targets;
     flags.Writes(outputs);
-    Graph imported = ImportGraph(model.input(), model.Import());
+    importing::ImportOptions import = model.Import();
+    import.own_constants = true;
+    Graph imported = ImportGraph(model.input(), std::move(import));
     train::Network network = OfInput([&] { return MakeNetwork(std::move(imported), *dataset); });
     // A file that has no place for the weights is found before the work, and so is a disk that has
     // none for the file.
@@ -154,7 +156,7 @@ struct TrainCommand {
   }
 
   std::string WithWeights(train::Network& network) const {
-    importing::OnnxFile file(ReadBytes(model.input()), model.input());
+    importing::OnnxFile file(ReadBytes(model.input()), model.input(), true);
     for (const auto& [name, value] : network.Shared()) {
       const onnx::TensorProto* proto = file.Constant(name);
       if (proto == nullptr) {

@@ -50,6 +50,7 @@ struct TuneCommand {
     model.Run([&](ConvertOptions& options, const data::Dataset* data, Outputs& outputs,
                   Warnings&) -> const data::Dataset* {
       if (data == nullptr) throw Error("tuning needs data: give --data");
+      options.import.own_constants = true;
       settings.train.goal = unlabelled            ? train::Goal::teacher
                             : data->has_targets() ? train::Goal::targets
                                                   : train::Goal::labels;

@@ -4,6 +4,7 @@
 
 #include "converter/error.h"
 #include "converter/import/onnx_tensor.h"
+#include "converter/import/own_constants.h"
 
 namespace lutra::converter::importing {
 namespace {
@@ -38,11 +39,13 @@ void VisitGraph(onnx::GraphProto& graph, const std::string& where, const OnnxFil
 
 }  // namespace
 
-OnnxFile::OnnxFile(std::span<const uint8_t> bytes, std::string path) : path_(std::move(path)) {
+OnnxFile::OnnxFile(std::span<const uint8_t> bytes, std::string path, bool own_constants)
+    : path_(std::move(path)) {
   if (bytes.size() > INT32_MAX ||
       !model_.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) || !model_.has_graph()) {
     throw Error("is no ONNX network");
   }
+  if (own_constants) GiveOwnConstants(model_, path_);
   for (onnx::TensorProto& tensor : *model_.mutable_graph()->mutable_initializer()) {
     constants_[tensor.name()] = &tensor;
   }

@@ -17,7 +17,8 @@ namespace lutra::converter::importing {
 class OnnxFile {
  public:
   /// Throws Error, without the path, when the bytes are no ONNX network.
-  OnnxFile(std::span<const uint8_t> bytes, std::string path);
+  /// `own_constants`: as ImportOptions has it.
+  OnnxFile(std::span<const uint8_t> bytes, std::string path, bool own_constants = false);
 
   const onnx::GraphProto& graph() const { return model_.graph(); }
 

@@ -20,6 +20,7 @@
 #include "converter/import/canonical.h"
 #include "converter/import/functions.h"
 #include "converter/import/onnx_tensor.h"
+#include "converter/import/own_constants.h"
 #include "converter/import/printable_names.h"
 #include "converter/one_line.h"
 
@@ -454,6 +455,7 @@ Graph ImportOnnxBytes(std::string_view bytes, const std::string& path,
   }
   MakeNamesPrintable(model);
   try {
+    if (options.own_constants) GiveOwnConstants(model, path);
     return Importer(model, path, options).Run();
   } catch (const Error& error) {
     throw Error(OneLine(path + ": " + error.what()));

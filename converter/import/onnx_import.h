@@ -29,6 +29,8 @@ struct ImportOptions {
   /// Filled with what the file states of values that the network computes. Nothing relies on it:
   /// shapes are inferred. Null: it is not read.
   std::map<std::string, ValueInfo>* declared = nullptr;
+  /// Constants that are equal by chance are read as if none had been shared (own_constants.h).
+  bool own_constants = false;
   /// Of all initializers and constants.
   uint64_t most_constant_bytes = kMostConstantBytes;
 };

@@ -165,6 +165,30 @@ TEST_CASE("a class without a sample is a warning") {
                               "in the data (the first is 2)"));
 }
 
+TEST_CASE("parameters that an exporter wrote once learn each for itself") {
+  Bench bench;
+  onnx::ModelProto equal = Linear();
+  *equal.mutable_graph()->mutable_node(0)->mutable_input(0) = "n";
+  AddFloats(equal, "scale", {4}, {1, 1, 1, 1});
+  AddFloats(equal, "bias", {4}, {0, 0, 0, 0});
+  AddNode(equal, "Identity", {"scale"}, {"variance"});
+  AddNode(equal, "BatchNormalization", {"x", "scale", "bias", "bias", "variance"}, {"n"});
+  std::swap(*equal.mutable_graph()->mutable_node(0), *equal.mutable_graph()->mutable_node(2));
+  std::swap(*equal.mutable_graph()->mutable_node(0), *equal.mutable_graph()->mutable_node(1));
+  bench.Network(equal);
+  REQUIRE(RunProgram(kLutra, bench.Command()).status == 0);
+  onnx::ModelProto trained;
+  REQUIRE(trained.ParseFromString(ReadText(bench.folder / "out.onnx")));
+  CHECK(trained.graph().node_size() == 2);
+  std::set<std::string> names, values;
+  for (const onnx::TensorProto& tensor : trained.graph().initializer()) {
+    names.insert(tensor.name());
+    values.insert(tensor.raw_data());
+  }
+  CHECK(names == std::set<std::string>{"w", "b", "scale", "bias", "variance", "bias.1"});
+  CHECK(values.size() == 6);
+}
+
 TEST_CASE("networks that cannot be trained") {
   Bench bench;
   onnx::ModelProto two = Model({"x", "z"}, {1, 3});
