@@ -255,4 +255,24 @@ void Augment(const Augmentation& augmentation, const data::Normalization& normal
   if (augmentation.cutout != 0) CutOut(augmentation.cutout, random, Planes(sample));
 }
 
+Tensor Mirrored(const Tensor& minibatch, const std::vector<int64_t>& sample_dims) {
+  const int64_t channels = sample_dims[0], height = sample_dims[1], width = sample_dims[2];
+  const std::vector<int64_t>& dims = minibatch.dims();
+  // As data::AsInput decides it.
+  const bool last = dims.size() == 4 && dims[1] == height && dims[2] == width &&
+                    dims[3] == channels && !(dims[1] == channels && dims[3] == width);
+  const auto pixel = static_cast<size_t>(last ? channels : 1);
+  const auto row = static_cast<size_t>(width) * pixel;
+  Tensor mirrored(DataType::float32, dims);
+  const std::span<const float> from = minibatch.as<float>();
+  const std::span<float> to = mirrored.as<float>();
+  for (size_t at = 0; at < from.size(); at += row) {
+    for (size_t x = 0; x < row; x += pixel) {
+      std::copy_n(from.begin() + static_cast<std::ptrdiff_t>(at + x), pixel,
+                  to.begin() + static_cast<std::ptrdiff_t>(at + row - pixel - x));
+    }
+  }
+  return mirrored;
+}
+
 }  // namespace lutra::converter::train

@@ -47,4 +47,8 @@ void CheckAugmentation(const Augmentation& augmentation, const std::vector<int64
 void Augment(const Augmentation& augmentation, const data::Normalization& normalization,
              Random random, Tensor& sample);
 
+/// A minibatch of images [C, H, W], as the network takes them (rows of pixels, or of pixels'
+/// channels where it wants them last), left and right exchanged.
+Tensor Mirrored(const Tensor& minibatch, const std::vector<int64_t>& sample_dims);
+
 }  // namespace lutra::converter::train

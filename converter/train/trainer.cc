@@ -151,6 +151,7 @@ struct Trainer::State {
 
   size_t Steps() const { return settings.epochs * batches.per_epoch(); }
   void MakeShared();
+  Tensor TeacherScores(const Tensor& input, size_t part) const;
   Loss LossOf(const Tensor& scores, const Batch& batch, size_t part, size_t total) const;
   double Step(const Batches::Epoch& epoch, size_t minibatch, size_t step, size_t& right);
   void Update(TensorMap gradients, size_t step);
@@ -177,6 +178,16 @@ void Trainer::State::MakeShared() {
   workers.Run(made.size(), [&](size_t i) { network.weights[i].WriteWeights(*made[i]); });
 }
 
+/// Where a mirror image is of the same class, the mean over both: it errs less than either.
+Tensor Trainer::State::TeacherScores(const Tensor& input, size_t part) const {
+  Tensor scores = teacher(input, part);
+  if (settings.batches.augmentation.flip) {
+    AddScaled(teacher(Mirrored(input, store.sample_dims()), part), 1, scores);
+    Scale(scores, 0.5F);
+  }
+  return scores;
+}
+
 Loss Trainer::State::LossOf(const Tensor& scores, const Batch& batch, size_t part,
                             size_t total) const {
   if (settings.goal == Goal::targets) return MeanSquaredError(scores, batch.targets, total);
@@ -186,7 +197,7 @@ Loss Trainer::State::LossOf(const Tensor& scores, const Batch& batch, size_t par
                 : CrossEntropy(network.kind, scores, batch.labels, total, settings.smoothing);
   };
   if (!teacher) return hard();
-  Loss loss = Distillation(scores, teacher(batch.input, part), settings.temperature, total);
+  Loss loss = Distillation(scores, TeacherScores(batch.input, part), settings.temperature, total);
   if (settings.goal == Goal::teacher) return loss;
   const auto share = static_cast<float>(settings.teacher_share);
   const Loss labels = hard();
@@ -357,7 +368,7 @@ Trainer::Measured Trainer::State::Validate(const Scores& scores_of) const {
       if (settings.goal == Goal::labels) {
         losses[b] = CrossEntropy(network.kind, scores, batch.labels, samples.size()).sum;
       } else {
-        const Tensor wanted = teacher(batch.input, lane);
+        const Tensor wanted = TeacherScores(batch.input, lane);
         losses[b] = Distillation(scores, wanted, settings.temperature, samples.size()).sum;
         batch.labels = Choices(wanted, rows);
       }

@@ -47,6 +47,16 @@ TEST_CASE("flip") {
   CHECK(std::abs(std::ranges::count(results, same) - 200) < 50);
 }
 
+TEST_CASE("minibatches mirrored, in either layout") {
+  const std::vector<int64_t> sample = {2, 1, 3};
+  const Tensor first = Counting({2, 2, 1, 3});
+  CHECK(Mirrored(first, sample).ToFloats() == Values{3, 2, 1, 6, 5, 4, 9, 8, 7, 12, 11, 10});
+  const Tensor last = Counting({2, 1, 3, 2});
+  CHECK(Mirrored(last, sample).ToFloats() == Values{5, 6, 3, 4, 1, 2, 11, 12, 9, 10, 7, 8});
+  // As many rows as channels as columns: the network takes them as they are.
+  CHECK(Mirrored(Counting({1, 2, 2, 2}), {2, 2, 2}).ToFloats() == Values{2, 1, 4, 3, 6, 5, 8, 7});
+}
+
 TEST_CASE("crop") {
   // Black of each channel: (0 - mean) / std.
   const data::Normalization rule{1, {1, 2}, {0.5F, 0.25F}};

@@ -127,6 +127,37 @@ TEST_CASE("without labels a teacher is followed") {
   CHECK(Accuracy(outcome.network, *points) > 0.95);
 }
 
+TEST_CASE("a teacher gives the mean over sample and mirror image where training flips") {
+  GivenSamples images;
+  for (int i = 0; i < 10; ++i) images.Add({1, 1, 2}, {4, 1}, -1);
+  passes::GraphBuilder b;
+  b.Input("x", {1, 1, 1, 2});
+  b.Add("Flatten", {"x"}, "f");
+  b.Floats("w", {2, 2}, {1, 0, 0, 1});
+  b.Add("Gemm", {"f", "w"}, "y");
+  Network network = MakeNetwork(MakeTrainable(b.Finish({"y"})));
+  Workers workers(1);
+  Warnings warnings;
+  const SampleStore store(images, network.input_dims, workers);
+  const auto loss = [&](const std::string& augmentation) {
+    TrainSettings settings = PlaneSettings();
+    settings.batches.size = 4;
+    settings.goal = Goal::teacher;
+    settings.temperature = 2;
+    settings.batches.augmentation = ParseAugmentation(augmentation);
+    Trainer trainer(network, store, settings, workers, warnings);
+    trainer.SetTeacher([](const Tensor& input, size_t) {
+      return input.Reshaped({input.dims()[0], 2});
+    });
+    return trainer.Validate().loss;
+  };
+  CHECK(loss("none") == doctest::Approx(0));
+  // The teacher then takes both classes for alike: T^2 sum 1/2 (log 1/2 - log p), with p of 4 / T
+  // and 1 / T.
+  const double p = 1 / (1 + std::exp(-1.5));
+  CHECK(loss("flip") == doctest::Approx(-2 * (std::log(2 * p) + std::log(2 * (1 - p)))));
+}
+
 TEST_CASE("labels that do not count keep no sample from validation") {
   GivenSamples points;
   for (int i = 0; i < 40; ++i) points.Add({2}, {0.1F * static_cast<float>(i), 1}, i);
