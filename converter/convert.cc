@@ -273,7 +273,7 @@ void CheckModel(const Network& network, const data::Dataset* data, const Convert
   lowered.writer.model.golden->output_crc = GoldenCrcs(session, kGoldenSeed);
 }
 
-// A layer's own bytes of the file, and the file's: training may have changed what codes take.
+// A layer's own bytes of the file, and the file's: what the search did not see may take some.
 void KeepWithin(const budget::Limits& limits, uint64_t bytes, ConvertReport& report) {
   if (limits.max_size && bytes > *limits.max_size) {
     throw Error(limits.Text() + ": the file came out with " + std::to_string(bytes) +

@@ -43,9 +43,13 @@ using ChooseSchemes = std::function<std::map<std::string, quantize::LayerScheme>
 /// What a budget decides of a network that is trained. Empty: nothing.
 struct BudgetChoices {
   ChooseSchemes schemes;  ///< of the network with its zeros, if it gets any
-  /// Before: only the sparsity of the given schemes changes. Where there is a size, and a codec
-  /// that makes zeros short.
+  /// The others where there is a size, and a codec that makes zeros short. Before: only the
+  /// sparsity of the given schemes changes.
   ChooseSchemes sparsities;
+  /// By how many bytes a laid out network is above the size as it is now.
+  std::function<uint64_t(const Graph& graph, const quantize::Quantization& quantization)> excess;
+  /// Schemes for so many bytes less than those chosen last. Throws Error when there are none.
+  std::function<std::map<std::string, quantize::LayerScheme>(uint64_t bytes)> tighter;
 };
 
 /// How a float network comes to its quantization. `fused` is the network after FuseGraph, in ONNX's

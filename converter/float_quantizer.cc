@@ -1,6 +1,7 @@
 #include "converter/float_quantizer.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "converter/coding/encode_model.h"
 #include "converter/error.h"
@@ -67,29 +68,40 @@ quantize::Quantization FloatQuantizer::Run(Graph& graph, Graph& fused, budget::S
 quantize::Quantization FloatQuantizer::Trained(Graph& graph, Graph& fused,
                                                budget::Schemes schemes) {
   BudgetChoices choices;
-  std::vector<budget::Step> steps;
+  std::optional<budget::Search> search;
   std::map<std::string, double> sparsity_costs;  // by label
+  const auto describe = [&] {
+    report_.budget = search->Describe();
+    for (budget::LayerChoice& layer : report_.budget->layers) {
+      const auto cost = sparsity_costs.find(layer.label);
+      if (cost != sparsity_costs.end()) layer.sparsity_cost = cost->second;
+    }
+  };
   if (options_.budget) {
     choices.schemes = [&](const Graph& pruned, budget::Schemes given) {
       budget::Limits limits = TrainedLimits();
       limits.at_least_one = true;
-      budget::Search search = MakeSearch(pruned, std::move(given), std::move(limits));
-      budget::Schemes chosen = search.Run();
-      report_.budget = search.Describe();
-      for (budget::LayerChoice& layer : report_.budget->layers) {
-        const auto cost = sparsity_costs.find(layer.label);
-        if (cost != sparsity_costs.end()) layer.sparsity_cost = cost->second;
-      }
-      steps = search.Steps();
+      search.emplace(MakeSearch(pruned, std::move(given), std::move(limits)));
+      budget::Schemes chosen = search->Run();
+      describe();
       return chosen;
     };
   }
-  // Only a codec makes zeros shorter.
+  // Only with a codec the size depends on more than the schemes, and zeros are shorter.
   if (options_.budget && options_.budget->max_size && options_.codec != coding::Codec::none) {
+    choices.excess = [&](const Graph& trained, const quantize::Quantization& quantization) {
+      const uint64_t bytes = SizeOf(trained, quantization);
+      return bytes - std::min(bytes, *options_.budget->max_size);
+    };
+    choices.tighter = [&](uint64_t bytes) {
+      budget::Schemes chosen = search->Tighter(bytes);
+      describe();
+      return chosen;
+    };
     choices.sparsities = [&](const Graph& dense, budget::Schemes given) {
-      budget::Search search = MakeSearch(dense, std::move(given), TrainedLimits());
-      budget::Schemes chosen = search.Sparsities();
-      sparsity_costs = search.SparsityCosts();
+      budget::Search zeros = MakeSearch(dense, std::move(given), TrainedLimits());
+      budget::Schemes chosen = zeros.Sparsities();
+      sparsity_costs = zeros.SparsityCosts();
       return chosen;
     };
   }
@@ -97,37 +109,7 @@ quantize::Quantization FloatQuantizer::Trained(Graph& graph, Graph& fused,
       options_.quantize(fused, std::move(schemes), choices, report_.warnings);
   graph = fused;
   passes::LayOutGraph(graph);
-  if (options_.budget && options_.budget->max_size) Shorten(graph, steps, quantization);
   return quantization;
-}
-
-// Where the file has become longer than it may be, layers lose the bits that cost least, one after
-// another.
-void FloatQuantizer::Shorten(const Graph& graph, const std::vector<budget::Step>& steps,
-                             quantize::Quantization& quantization) {
-  for (const budget::Step& step : steps) {
-    if (SizeOf(graph, quantization) <= *options_.budget->max_size) return;
-    const Node& node = *std::ranges::find(graph.nodes, step.label, &Node::Label);
-    quantize::LayerScheme& scheme = quantization.schemes.at(step.label);
-    report_.warnings.Add(options_.budget->Text() + ": layer '" + quantize::LayerName(graph, node) +
-                         "' got " + quantize::WeightsText(step.scheme) + " instead of " +
-                         quantize::WeightsText(scheme) +
-                         " after tuning, as the file had become larger; more epochs do not bring " +
-                         "that back, a smaller size may");
-    scheme = step.scheme;
-    quantization.weights.erase(step.label);
-    quantization.bias.erase(step.label);
-    std::map<std::string, quantize::InputMoments> moments;
-    if (quantization.IsInteger(node)) {
-      moments = quantize::CollectMoments(graph, {step.label}, *data_, options_.progress);
-    }
-    quantize::QuantizeAllWeights(graph, moments, quantization);
-    for (budget::LayerChoice& choice : report_.budget->layers) {
-      if (choice.name == quantize::LayerName(graph, node)) {
-        choice.weights = quantize::WeightsText(step.scheme);
-      }
-    }
-  }
 }
 
 budget::Limits FloatQuantizer::TrainedLimits() const {

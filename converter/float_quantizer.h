@@ -39,8 +39,6 @@ class FloatQuantizer {
  private:
   quantize::Quantization Trained(Graph& graph, Graph& fused, budget::Schemes schemes);
   quantize::Quantization Budgeted(const Graph& graph, budget::Schemes schemes);
-  void Shorten(const Graph& graph, const std::vector<budget::Step>& steps,
-               quantize::Quantization& quantization);
   budget::Limits TrainedLimits() const;
   budget::Search MakeSearch(const Graph& graph, budget::Schemes schemes, budget::Limits limits);
   uint64_t SizeOf(const Graph& graph, const quantize::Quantization& quantization) const;

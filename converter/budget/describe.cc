@@ -1,5 +1,4 @@
-// What a search says of its choice when it is done: the table for the user, and how the chosen
-// schemes could become smaller yet.
+// What a search says of its choice when it is done: the table for the user.
 #include <algorithm>
 
 #include "converter/budget/search.h"
@@ -7,29 +6,6 @@
 #include "converter/quantize/recipe.h"
 
 namespace lutra::converter::budget {
-
-std::vector<Step> Search::Steps() const {
-  std::vector<std::pair<double, Step>> steps;
-  for (size_t l = 0; l < options_.size(); ++l) {
-    const std::string& label = layers_[l].node->Label();
-    const auto now = std::ranges::find(layers_[l].schemes, tried_[*best_].schemes.at(label));
-    if (now == layers_[l].schemes.end()) continue;
-    const Option& from = options_[l][static_cast<size_t>(now - layers_[l].schemes.begin())];
-    std::optional<std::pair<double, Step>> best;
-    for (size_t o = 0; o < options_[l].size(); ++o) {
-      const Option& to = options_[l][o];
-      if (to.bytes >= from.bytes) continue;
-      const double rate = (to.cost - from.cost) / static_cast<double>(from.bytes - to.bytes);
-      if (!best || rate < best->first) best = {rate, {label, layers_[l].schemes[o]}};
-    }
-    if (best) steps.push_back(std::move(*best));
-  }
-  std::ranges::stable_sort(steps, {}, [](const auto& entry) { return entry.first; });
-  std::vector<Step> result;
-  result.reserve(steps.size());
-  for (auto& entry : steps) result.push_back(std::move(entry.second));
-  return result;
-}
 
 Report Search::Describe() const {
   Report report;

@@ -463,7 +463,8 @@ void Search::SearchForDrop() {
 Schemes Search::Tighter(uint64_t over) {
   if (!options_.empty()) {
     reserve_ += over + kAlignment;
-    const uint64_t limit = *limits_.max_size - std::min(*limits_.max_size, reserve_);
+    const uint64_t kept = reserve_ + limits_.spared;
+    const uint64_t limit = *limits_.max_size - std::min(*limits_.max_size, kept);
     if (std::optional<Tried> mix = Fit(limit)) {
       Measure(*(best_ = Add(std::move(*mix))));
       return tried_[*best_].schemes;

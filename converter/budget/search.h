@@ -29,12 +29,6 @@ namespace lutra::converter::budget {
 /// The whole model file, as large as it will be written.
 using Build = std::function<std::vector<uint8_t>(const quantize::Quantization&)>;
 
-/// Fewer bytes for a layer.
-struct Step {
-  std::string label;
-  quantize::LayerScheme scheme;
-};
-
 class Search {
  public:
   /// `graph` is laid out (passes.h); `schemes` has all of its nodes, and those of the labels in
@@ -58,11 +52,6 @@ class Search {
   /// other calibration data or other weights, fitted: others, for less. Throws Error when there are
   /// none.
   Schemes Tighter(uint64_t over);
-
-  /// How the chosen schemes could become smaller yet: for each layer the scheme of fewer bytes that
-  /// costs least for each byte, those layers first where that is least. None where nothing was
-  /// measured.
-  std::vector<Step> Steps() const;
 
   Report Describe() const;
 

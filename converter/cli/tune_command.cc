@@ -66,6 +66,8 @@ struct TuneCommand {
                                               std::map<std::string, quantize::LayerScheme> schemes,
                                               const BudgetChoices& choices, Warnings& warnings) {
         settings.choose = choices.schemes;
+        settings.excess = choices.excess;
+        settings.tighter = choices.tighter;
         if (!PruningIsGiven()) settings.choose_sparsities = choices.sparsities;
         return Tune(fused, std::move(schemes), *data, shown, warnings);
       };

@@ -141,6 +141,7 @@ struct Trainer::State {
   std::deque<executor::FloatExecutor> executors;  // of validation, one for each part
   Teacher teacher;
   std::function<void(size_t, size_t)> before_step, after_step, on_resume;
+  std::function<bool()> may_be_kept;
 
   TensorMap shared;
   std::vector<Tensor> average;  // of the latents, in their order
@@ -401,10 +402,11 @@ bool Trainer::State::KeepIfBest(const Measured& measured, size_t epoch, bool rea
   };
   const bool better = reached || !best || split.validation.empty() ||
                       rank(measured.accuracy, measured.loss) > rank(best->accuracy, best->loss);
-  if (better) {
+  const bool kept = better && (epoch == 0 || !may_be_kept || may_be_kept());
+  if (kept) {
     best = Kept{network.weights, network.statistics, measured.loss, measured.accuracy, epoch};
   }
-  return better;
+  return kept;
 }
 
 void Trainer::State::TakeBest() {
@@ -446,6 +448,9 @@ Trainer::Trainer(Network& network, const SampleStore& store, TrainSettings setti
 Trainer::~Trainer() = default;
 
 void Trainer::SetTeacher(Teacher teacher) { state_->teacher = std::move(teacher); }
+void Trainer::KeepOnlyIf(std::function<bool()> may_be_kept) {
+  state_->may_be_kept = std::move(may_be_kept);
+}
 void Trainer::BeforeStep(std::function<void(size_t, size_t)> change) {
   state_->before_step = std::move(change);
 }
@@ -455,6 +460,8 @@ void Trainer::AfterStep(std::function<void(size_t, size_t)> show) {
 void Trainer::OnResume(std::function<void(size_t, size_t)> show) {
   state_->on_resume = std::move(show);
 }
+
+size_t Trainer::best_epoch() const { return state_->best ? state_->best->epoch : 0; }
 
 Trainer::Measured Trainer::Validate() { return state_->Validate(); }
 Trainer::Measured Trainer::ValidateTeacher() { return state_->Validate(state_->teacher); }
@@ -507,7 +514,7 @@ void Trainer::Run(const std::function<bool(const EpochReport&)>& report) {
     progress = {.epochs = number + 1,
                 .seconds = line.seconds,
                 .rate = progress.rate,
-                .ended = reached || line.seconds >= settings.time_limit};
+                .ended = (reached && line.best) || line.seconds >= settings.time_limit};
     state.SaveCheckpoint();
     if (!report(line)) break;
   }

@@ -94,6 +94,9 @@ class Trainer {
   ~Trainer();
 
   void SetTeacher(Teacher teacher);
+  /// Asked of the network after an epoch that would be the best; where it is not so, the best
+  /// before stays.
+  void KeepOnlyIf(std::function<bool()> may_be_kept);
   /// Called before every step, for constraints that change with time.
   void BeforeStep(std::function<void(size_t step, size_t steps)> change);
   /// Called after every step with the steps done, for a progress line.
@@ -105,6 +108,8 @@ class Trainer {
   /// Whether to go on is what `report` returns. Throws Diverged, and Error for a checkpoint that
   /// cannot be written or gone on from.
   void Run(const std::function<bool(const EpochReport&)>& report);
+
+  size_t best_epoch() const;  ///< from 1; 0: the network is what it was
 
   /// Mean loss of the validation samples, and the fraction of them on which the network is right
   /// (without labels: at one with the teacher; NaN with targets); NaN when there are none.

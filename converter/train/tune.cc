@@ -82,9 +82,10 @@ class Stage {
         const TuneLog& log, Warnings& warnings)
       : log_(log), warnings_(warnings), workers_(threads), store_(data, input_dims, workers_) {}
 
-  /// `prepare`, if any, sees the trainer before it runs.
-  void Train(Network& network, const Teacher& teacher, const TrainSettings& settings,
-             const std::function<void(Trainer&)>& prepare = {}) {
+  /// `prepare`, if any, sees the trainer before it runs. Returns the epoch whose weights these are,
+  /// 0: those before.
+  size_t Train(Network& network, const Teacher& teacher, const TrainSettings& settings,
+               const std::function<void(Trainer&)>& prepare = {}) {
     Trainer trainer(network, store_, settings, workers_, warnings_);
     trainer.SetTeacher(teacher);
     trainer.OnResume(log_.resume);
@@ -97,6 +98,7 @@ class Stage {
       warnings_.Add(std::string(diverged.what()) + "; the weights of epoch " +
                     std::to_string(diverged.best_epoch()) + ", the best before, are kept");
     }
+    return trainer.best_epoch();
   }
 
  private:
@@ -238,8 +240,12 @@ class QuantizeStage {
                              Stage& stage, Warnings& warnings) {
     if (settings_.choose) schemes = settings_.choose(laid_out_, std::move(schemes));
     const data::Spread calibration(data, settings_.calibration);
-    quantization_ = quantize::QuantizeGraph(laid_out_, std::move(schemes), &calibration,
-                                            log_.progress, warnings);
+    for (uint64_t excess = 1; excess != 0;) {
+      quantization_ = quantize::QuantizeGraph(laid_out_, std::move(schemes), &calibration,
+                                              log_.progress, warnings);
+      excess = settings_.excess ? settings_.excess(laid_out_, quantization_) : 0;
+      if (excess != 0) schemes = settings_.tighter(excess);
+    }
     layers_ = FindLayers(fused_, map_, quantization_);
     Network network = MakeNetwork(MakeTrainable(fused_), settings_, target_);
     Constrain(network);
@@ -251,13 +257,32 @@ class QuantizeStage {
       train.time_limit *= 1 - settings_.prune.share;
     }
     train.first_kept = 0;  // plain conversion is what to beat
-    stage.Train(network, teacher, train, [&](Trainer& trainer) {
+    size_t unfit = 0;
+    const size_t best = stage.Train(network, teacher, train, [&](Trainer& trainer) {
+      if (settings_.excess) {
+        trainer.KeepOnlyIf([&] {
+          const bool fits = Fits(network);
+          unfit += fits ? 0 : 1;
+          return fits;
+        });
+      }
       log_.start(trainer.ValidateTeacher().accuracy, trainer.Validate().accuracy);
     });
-    return Finish(network);
+    if (best == 0 && unfit > 0) {
+      warnings.Add(
+          "what training made of the weights takes more bytes than the file may have; it "
+          "holds those of plain conversion: give more --sparsity, or more bytes");
+    }
+    return Quantized(network, fused_);
   }
 
  private:
+  bool Fits(Network& network) const {
+    Graph fused = fused_;
+    const quantize::Quantization now = Quantized(network, fused);
+    return settings_.excess(LaidOut(std::move(fused)), now) == 0;
+  }
+
   void Constrain(Network& network) {
     BringToUnits(network, quantization_, layers_);
     for (TrainedWeight& weight : network.weights) {
@@ -304,21 +329,22 @@ class QuantizeStage {
     }
   }
 
-  /// Weights go into the fused graph; the quantization gets their integers.
-  quantize::Quantization Finish(Network& network) {
-    WriteWeights(network, fused_);
-    if (steps_) steps_->Write(network, quantization_);
-    const Graph laid_out = LaidOut(fused_);
-    quantization_.bias.clear();
+  /// The quantization with the network's integers; `fused` gets its weights.
+  quantize::Quantization Quantized(Network& network, Graph& fused) const {
+    WriteWeights(network, fused);
+    quantize::Quantization quantization = quantization_;
+    if (steps_) steps_->Write(network, quantization);
+    const Graph laid_out = LaidOut(fused);
+    quantization.bias.clear();
     for (const Layer& layer : layers_) {
       const Node& node = *std::ranges::find(laid_out.nodes, layer.label, &Node::Label);
       const TrainedWeight& tuned =
           *std::ranges::find(network.weights, layer.weight, &TrainedWeight::name);
-      quantization_.weights[layer.label] =
-          FromGrid(laid_out, node, quantization_.schemes.at(layer.label), *tuned.grid());
+      quantization.weights[layer.label] =
+          FromGrid(laid_out, node, quantization.schemes.at(layer.label), *tuned.grid());
     }
-    quantize::QuantizeAllWeights(laid_out, {}, quantization_);
-    return std::move(quantization_);
+    quantize::QuantizeAllWeights(laid_out, {}, quantization);
+    return quantization;
   }
 
   Graph& fused_;

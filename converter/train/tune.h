@@ -40,6 +40,10 @@ struct TuneSettings {
   /// The same before pruning, of the network as it comes: the sparsity that each layer gets by
   /// pruning. Empty: what `prune` says.
   Choose choose_sparsities;
+  /// By how many bytes a laid out network is above a size. What is above it is not the result of
+  /// training; plain conversion gets other schemes from `tighter` until it is within. Both or none.
+  std::function<uint64_t(const Graph&, const quantize::Quantization&)> excess;
+  std::function<std::map<std::string, quantize::LayerScheme>(uint64_t bytes)> tighter;
 };
 
 /// Where the pruning stage keeps its own checkpoint, beside that of the settings.

@@ -110,6 +110,26 @@ TEST_CASE("of few validation samples the lowest loss is the best epoch, of many 
   }
 }
 
+TEST_CASE("weights that may not be kept are not, and are no target") {
+  const auto points = Points(200);
+  TrainSettings settings = PlaneSettings();
+  settings.epochs = 12;
+  settings.target = 0.3;
+  settings.first_kept = 0;
+  const Outcome none = TrainOn(*points, settings, 1, [](Network&, Trainer& trainer) {
+    trainer.KeepOnlyIf([] { return false; });
+  });
+  CHECK(none.reports.size() == 12);
+  Network fresh = PlaneNetwork(), kept = none.network;
+  CHECK(kept.Shared() == fresh.Shared());
+  size_t asked = 0;
+  const Outcome later = TrainOn(*points, settings, 1, [&](Network&, Trainer& trainer) {
+    trainer.KeepOnlyIf([&] { return ++asked == 3; });
+  });
+  CHECK(later.reports.size() == 3);
+  CHECK(later.reports.back().best);
+}
+
 TEST_CASE("without labels a teacher is followed") {
   const auto points = Points(400, false);
   TrainSettings settings = PlaneSettings();

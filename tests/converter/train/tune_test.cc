@@ -79,6 +79,7 @@ struct Tuned {
   std::vector<EpochReport> reports;
   std::vector<std::string> stages;
   double converted = 0;
+  Warnings warnings;
   Graph LaidOut() const {
     Graph graph = fused;
     passes::LayOutGraph(graph);
@@ -99,8 +100,7 @@ Tuned TuneTo(const quantize::LayerScheme& scheme, const TuneSettings& settings) 
     tuned.reports.push_back(report);
     return true;
   };
-  Warnings warnings;
-  tuned.quantization = Tune(tuned.fused, schemes, *images, settings, log, warnings);
+  tuned.quantization = Tune(tuned.fused, schemes, *images, settings, log, tuned.warnings);
   return tuned;
 }
 
@@ -372,6 +372,36 @@ TEST_CASE("schemes are chosen for the zeros that pruning has left") {
   TuneTo(Codebook(2), settings);
   CHECK(sparsities.size() == 3);
   CHECK(*sparsities.rbegin() > *sparsities.begin());
+}
+
+TEST_CASE(
+    "what training makes too long is not kept; plain conversion gets fewer bits until it fits") {
+  TuneSettings settings = Settings();
+  std::vector<uint64_t> asked;
+  quantize::Quantization plain;
+  settings.excess = [&](const Graph& graph,
+                        const quantize::Quantization& quantization) -> uint64_t {
+    const int bits = quantization.schemes.at(graph.nodes[1].Label()).bits;
+    if (bits > 2) return 7;
+    const bool first = plain.weights.empty();
+    if (first) plain = quantization;
+    return first ? 0 : 1;
+  };
+  settings.tighter = [&](uint64_t bytes) {
+    asked.push_back(bytes);
+    std::map<std::string, quantize::LayerScheme> schemes;
+    for (const Node& node : Tuned{}.LaidOut().nodes) schemes[node.Label()] = Linear(2);
+    return schemes;
+  };
+  const Tuned tuned = TuneTo(Linear(4), settings);
+  CHECK(asked == std::vector<uint64_t>{7});
+  REQUIRE(plain.weights.size() == 3);
+  for (const auto& [label, weights] : plain.weights) {
+    CHECK(tuned.quantization.weights.at(label).values == weights.values);
+  }
+  CHECK(std::ranges::none_of(tuned.reports, &EpochReport::best));
+  CHECK(tuned.warnings.lines().size() == 1);
+  CheckRuntime(tuned);
 }
 
 TEST_CASE("the cubic schedule and the smallest magnitudes") {
