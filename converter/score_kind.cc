@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "converter/graph/operator_table.h"
+
 namespace lutra::converter {
 
 void LogSoftmax(std::span<double> x, double temperature) {
@@ -21,9 +23,8 @@ ScoreKind ScoreKindOf(const Graph& graph, std::string value) {
     const Node& node = graph.nodes[*producer];
     if (node.op == "Softmax") return ScoreKind::probabilities;
     if (node.op == "LogSoftmax") return ScoreKind::log_probabilities;
-    const bool moves = node.op == "Reshape" || node.op == "Transpose" || node.op == "Identity" ||
-                       node.op == "QuantizeLinear" || node.op == "DequantizeLinear";
-    if (!moves) break;
+    const bool quantizes = node.op == "QuantizeLinear" || node.op == "DequantizeLinear";
+    if (!quantizes && !Is(node, kView)) break;
     value = node.inputs[0];
   }
   return ScoreKind::logits;

@@ -2,12 +2,12 @@
 
 #include <cmath>
 #include <cstdio>
-#include <set>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
 #include "converter/error.h"
+#include "converter/graph/operator_table.h"
 
 namespace lutra::converter {
 namespace {
@@ -62,41 +62,9 @@ std::optional<size_t> First(const Tensor& tensor, const Test& test) {
 
 std::string NodeText(const Node& node) { return "node '" + node.Label() + "' (" + node.op + ")"; }
 
-using Ops = std::set<std::string_view>;
-
-/// Operators that only move elements or select some of them: infinity goes on to their readers.
-bool Moves(const Node& node) {
-  static const Ops kOps = {
-      "Identity", "Reshape",   "Flatten",      "Squeeze",         "Unsqueeze", "Transpose",
-      "Concat",   "Split",     "Slice",        "Expand",          "Tile",      "Gather",
-      "GatherND", "ScatterND", "Compress",     "GatherElements",  "Trilu",     "ScatterElements",
-      "Cast",     "CastLike",  "DepthToSpace", "SpaceToDepth",    "Neg",       "Abs",
-      "Pad",      "Where",     "Dropout",      "ConstantOfShape", "LogSoftmax"};
-  return kOps.contains(node.op);
-}
-
 /// Adding a mask of 0 and minus infinity is no calculation that the other operand survives: what
 /// counts is who reads the sum.
 bool AddsMask(const Node& node) { return node.op == "Add" || node.op == "Sub" || node.op == "Sum"; }
-
-/// Operators that are defined at infinity and give numbers.
-bool Chooses(const Node& node) {
-  static const Ops kOps = {"Softmax",       "Max",      "Min",         "ReduceMax",
-                           "ReduceMin",     "MaxPool",  "ArgMax",      "ArgMin",
-                           "TopK",          "Equal",    "Greater",     "GreaterOrEqual",
-                           "Less",          "IsInf",    "LessOrEqual", "ReduceLogSumExp",
-                           "GlobalMaxPool", "Hardmax",  "IsNaN",       "Exp",
-                           "Sigmoid",       "Tanh",     "Shape",       "Size",
-                           "Sign",          "And",      "Or",          "Not",
-                           "NonZero",       "MaxUnpool"};
-  return kOps.contains(node.op);
-}
-
-/// Operators that are defined at minus infinity only: exp(inf) is no number.
-bool Exponentiates(const Node& node) {
-  static const Ops kOps = {"Softmax", "LogSoftmax", "Exp", "ReduceLogSumExp"};
-  return kOps.contains(node.op);
-}
 
 class Checker {
  public:
@@ -185,7 +153,7 @@ class Checker {
       for (const size_t index : ReadersOf(at.value)) {
         const Node& node = graph_.nodes[index];
         if (Calculates(node, at)) return &node;
-        if (!Moves(node) && !AddsMask(node)) continue;
+        if (!Is(node, kPassesInfinity) && !AddsMask(node)) continue;
         const bool flips = node.op == "Neg" || (node.op == "Sub" && node.Input(1) == at.value);
         for (const std::string& output : node.outputs) {
           if (!reached.insert(output).second) continue;
@@ -199,8 +167,8 @@ class Checker {
   static bool Calculates(const Node& node, const Infinite& at) {
     if (!node.domain.empty()) return true;
     if (node.op == "Clip") return node.Input(at.negative ? 1 : 2) != at.value;
-    if (Exponentiates(node) && !at.negative) return true;
-    return !Chooses(node) && !Moves(node) && !AddsMask(node);
+    if (Is(node, kExponentiates) && !at.negative) return true;
+    return !Is(node, kTakesInfinity) && !Is(node, kPassesInfinity) && !AddsMask(node);
   }
 
   const Graph& graph_;

@@ -273,7 +273,7 @@ void Lowering::LowerNode(const Node& node) {
       {"SpaceToDepth", LowerDepthToSpace}};
   const auto found = node.domain.empty() ? kFunctions.find(node.op) : kFunctions.end();
   if (quantization.IsInteger(node) &&
-      quantize::IntegerFormOf(graph, node).form == quantize::IntegerForm::table) {
+      quantize::IntegerFormOf(graph, node).form == IntegerForm::table) {
     LowerUnary(*this, node);
   } else if (found != kFunctions.end()) {
     found->second(*this, node);

@@ -3,8 +3,8 @@
 // becomes float32 and the Cast one that changes nothing.
 #include <map>
 #include <set>
-#include <string_view>
 
+#include "converter/graph/operator_table.h"
 #include "converter/passes/passes.h"
 
 namespace lutra::converter::passes {
@@ -17,14 +17,6 @@ bool IsInteger(DataType type) {
 
 bool MakesFloats(const Node& node) {
   return node.op == "Cast" && IsFloating(static_cast<DataType>(node.Int("to", 0)));
-}
-
-/// The elements of input 0 in another order or number, whatever their type.
-bool MovesElements(const Node& node) {
-  static const std::set<std::string_view> kOps = {
-      "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze",    "Transpose",
-      "Slice",    "Split",   "Tile",    "Expand",  "DepthToSpace", "SpaceToDepth"};
-  return node.domain.empty() && kOps.contains(node.op);
 }
 
 }  // namespace
@@ -42,7 +34,7 @@ void FloatInputs(Graph& graph) {
       const auto found = origin.find(node.inputs[i]);
       if (found == origin.end() || node.op == "Shape") continue;
       const std::string input = found->second;
-      if (i == 0 && MovesElements(node)) {
+      if (i == 0 && Is(node, kMoveOfFirst)) {
         for (const std::string& output : node.outputs) origin[output] = input;
       } else {
         (MakesFloats(node) ? cast : other).insert(input);

@@ -3,12 +3,11 @@
 //
 // DequantizeLinear of a constant stays: it says how the weights of a quantized network are stored.
 #include <algorithm>
-#include <set>
-#include <string_view>
 #include <utility>
 
 #include "converter/executor/float_executor.h"
 #include "converter/graph/check_finite.h"
+#include "converter/graph/operator_table.h"
 #include "converter/passes/connections.h"
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
@@ -22,8 +21,6 @@ bool AllZero(const std::vector<int64_t>& values) {
 
 /// Shape-preserving uses of operators that only move elements.
 bool MovesNothing(const Graph& graph, const Node& node) {
-  static const std::set<std::string_view> kKeepOrder = {"Reshape",   "Flatten", "Squeeze",
-                                                        "Unsqueeze", "Expand",  "Tile"};
   if (node.op == "Identity" || node.op == "Dropout") return true;
   if (node.op == "Concat" || node.op == "Sum" || node.op == "Max" || node.op == "Min" ||
       node.op == "Mean") {
@@ -32,7 +29,7 @@ bool MovesNothing(const Graph& graph, const Node& node) {
   const auto* in = KnownDims(graph, node.Input(0));
   const auto* out = KnownDims(graph, node.outputs[0]);
   if (in == nullptr || out == nullptr || *in != *out) return false;
-  if (kKeepOrder.contains(node.op)) return true;
+  if (Is(node, kKeepsOrder)) return true;
   if (node.op == "Split") return node.outputs.size() == 1;
   if (node.op == "Pad") {
     const auto pads = ConstantInts(graph, node.Input(1));

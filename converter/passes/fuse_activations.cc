@@ -1,9 +1,8 @@
 // Relu and Clip become the clamp of the operator before them. A Reshape, or a MaxPool, between the
 // two is no obstacle: both commute with a function that acts on each element and never decreases.
 #include <algorithm>
-#include <set>
-#include <string_view>
 
+#include "converter/graph/operator_table.h"
 #include "converter/passes/connections.h"
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
@@ -31,13 +30,6 @@ std::optional<Clamp> ReadClamp(const Graph& graph, const Node& node) {
   return clamp;
 }
 
-bool TakesClamp(const Node& node) {
-  static const std::set<std::string_view> kOps = {
-      "Conv",        "ConvTranspose",     "Gemm",       "MatMul",   "Add", "Sub", "Mul", "Div",
-      "AveragePool", "GlobalAveragePool", "ReduceMean", "ReduceSum"};
-  return node.domain.empty() && kOps.contains(node.op);
-}
-
 bool LetsThrough(const Node& node) {
   return node.domain.empty() && (node.op == "Reshape" || node.op == "MaxPool") && !node.clamp &&
          node.outputs.size() == 1;
@@ -55,7 +47,7 @@ std::optional<size_t> Target(const Connections& connections, std::string value) 
     const std::optional<size_t> producer = connections.Producer(value);
     if (!producer || !connections.OnlyConsumer(value)) return std::nullopt;
     const Node& node = connections.node(*producer);
-    if (TakesClamp(node)) {
+    if (Is(node, kTakesClamp)) {
       const ValueInfo* info = connections.graph().Info(value);
       const bool real = info == nullptr || info->type == DataType::float32;
       return real ? producer : std::nullopt;

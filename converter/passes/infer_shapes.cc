@@ -11,13 +11,12 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
-#include <string_view>
 #include <utility>
 
 #include "converter/executor/float_executor.h"
 #include "converter/executor/signature.h"
 #include "converter/executor/spatial.h"
+#include "converter/graph/operator_table.h"
 #include "converter/passes/layout.h"
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
@@ -27,23 +26,6 @@ namespace {
 
 /// Values that shape arithmetic computes are small; larger constants are the folding's business.
 constexpr size_t kShapeElements = 4096;
-
-/// Inputs whose values, not only shapes, the shape of the result depends on.
-std::set<size_t> ShapeInputs(const Node& node) {
-  static const std::map<std::string_view, std::set<size_t>> kInputs = {
-      {"Reshape", {1}},       {"Expand", {1}},         {"Tile", {1}},
-      {"Squeeze", {1}},       {"Unsqueeze", {1}},      {"Slice", {1, 2, 3, 4}},
-      {"Pad", {1, 3}},        {"Resize", {1, 2, 3}},   {"Split", {1}},
-      {"TopK", {1}},          {"OneHot", {1}},         {"Range", {0, 1, 2}},
-      {"NonZero", {0}},       {"Compress", {0, 1}},    {"ConstantOfShape", {0}},
-      {"ReduceSum", {1}},     {"ReduceMean", {1}},     {"ReduceMax", {1}},
-      {"ReduceMin", {1}},     {"ReduceProd", {1}},     {"ReduceL1", {1}},
-      {"ReduceL2", {1}},      {"ReduceLogSum", {1}},   {"ReduceSumSquare", {1}},
-      {"CenterCropPad", {1}}, {"Unique", {0}},         {"NonMaxSuppression", {0, 1, 2, 3, 4}},
-      {"MaxUnpool", {2}},     {"ReduceLogSumExp", {1}}};
-  const auto found = kInputs.find(node.op);
-  return found == kInputs.end() ? std::set<size_t>{} : found->second;
-}
 
 class ShapeInference {
  public:
@@ -117,11 +99,10 @@ class ShapeInference {
   }
 
   bool InputsKnown(const Node& node) const {
-    const std::set<size_t> shape_inputs = ShapeInputs(node);
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       const std::string& input = node.inputs[i];
       if (input.empty() || Constant(input) != nullptr) continue;
-      if (shape_inputs.contains(i) || KnownDims(graph_, input) == nullptr) return false;
+      if (RoleOf(node, i) == Role::shape || KnownDims(graph_, input) == nullptr) return false;
     }
     return true;
   }
@@ -156,9 +137,7 @@ class ShapeInference {
 
   /// A few bytes of a file can ask for windows that take minutes to walk.
   bool InferPool(const Node& node) {
-    static const std::set<std::string_view> kPools = {
-        "MaxPool", "AveragePool", "LpPool", "GlobalMaxPool", "GlobalLpPool", "GlobalAveragePool"};
-    if (!node.domain.empty() || !kPools.contains(node.op)) return false;
+    if (!Is(node, kPool)) return false;
     const DataType type = TypeOf(node.inputs[0]);
     if (const std::string why = executor::WhyInputsRefused(node, std::span(&type, 1));
         !why.empty()) {

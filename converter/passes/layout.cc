@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <numeric>
 #include <set>
-#include <string_view>
 
 #include "converter/executor/float_executor.h"
+#include "converter/graph/operator_table.h"
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
 
@@ -64,13 +64,6 @@ Perm WithoutDims(const Perm& perm, const std::vector<bool>& removed) {
   return result;
 }
 
-bool IsSpatial(const Node& node) {
-  static const std::set<std::string_view> kOps = {
-      "Conv",          "ConvTranspose",     "MaxPool", "AveragePool",  "LpPool",
-      "GlobalMaxPool", "GlobalAveragePool", "Resize",  "DepthToSpace", "SpaceToDepth"};
-  return node.domain.empty() && kOps.contains(node.op);
-}
-
 LayoutRewriter::LayoutRewriter(Graph& graph) : graph_(graph), original_(graph.values) {}
 
 void LayoutRewriter::Run() {
@@ -89,7 +82,7 @@ void LayoutRewriter::Run() {
 void LayoutRewriter::StartInputs() {
   std::set<std::string> wanted;
   for (auto node = graph_.nodes.rbegin(); node != graph_.nodes.rend(); ++node) {
-    if (IsSpatial(*node)) {
+    if (Is(*node, kSpatial)) {
       wanted.insert(node->Input(0));
     } else if (IsElementwise(*node) || node->op == "Concat" || node->op == "Split" ||
                node->op == "Slice" || node->op == "Pad") {
@@ -138,7 +131,7 @@ bool LayoutRewriter::RewriteSpatial(const Node& node) {
   // What normalizes channels is as good at either place of theirs: it takes what comes.
   const bool follows =
       node.op == "BatchNormalization" && FormOf(node.inputs[0]).perm == ChannelsLast(x->size());
-  if (!IsSpatial(node) && !follows) return false;
+  if (!Is(node, kSpatial) && !follows) return false;
   // Indices of MaxPool count in ONNX's order; a Resize of channels is no spatial one.
   if (std::ranges::count_if(node.outputs, [](const auto& name) { return !name.empty(); }) != 1) {
     return false;

@@ -93,7 +93,5 @@ class LayoutRewriter {
 
 /// Operators whose result has at each place a function of the inputs at that place.
 bool IsElementwise(const Node& node);
-/// Conv, pooling and the like, as far as they exist in nhwc.
-bool IsSpatial(const Node& node);
 
 }  // namespace lutra::converter::passes

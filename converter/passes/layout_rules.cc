@@ -1,8 +1,7 @@
 // Operators of ToNhwc that take their input in any order and rename their axes.
 #include <algorithm>
-#include <set>
-#include <string_view>
 
+#include "converter/graph/operator_table.h"
 #include "converter/passes/layout.h"
 #include "converter/passes/rewrite.h"
 
@@ -21,31 +20,7 @@ Dims Mapped(const Node& node, const Dims& axes, const Perm& perm) {
 
 }  // namespace
 
-bool IsElementwise(const Node& node) {
-  static const std::set<std::string_view> kOps = {"Abs",       "Acos",         "Acosh",
-                                                  "Asin",      "Asinh",        "Atan",
-                                                  "Atanh",     "Cast",         "Ceil",
-                                                  "Celu",      "Clip",         "Cos",
-                                                  "Cosh",      "Elu",          "Erf",
-                                                  "Exp",       "FakeQuantize", "Floor",
-                                                  "Gelu",      "HardSigmoid",  "HardSwish",
-                                                  "Identity",  "IsInf",        "IsNaN",
-                                                  "LeakyRelu", "Log",          "Mish",
-                                                  "Neg",       "Not",          "Reciprocal",
-                                                  "Relu",      "Round",        "Selu",
-                                                  "Shrink",    "Sigmoid",      "Sign",
-                                                  "Silu",      "Sin",          "Sinh",
-                                                  "Softplus",  "Softsign",     "Sqrt",
-                                                  "Tan",       "Tanh",         "ThresholdedRelu",
-                                                  "Add",       "And",          "Div",
-                                                  "Equal",     "Greater",      "GreaterOrEqual",
-                                                  "Less",      "LessOrEqual",  "Max",
-                                                  "Mean",      "Min",          "Mod",
-                                                  "Mul",       "Or",           "Pow",
-                                                  "PRelu",     "Sub",          "Sum",
-                                                  "Where",     "Xor"};
-  return node.domain.empty() && kOps.contains(node.op) && node.outputs.size() == 1;
-}
+bool IsElementwise(const Node& node) { return Is(node, kPointwise) && node.outputs.size() == 1; }
 
 Perm LayoutRewriter::CommonPerm(const std::vector<std::string>& values, size_t rank) const {
   Perm best = IdentityPerm(rank);
@@ -129,12 +104,9 @@ bool LayoutRewriter::RewriteElementwise(const Node& node) {
 }
 
 bool LayoutRewriter::RewriteAxis(const Node& node) {
-  static const std::map<std::string_view, int64_t> kDefaultAxis = {
-      {"Concat", 0},   {"Split", 0},  {"Softmax", -1}, {"LogSoftmax", -1},
-      {"Hardmax", -1}, {"ArgMax", 0}, {"ArgMin", 0}};
-  const auto found = kDefaultAxis.find(node.op);
+  const OperatorRow* row = FindRow(node.domain, node.op);
   const Dims* x = OriginalDims(node.Input(0));
-  if (found == kDefaultAxis.end() || x == nullptr) return false;
+  if (row == nullptr || !row->axis || x == nullptr) return false;
   const size_t rank = x->size();
   const size_t data_inputs = node.op == "Concat" ? node.inputs.size() : 1;
   // Inference has not compared them where one depends on data.
@@ -145,7 +117,7 @@ bool LayoutRewriter::RewriteAxis(const Node& node) {
   const Perm perm = CommonPerm(
       {node.inputs.begin(), node.inputs.begin() + static_cast<std::ptrdiff_t>(data_inputs)}, rank);
   if (perm == IdentityPerm(rank)) return false;
-  const auto axis = static_cast<size_t>(ResolvedAxis(node, node.Int("axis", found->second), rank));
+  const auto axis = static_cast<size_t>(ResolvedAxis(node, node.Int("axis", *row->axis), rank));
   Node rewritten = node;
   rewritten.attributes["axis"] = perm[axis];
   for (size_t i = 0; i < node.inputs.size(); ++i) {

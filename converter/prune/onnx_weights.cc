@@ -8,6 +8,7 @@
 
 #include "converter/error.h"
 #include "converter/file_kind.h"
+#include "converter/graph/operator_table.h"
 #include "converter/import/onnx_file.h"
 #include "converter/import/onnx_tensor.h"
 
@@ -15,16 +16,21 @@ namespace lutra::converter::prune {
 namespace {
 
 // The inputs of an operator that are its weights when they are constant.
-std::vector<int> WeightOperands(const std::string& op) {
-  if (op == "Conv" || op == "ConvTranspose") return {1};
-  if (op == "Gemm" || op == "MatMul") return {0, 1};
-  if (op == "LSTM" || op == "GRU" || op == "RNN") return {1, 2};
-  return {};
+std::vector<int> WeightOperands(const onnx::NodeProto& node) {
+  std::vector<int> operands;
+  const OperatorRow* row = FindRow(node.domain(), node.op_type());
+  if (row == nullptr) return operands;
+  const std::vector<InputSlot> slots = InputSlots(*row);
+  for (size_t i = 0; i < slots.size(); ++i) {
+    if (slots[i].role == Role::weight) operands.push_back(static_cast<int>(i));
+  }
+  return operands;
 }
 
-bool Moves(const std::string& op) {
-  return op == "Cast" || op == "Identity" || op == "Transpose" || op == "Reshape" ||
-         op == "Flatten" || op == "Squeeze" || op == "Unsqueeze";
+// Whether the weights behind it are those before it.
+bool Moves(const onnx::NodeProto& node) {
+  const OperatorRow* row = FindRow(node.domain(), node.op_type());
+  return row != nullptr && (row->Is(kView) || row->name == "Cast");
 }
 
 // Matrices and more of floating-point numbers, or of the bytes that quantized networks have.
@@ -68,7 +74,7 @@ struct OnnxWeights::Model {
       tensors[tensor.name()] = &tensor;
     }
     for (const onnx::NodeProto& node : file.graph().node()) {
-      if (Moves(node.op_type()) && node.input_size() > 0 && node.output_size() == 1) {
+      if (Moves(node) && node.input_size() > 0 && node.output_size() == 1) {
         const auto source = tensors.find(node.input(0));
         if (source != tensors.end()) tensors[node.output(0)] = source->second;
       }
@@ -92,7 +98,7 @@ OnnxWeights::OnnxWeights(std::span<const uint8_t> bytes, const std::string& path
   importing::TensorReader reader(path);
   std::set<const onnx::TensorProto*> seen;
   for (const onnx::NodeProto& node : model_->file.graph().node()) {
-    for (const int operand : WeightOperands(node.op_type())) {
+    for (const int operand : WeightOperands(node)) {
       if (operand >= node.input_size()) continue;
       const auto found = model_->tensors.find(node.input(operand));
       if (found == model_->tensors.end() || !seen.insert(found->second).second) continue;
@@ -135,8 +141,8 @@ std::vector<std::string> OnnxWeights::Others(const std::set<const onnx::TensorPr
   std::vector<std::string> left, shared, inner;
   std::set<const onnx::TensorProto*> said;
   for (const onnx::NodeProto& node : model_->file.graph().node()) {
-    const std::vector<int> operands = WeightOperands(node.op_type());
-    if (Moves(node.op_type())) continue;
+    const std::vector<int> operands = WeightOperands(node);
+    if (Moves(node)) continue;
     const std::vector<std::string> inputs = InputsOf(node);
     for (int i = 0; i < static_cast<int>(inputs.size()); ++i) {
       const auto found = model_->tensors.find(inputs[static_cast<size_t>(i)]);

@@ -225,7 +225,7 @@ class Hoist {
 
 bool KeepsGrid(const Graph& graph, const Node& node) {
   return !quantize::IsPoint(node) && !node.clamp &&
-         quantize::IntegerFormOf(graph, node).form == quantize::IntegerForm::passive &&
+         quantize::IntegerFormOf(graph, node).form == IntegerForm::passive &&
          !quantize::ActivationInputs(graph, node).empty();
 }
 

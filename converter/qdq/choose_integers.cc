@@ -96,13 +96,13 @@ class Chooser {
     const std::vector<std::string> inputs = quantize::ActivationInputs(graph_, node);
     if (!IsReal(graph_, node.Label()) || inputs.empty()) return;
     const quantize::OperatorForm form = quantize::IntegerFormOf(graph_, node);
-    if (form.form == quantize::IntegerForm::passive) {
+    if (form.form == IntegerForm::passive) {
       ChoosePassive(node, inputs);
       return;
     }
     std::string reason = form.reason;
     std::optional<size_t> point;
-    if (form.form != quantize::IntegerForm::none) reason = WhyFloat(node, inputs, point);
+    if (form.form != IntegerForm::none) reason = WhyFloat(node, inputs, point);
     AdoptedWeights adopted;
     const bool matrix =
         quantize::HasWeights(graph_, node) && quantize::WhyNoWeightMatrix(graph_, node).empty();
@@ -170,7 +170,7 @@ class Chooser {
   /// Constants in arithmetic between tensors, with a scale for all. "" or why they have no
   /// integers.
   std::string AdoptOperands(const Node& node) {
-    if (quantize::IntegerFormOf(graph_, node).form != quantize::IntegerForm::compute) return "";
+    if (quantize::IntegerFormOf(graph_, node).form != IntegerForm::compute) return "";
     const std::vector<std::string> activations = quantize::ActivationInputs(graph_, node);
     if (node.op != "Add" && node.op != "Sub" && node.op != "Mul" && node.op != "Div" &&
         node.op != "MatMul") {

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
-#include <string_view>
 #include <utility>
 
 #include "converter/error.h"
+#include "converter/graph/operator_table.h"
 #include "converter/passes/rewrite.h"
 #include "converter/quantize/weight_matrix.h"
 
@@ -60,13 +59,6 @@ Tensor RealValues(const Node& node, const Tensor& constant, const ConstantRecord
     real.push_back(static_cast<float>(q) * record.scale[channel]);
   }
   return Tensor::Of(constant.dims(), std::move(real));
-}
-
-// Whether a constant keeps its scales (of the output channels) when it goes through the node.
-bool KeepsRecord(const Node& node) {
-  static const std::set<std::string_view> kMoves = {"Transpose", "Reshape",   "Flatten",
-                                                    "Squeeze",   "Unsqueeze", "Identity"};
-  return node.domain.empty() && kMoves.contains(node.op);
 }
 
 }  // namespace
@@ -124,8 +116,8 @@ ConstantRecords TakeConstants(Graph& graph) {
       records[output] = std::move(record);
       continue;
     }
-    if (const auto found = records.find(node.Input(0));
-        found != records.end() && KeepsRecord(node)) {
+    // A constant keeps its scales (of the output channels).
+    if (const auto found = records.find(node.Input(0)); found != records.end() && Is(node, kView)) {
       records[output] = found->second;
     }
     kept.push_back(std::move(node));

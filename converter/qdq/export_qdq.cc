@@ -82,7 +82,7 @@ class Exporter {
     }
     for (const Node& node : graph_.nodes) {
       if (LabelOf(node) != nullptr && IsInteger(node)) FindReadParameters(node);
-      if (quantize::IntegerFormOf(graph_, node).form != quantize::IntegerForm::passive) continue;
+      if (quantize::IntegerFormOf(graph_, node).form != IntegerForm::passive) continue;
       const auto in = params_.find(node.inputs[0]);
       if (in == params_.end()) continue;
       for (const std::string& output : node.outputs) params_.emplace(output, in->second);
@@ -112,7 +112,7 @@ class Exporter {
     if (const std::string* label = LabelOf(node)) {
       return quantization_.integer_nodes.contains(*label);
     }
-    return quantize::IntegerFormOf(graph_, node).form == quantize::IntegerForm::passive &&
+    return quantize::IntegerFormOf(graph_, node).form == IntegerForm::passive &&
            Params(node.inputs[0]);
   }
 
@@ -189,7 +189,7 @@ class Exporter {
                          (integer || WeightsOf(node) != nullptr || HasHalfWeights(node));
     const std::vector<std::string> activations = quantize::ActivationInputs(graph_, node);
     const bool arithmetic =
-        integer && quantize::IntegerFormOf(graph_, node).form == quantize::IntegerForm::compute;
+        integer && quantize::IntegerFormOf(graph_, node).form == IntegerForm::compute;
     const bool operands = arithmetic && (node.op == "Add" || node.op == "Sub" || node.op == "Mul" ||
                                          node.op == "MatMul");
     const bool divides = arithmetic && node.op == "Div";

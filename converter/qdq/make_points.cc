@@ -1,10 +1,9 @@
 #include "converter/qdq/make_points.h"
 
 #include <algorithm>
-#include <set>
-#include <string_view>
 #include <utility>
 
+#include "converter/graph/operator_table.h"
 #include "converter/passes/rewrite.h"
 #include "converter/qdq/constants.h"
 #include "converter/quantize/point.h"
@@ -18,12 +17,7 @@ bool IsDequantize(const Node& node) { return node.op == "DequantizeLinear"; }
 /// Operators that give some of the integers they are given, and nothing that depends on what those
 /// stand for: the same on real values.
 bool MovesIntegers(const Node& node) {
-  static const std::set<std::string_view> kOps = {
-      "Reshape",   "Flatten",  "Squeeze",      "Unsqueeze",    "Identity", "Transpose",
-      "Slice",     "Split",    "Concat",       "MaxPool",      "Pad",      "Gather",
-      "Expand",    "Tile",     "DepthToSpace", "SpaceToDepth", "Resize",   "ReduceMax",
-      "ReduceMin", "GatherND", "Max",          "Min",          "Where",    "GlobalMaxPool"};
-  if (!node.domain.empty() || !kOps.contains(node.op)) return false;
+  if (!Is(node, kMovesIntegers)) return false;
   return node.op != "Resize" || node.String("mode", "nearest") == "nearest";
 }
 

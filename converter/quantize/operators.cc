@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
-#include <string_view>
 
 #include "converter/quantize/weight_matrix.h"
 
@@ -12,23 +10,6 @@ namespace {
 
 // Of a power of two: finer steps of a Softmax's output help nobody.
 constexpr int kSmallestProbability = -24;
-
-using Names = std::set<std::string_view>;
-
-// y[i] = f(x[i]), all parameters attributes or scalar constants.
-const Names kUnary = {"Abs",      "Acos",  "Acosh",       "Asin",      "Asinh",
-                      "Atan",     "Atanh", "Ceil",        "Celu",      "Clip",
-                      "Cos",      "Cosh",  "Elu",         "Erf",       "Exp",
-                      "Floor",    "Gelu",  "HardSigmoid", "HardSwish", "LeakyRelu",
-                      "Log",      "Mish",  "Neg",         "PRelu",     "Reciprocal",
-                      "Relu",     "Round", "Selu",        "Shrink",    "Sigmoid",
-                      "Sign",     "Silu",  "Sin",         "Sinh",      "Softplus",
-                      "Softsign", "Sqrt",  "Tan",         "Tanh",      "ThresholdedRelu"};
-const Names kBinary = {"Add", "Sub", "Mul", "Div", "Min", "Max", "Pow"};
-const Names kPassive = {"Reshape",  "Flatten",      "Squeeze",       "Unsqueeze",
-                        "Identity", "Transpose",    "Slice",         "Split",
-                        "Concat",   "MaxPool",      "GlobalMaxPool", "Pad",
-                        "Gather",   "DepthToSpace", "SpaceToDepth",  "ReduceMax"};
 
 bool IsScalarConstant(const Graph& graph, const std::string& value) {
   const Tensor* constant = graph.Constant(value);
@@ -46,14 +27,14 @@ bool IsFunctionOfOne(const Graph& graph, const Node& node) {
   return computed == 1;
 }
 
-OperatorForm BinaryForm(const Graph& graph, const Node& node) {
-  if (IsFunctionOfOne(graph, node)) return {IntegerForm::table, ""};
-  const bool divides_by_constant =
-      node.op == "Div" && node.inputs.size() == 2 && graph.Constant(node.Input(1)) != nullptr;
-  if (node.op == "Add" || node.op == "Sub" || node.op == "Mul" || divides_by_constant) {
-    return {IntegerForm::compute, ""};
+/// Sums and products of two tensors; quotients only by a constant.
+OperatorForm ArithmeticForm(const Graph& graph, const Node& node) {
+  const bool divides = node.op == "Div" && graph.Constant(node.Input(1)) == nullptr;
+  const OperatorRow* row = FindRow(node.domain, node.op);
+  if (row->form != IntegerForm::compute || divides) {
+    return {IntegerForm::none, node.op + " of two tensors has no integer form"};
   }
-  return {IntegerForm::none, node.op + " of two tensors has no integer form"};
+  return {IntegerForm::compute, ""};
 }
 
 OperatorForm GatherForm(const Graph& graph, const Node& node) {
@@ -71,14 +52,10 @@ bool HasWeights(const Graph& graph, const Node& node) {
 }
 
 std::vector<std::string> ActivationInputs(const Graph& graph, const Node& node) {
-  // Further inputs of these are shapes, axes, indices, limits or weights.
-  static const Names kOnlyFirst = {
-      "Reshape",   "Squeeze",    "Unsqueeze", "Slice",      "Split",     "Pad",
-      "Gather",    "Resize",     "Clip",      "ReduceMean", "ReduceSum", "ReduceMax",
-      "ReduceMin", "ReduceProd", "ReduceL2",  "Expand",     "Tile"};
   std::vector<std::string> result;
   for (size_t i = 0; i < node.inputs.size(); ++i) {
-    if (i > 0 && kOnlyFirst.contains(node.op)) break;
+    const Role role = RoleOf(node, i);
+    if (i > 0 && (role == Role::shape || role == Role::parameter)) continue;
     const std::string& input = node.inputs[i];
     if (input.empty() || graph.Constant(input) != nullptr) continue;
     if (std::find(result.begin(), result.end(), input) == result.end()) result.push_back(input);
@@ -95,12 +72,14 @@ OperatorForm IntegerFormOf(const Graph& graph, const Node& node) {
     }
     return {IntegerForm::weights, ""};
   }
-  if (node.op == "MatMul") return {IntegerForm::compute, ""};
-  if (kUnary.contains(node.op)) {
+  const OperatorRow* row = FindRow(node.domain, node.op);
+  const IntegerForm form = row == nullptr ? IntegerForm::none : row->form;
+  if (Is(node, kFunction)) {
     if (IsFunctionOfOne(graph, node)) return {IntegerForm::table, ""};
+    if (form != IntegerForm::table) return ArithmeticForm(graph, node);
     return {IntegerForm::none, node.op + " differs from channel to channel"};
   }
-  if (kBinary.contains(node.op)) return BinaryForm(graph, node);
+  if (node.op == "MatMul") return {IntegerForm::compute, ""};
   if (node.op == "Gather") return GatherForm(graph, node);
   if (node.op == "Resize") {
     const std::string mode = node.String("mode", "nearest");
@@ -108,10 +87,7 @@ OperatorForm IntegerFormOf(const Graph& graph, const Node& node) {
     if (mode == "linear") return {IntegerForm::compute, ""};
     return {IntegerForm::none, "Resize mode " + mode};
   }
-  if (kPassive.contains(node.op)) return {IntegerForm::passive, ""};
-  static const Names kCompute = {"AveragePool", "GlobalAveragePool", "ReduceMean",
-                                 "ReduceSum",   "Softmax",           "LogSoftmax"};
-  if (kCompute.contains(node.op)) return {IntegerForm::compute, ""};
+  if (form == IntegerForm::passive || form == IntegerForm::compute) return {form, ""};
   return {IntegerForm::none, node.op + " has no integer form"};
 }
 
@@ -126,12 +102,10 @@ QuantParams ProbabilityParams(double largest) {
 
 bool IsFinalSoftmax(const Graph& graph, const Node& node) {
   if (node.op != "Softmax" && node.op != "LogSoftmax") return false;
-  static const Names kMoves = {"Reshape",   "Flatten",  "Squeeze",
-                               "Unsqueeze", "Identity", "Transpose"};
   std::string value = node.outputs[0];
   while (!graph.IsOutput(value)) {
     const std::vector<size_t> consumers = graph.Consumers(value);
-    if (consumers.size() != 1 || !kMoves.contains(graph.nodes[consumers[0]].op)) return false;
+    if (consumers.size() != 1 || !Is(graph.nodes[consumers[0]], kView)) return false;
     value = graph.nodes[consumers[0]].outputs[0];
   }
   return true;

@@ -1,21 +1,15 @@
-// What the integer runtime can do with each operator of the graph: the one place that knows.
+// What the integer runtime can do with a node: its operator's form (graph/operator_table.h), where
+// inputs and attributes allow it.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "converter/graph/operator_table.h"
 #include "converter/quantize/quantization.h"
 
 namespace lutra::converter::quantize {
-
-enum class IntegerForm : uint8_t {
-  none,     ///< float only
-  weights,  ///< Conv, Gemm, MatMul with constant weights: integer product, own output parameters
-  compute,  ///< integer arithmetic between activations, own output parameters
-  table,    ///< a function of one int8 value: 256 entries
-  passive,  ///< moves or selects elements: inputs and output share their parameters
-};
 
 struct OperatorForm {
   IntegerForm form = IntegerForm::none;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "converter/error.h"
+#include "converter/graph/operator_table.h"
 #include "converter/metric.h"
 #include "converter/passes/passes.h"
 #include "converter/train/random.h"
@@ -50,8 +51,7 @@ std::pair<std::string, ScoreKind> BeforeSoftmax(const Graph& graph, std::string 
       return {value,
               node.op == "Softmax" ? ScoreKind::probabilities : ScoreKind::log_probabilities};
     }
-    const bool moves = node.op == "Reshape" || node.op == "Identity" || node.op == "Transpose";
-    if (!moves) break;
+    if (!Is(node, kView)) break;
     value = node.inputs[0];
   }
   return {value, ScoreKind::logits};

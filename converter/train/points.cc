@@ -31,7 +31,7 @@ void InsertPoints(const quantize::Quantization& quantization, Graph& graph,
       if (const auto found = replaced.find(name); found != replaced.end()) name = found->second;
     }
     const std::vector<std::string> outputs = node.outputs;
-    const bool moves = quantize::IntegerFormOf(graph, node).form == quantize::IntegerForm::passive;
+    const bool moves = quantize::IntegerFormOf(graph, node).form == IntegerForm::passive;
     nodes.push_back(std::move(node));
     for (const std::string& output : outputs) {
       if (!moves && !output.empty()) add_point(output);

@@ -39,7 +39,7 @@ Graph BeforeSoftmax(Graph graph) {
         output = node.inputs[0];
         break;
       }
-      if (quantize::IntegerFormOf(graph, node).form != quantize::IntegerForm::passive) break;
+      if (quantize::IntegerFormOf(graph, node).form != IntegerForm::passive) break;
       value = node.inputs[0];
     }
   }

@@ -11,7 +11,6 @@
 namespace lutra::converter::train {
 namespace {
 
-using quantize::IntegerForm;
 using quantize::Quantization;
 
 bool Moves(const Graph& graph, const Node& node) {

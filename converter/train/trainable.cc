@@ -6,6 +6,7 @@
 #include <set>
 
 #include "converter/error.h"
+#include "converter/graph/operator_table.h"
 #include "converter/passes/passes.h"
 
 namespace lutra::converter::train {
@@ -24,12 +25,7 @@ std::optional<ParameterKind> KindOf(const Node& node, size_t i) {
   return std::nullopt;
 }
 
-bool Moves(const Node& node) {
-  return node.domain.empty() &&
-         (node.op == "Transpose" || node.op == "Reshape" || node.op == "Identity" ||
-          node.op == "Cast" || node.op == "Squeeze" || node.op == "Unsqueeze" ||
-          node.op == "Flatten");
-}
+bool Moves(const Node& node) { return Is(node, kView) || node.op == "Cast"; }
 
 /// A constant row that an Add puts behind a product is its bias.
 bool AddsBias(const Graph& graph, const Node& node, size_t i) {

@@ -7,6 +7,7 @@
 #include "converter/executor/operator.h"
 #include "converter/executor/signature.h"
 #include "converter/executor/strides.h"
+#include "converter/graph/operator_table.h"
 #include "tests/converter/executor/support.h"
 
 namespace lutra::converter::executor {
@@ -27,7 +28,7 @@ std::string Fault(const std::string& op, const std::vector<Tensor>& inputs,
 
 Tensor Zeros(Int64s dims, DataType type = DataType::float32) { return {type, std::move(dims)}; }
 
-TEST_CASE("every operator of the executor has a signature") {
+TEST_CASE("every operator of the executor is in the table") {
   for (const OperatorRows family :
        {UnaryOperators(), BinaryOperators(), ReduceOperators(), ShapeOperators(), CopyOperators(),
         PadOperators(), GatherOperators(), OrderOperators(), ResizeOperators(), ConvOperators(),
@@ -36,7 +37,7 @@ TEST_CASE("every operator of the executor has a signature") {
     REQUIRE(family.size() > 0);
     for (const Operator& row : family) {
       CAPTURE(row.name);
-      CHECK(HasSignature(row.domain, row.name));
+      CHECK(FindRow(row.domain, row.name) != nullptr);
       // Without any input nothing runs, and nothing falls over.
       Node node = MakeNode(std::string(row.name), {}, {"y"});
       node.domain = row.domain;
