@@ -12,4 +12,10 @@ class Error : public std::runtime_error {
   explicit Error(const std::string& message) : std::runtime_error(message) {}
 };
 
+/// One that names the node, or the field, already: who adds such names leaves it as it is.
+class PlacedError : public Error {
+ public:
+  using Error::Error;
+};
+
 }  // namespace lutra::converter

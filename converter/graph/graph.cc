@@ -18,8 +18,8 @@ T Get(const Node& node, std::string_view attribute, T otherwise, const char* kin
   const auto found = node.attributes.find(std::string(attribute));
   if (found == node.attributes.end()) return otherwise;
   if (const T* value = std::get_if<T>(&found->second)) return *value;
-  throw Error("node '" + node.Label() + "' (" + node.op + "): attribute '" +
-              std::string(attribute) + "' is not " + kind);
+  throw PlacedError("node '" + node.Label() + "' (" + node.op + "): attribute '" +
+                    std::string(attribute) + "' is not " + kind);
 }
 
 std::string Describe(const Node& node) { return "node '" + node.Label() + "' (" + node.op + ")"; }

@@ -221,9 +221,10 @@ class Importer {
           continue;
         }
         if (reason.empty()) reason = canonical.Add(node, source.opset);
+      } catch (const PlacedError&) {
+        throw;
       } catch (const Error& error) {
-        const std::string what = error.what();  // a Node's own questions name it already
-        throw Error(what.starts_with("node '") ? what : Describe(node) + ": " + what);
+        throw Error(Describe(node) + ": " + error.what());
       }
       if (!reason.empty()) {
         Refuse(node, reason);

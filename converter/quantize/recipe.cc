@@ -40,7 +40,7 @@ class Path {
   Path operator/(const std::string& field) const { return {source_, path_ + "." + field}; }
   Path operator[](size_t i) const { return {source_, path_ + "[" + std::to_string(i) + "]"}; }
   [[noreturn]] void Fail(const std::string& why) const {
-    throw Error(source_ + ": " + path_ + ": " + why);
+    throw PlacedError(source_ + ": " + path_ + ": " + why);
   }
 
  private:
@@ -78,10 +78,10 @@ void ReadScheme(const Json& json, const Path& path, std::initializer_list<std::s
             "is no field of a recipe; known are weights, activations, granularity, "
             "asymmetric, calibrator, codebook_channels");
       }
+    } catch (const PlacedError&) {
+      throw;
     } catch (const Error& error) {
-      const std::string what = error.what();
-      if (what.find(": $") != std::string::npos) throw;
-      here.Fail(what);
+      here.Fail(error.what());
     }
   }
 }
