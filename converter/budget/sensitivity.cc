@@ -6,6 +6,7 @@
 
 #include "converter/data/stack.h"
 #include "converter/error.h"
+#include "converter/graph/product.h"
 #include "converter/quantize/weight_matrix.h"
 #include "converter/quantize/weight_quantizer.h"
 
@@ -71,12 +72,13 @@ class Rest {
   Rest(const Graph& graph, size_t at, const quantize::Quantization& formats)
       : graph_(graph), node_(graph.nodes[at]), rest_(Segment(graph, at, graph.nodes.size())) {
     Node& node = rest_.nodes[0];
+    const bool takes_bias = ProductOf(node)->takes_bias;
     weight_ = graph.FreshName("budget.weight");
     bias_ = graph.FreshName("budget.bias");
-    node.inputs.resize(node.op == "MatMul" ? 2 : 3);
+    node.inputs.resize(takes_bias ? 3 : 2);
     node.inputs[1] = weight_;
     rest_.inputs.push_back(weight_);
-    if (node.op != "MatMul") {
+    if (takes_bias) {
       node.inputs[2] = bias_;
       rest_.inputs.push_back(bias_);
     }
@@ -101,7 +103,7 @@ class Rest {
     const std::vector<float> real = quantize::Dequantize(layer.weights);
     for (size_t i = 0; i < order_.size(); ++i) weights.as<float>()[order_[i]] = real[i];
     TensorMap constants{{weight_, std::move(weights)}};
-    if (node_.op == "MatMul") return constants;
+    if (!ProductOf(node_)->takes_bias) return constants;
     std::vector<float> bias = quantize::ReadWeightMatrix(graph_, node_).bias;
     for (size_t n = 0; n < layer.bias.size(); ++n) {
       bias[n] = static_cast<float>(layer.bias[n]) * input_scale_ * layer.weights.scale[n];

@@ -55,10 +55,10 @@ constexpr OperatorRow kRows[] = {
     {"Acosh", "f", kFunction, table},
     {"Atanh", "f", kFunction, table},
     // Of elements at the same place.
-    {"Add", "nn", kFunction | kTakesClamp, compute},
-    {"Sub", "nn", kFunction | kTakesClamp, compute},
-    {"Mul", "nn", kFunction | kTakesClamp, compute},
-    {"Div", "nn", kFunction | kTakesClamp, compute},
+    {"Add", "nn", kFunction | kArithmetic | kTakesClamp, compute},
+    {"Sub", "nn", kFunction | kArithmetic | kTakesClamp, compute},
+    {"Mul", "nn", kFunction | kArithmetic | kTakesClamp, compute},
+    {"Div", "nn", kFunction | kArithmetic | kTakesClamp, compute},
     {"Pow", "nn", kFunction},
     {"Mod", "nn", kPointwise},
     {"Max", "n+", kFunction | kMovesIntegers | kTakesInfinity},
@@ -88,7 +88,7 @@ constexpr OperatorRow kRows[] = {
     {"Conv", "ff^f?", kTakesClamp | kSpatial, weights},
     {"ConvTranspose", "ff^f?", kTakesClamp | kSpatial},
     {"Gemm", "n^n^n?", kTakesClamp, weights},
-    {"MatMul", "n^n^", kTakesClamp, weights},
+    {"MatMul", "n^n^", kArithmetic | kTakesClamp, weights},
     // Windows.
     {"MaxPool", "n", kMovesIntegers | kTakesInfinity | kSpatial | kPool, passive},
     {"AveragePool", "f", kTakesClamp | kSpatial | kPool, compute},

@@ -43,6 +43,8 @@ constexpr Traits kTakesClamp = 1U << 9;
 constexpr Traits kSpatial = 1U << 10;
 /// Windows that slide over images, or are as large as they are.
 constexpr Traits kPool = 1U << 11;
+/// Of two tensors; one may be a constant, which then gets parameters as an activation does.
+constexpr Traits kArithmetic = 1U << 12;
 
 enum class IntegerForm : uint8_t {
   none,     ///< float only

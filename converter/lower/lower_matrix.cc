@@ -99,8 +99,7 @@ template <typename OptionsT>
 void SetProduct(Lowering& lowering, const Node& node, OptionsT& options) {
   const bool integer = lowering.quantization.IsInteger(node);
   const quantize::LayerScheme& scheme = lowering.quantization.schemes.at(node.Label());
-  const bool dynamic = scheme.activations == quantize::ActivationType::dynamic &&
-                       node.op != "Conv" && scheme.HasIntegerWeights();
+  const bool dynamic = quantize::IsDynamic(lowering.quantization, node.Label(), *ProductOf(node));
   options.compute = integer   ? schema::Compute::integer
                     : dynamic ? schema::Compute::dynamic
                               : schema::Compute::float_;
@@ -145,7 +144,6 @@ void LowerLinear(Lowering& lowering, const Node& node) {
 
 // Both operands with the output's rank; batch dimensions broadcast.
 void LowerMatMul(Lowering& lowering, const Node& node) {
-  if (node.op == "Gemm") Lowering::Fail(node, quantize::WhyNoWeightMatrix(lowering.graph, node));
   Shape a = lowering.ShapeOf(node.inputs[0]), b = lowering.ShapeOf(node.inputs[1]);
   Shape out = lowering.ShapeOf(node.outputs[0]);
   if (a.size() < 2 || b.size() < 2) Lowering::Fail(node, "MatMul of a vector");
@@ -180,16 +178,11 @@ void LowerMatMul(Lowering& lowering, const Node& node) {
 }  // namespace
 
 void LowerMatrixProduct(Lowering& lowering, const Node& node) {
-  if (!quantize::HasWeights(lowering.graph, node) ||
-      (node.op == "MatMul" && !quantize::WhyNoWeightMatrix(lowering.graph, node).empty())) {
-    if (node.op == "Conv") Lowering::Fail(node, "its weights are computed by the network");
+  const std::string why = quantize::WhyNoWeightMatrix(lowering.graph, node);
+  if (!quantize::HasWeights(lowering.graph, node) || !why.empty()) {
+    if (!Is(node, kArithmetic)) Lowering::Fail(node, why.empty() ? "its input is constant" : why);
     LowerMatMul(lowering, node);
-    return;
-  }
-  if (const std::string why = quantize::WhyNoWeightMatrix(lowering.graph, node); !why.empty()) {
-    Lowering::Fail(node, why);
-  }
-  if (node.op == "Conv") {
+  } else if (ProductOf(node)->convolves) {
     LowerConv(lowering, node);
   } else {
     LowerLinear(lowering, node);

@@ -210,8 +210,7 @@ void Lowering::EmitUnion(const Node& node, schema::OptionsUnion options,
     report.scheme =
         scheme.weights == quantize::WeightType::fp32 ? "float32" : quantize::WeightsText(scheme);
     if (scheme.HasIntegerWeights() && !quantization.IsInteger(node)) {
-      const bool dynamic =
-          scheme.activations == quantize::ActivationType::dynamic && node.op != "Conv";
+      const bool dynamic = quantize::IsDynamic(quantization, node.Label(), *ProductOf(node));
       report.scheme += dynamic ? " dynamic" : " float";
     }
   }

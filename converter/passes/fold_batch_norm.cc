@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "converter/graph/check_finite.h"
+#include "converter/graph/product.h"
 #include "converter/passes/connections.h"
 #include "converter/passes/expansion.h"
 #include "converter/passes/passes.h"
@@ -134,11 +135,8 @@ bool FoldInto(Connections& connections, size_t producer, const ChannelMap& map,
   const Node& node = connections.node(producer);
   auto bias = ReadBias(graph, node, map.channels);
   if (!bias) return false;
-  double alpha = 1, beta = 1;
-  if (node.op == "Gemm") {
-    alpha = static_cast<double>(node.Float("alpha", 1.0F));
-    beta = static_cast<double>(node.Float("beta", 1.0F));
-  }
+  const Product product = ProductOf(node).value_or(Product());
+  const auto alpha = static_cast<double>(product.alpha), beta = static_cast<double>(product.beta);
   const Tensor& weights = *graph.Constant(node.inputs[1]);
   std::vector<double> scaled = ToDoubles(weights);
   for (size_t i = 0; i < scaled.size(); ++i) scaled[i] *= alpha * affine.scale[map(i)];

@@ -172,10 +172,7 @@ class Chooser {
   std::string AdoptOperands(const Node& node) {
     if (quantize::IntegerFormOf(graph_, node).form != IntegerForm::compute) return "";
     const std::vector<std::string> activations = quantize::ActivationInputs(graph_, node);
-    if (node.op != "Add" && node.op != "Sub" && node.op != "Mul" && node.op != "Div" &&
-        node.op != "MatMul") {
-      return "";
-    }
+    if (!Is(node, kArithmetic)) return "";
     const ConstantRecord* record = OperandRecord(node, records_);
     for (const std::string& input : node.inputs) {
       const Tensor* constant = graph_.Constant(input);

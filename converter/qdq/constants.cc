@@ -6,6 +6,7 @@
 
 #include "converter/error.h"
 #include "converter/graph/operator_table.h"
+#include "converter/graph/product.h"
 #include "converter/passes/rewrite.h"
 #include "converter/quantize/weight_matrix.h"
 
@@ -142,7 +143,7 @@ const ConstantRecord* OperandRecord(const Node& node, const ConstantRecords& rec
 std::optional<quantize::QuantizedWeights> IntegersOf(const Graph& graph, const Node& node,
                                                      const ConstantRecord& record) {
   const quantize::WeightMatrix matrix = quantize::ReadWeightMatrix(graph, node);
-  const float alpha = node.op == "Gemm" ? node.Float("alpha", 1.0F) : 1.0F;
+  const float alpha = ProductOf(node)->alpha;
   if (record.type == DataType::int32 || alpha <= 0) return std::nullopt;
   quantize::QuantizedWeights result{.n = matrix.n,
                                     .k = matrix.k,

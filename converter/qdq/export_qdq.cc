@@ -190,9 +190,8 @@ class Exporter {
     const std::vector<std::string> activations = quantize::ActivationInputs(graph_, node);
     const bool arithmetic =
         integer && quantize::IntegerFormOf(graph_, node).form == IntegerForm::compute;
-    const bool operands = arithmetic && (node.op == "Add" || node.op == "Sub" || node.op == "Mul" ||
-                                         node.op == "MatMul");
     const bool divides = arithmetic && node.op == "Div";
+    const bool operands = arithmetic && !divides && Is(node, kArithmetic);
     const bool only_first = weights || divides;
     std::vector<std::string> inputs;
     for (size_t i = 0; i < node.inputs.size() && !(only_first && i > 0); ++i) {
@@ -213,7 +212,7 @@ class Exporter {
     if (weights) {
       inputs.push_back(AddWeights(node));
       bias = AddBias(node, integer);
-      if (!bias.empty() && node.op != "MatMul") inputs.push_back(std::exchange(bias, ""));
+      if (!bias.empty() && ProductOf(node)->takes_bias) inputs.push_back(std::exchange(bias, ""));
     }
     for (const std::string& output : node.outputs) {
       if (!output.empty() && integer && Params(output)) made_by_integer_.insert(output);
@@ -258,7 +257,7 @@ class Exporter {
       const size_t from = moved == layout_.columns.end() ? column : moved->second[column];
       integers[order[row * quantized->k + from]] = quantized->values[i];
     }
-    const int64_t axis = node.op == "Conv" || node.Int("transB", 0) != 0 ? 0 : 1;
+    const auto axis = static_cast<int64_t>(ProductOf(node)->OutputAxis(dims.size()));
     return AddDequantized(stem, DataType::int8, dims, integers, quantized->scale, axis);
   }
 
@@ -267,10 +266,7 @@ class Exporter {
       throw Error("node '" + node.Label() + "': asymmetric weights are not exported; convert it " +
                   "with symmetric ones");
     }
-    const std::string& label = *LabelOf(node);
-    const quantize::LayerScheme& scheme = quantization_.schemes.at(label);
-    if (!quantization_.integer_nodes.contains(label) && node.op != "Conv" &&
-        scheme.activations == quantize::ActivationType::dynamic) {
+    if (quantize::IsDynamic(quantization_, *LabelOf(node), *ProductOf(node))) {
       throw Error("node '" + node.Label() + "': dynamic activations (a scale for each row) have " +
                   "no form in QDQ; convert it with --activations int8");
     }
@@ -343,8 +339,8 @@ class Exporter {
 
   void AddAttributes(const Node& node, onnx::NodeProto& proto) {
     // Gemm's factors are in the integers.
-    const bool folded = node.op == "Gemm" && quantize::HasWeights(graph_, node) &&
-                        (WeightsOf(node) != nullptr || HasHalfWeights(node));
+    const bool folded =
+        quantize::HasWeights(graph_, node) && (WeightsOf(node) != nullptr || HasHalfWeights(node));
     for (const auto& [name, value] : node.attributes) {
       if (folded && (name == "alpha" || name == "beta")) continue;
       AddAttribute(proto, name, value);

@@ -47,8 +47,14 @@ OperatorForm GatherForm(const Graph& graph, const Node& node) {
 }  // namespace
 
 bool HasWeights(const Graph& graph, const Node& node) {
-  return (node.op == "Conv" || node.op == "Gemm" || node.op == "MatMul") &&
-         graph.Constant(node.Input(1)) != nullptr && graph.Constant(node.Input(0)) == nullptr;
+  return ProductOf(node) && graph.Constant(node.Input(1)) != nullptr &&
+         graph.Constant(node.Input(0)) == nullptr;
+}
+
+bool IsDynamic(const Quantization& quantization, const std::string& label, const Product& product) {
+  const LayerScheme& scheme = quantization.schemes.at(label);
+  return scheme.HasIntegerWeights() && !quantization.integer_nodes.contains(label) &&
+         scheme.activations == ActivationType::dynamic && !product.convolves;
 }
 
 std::vector<std::string> ActivationInputs(const Graph& graph, const Node& node) {
@@ -67,7 +73,7 @@ OperatorForm IntegerFormOf(const Graph& graph, const Node& node) {
   if (!node.domain.empty()) return {IntegerForm::none, "domain " + node.domain};
   if (HasWeights(graph, node)) {
     if (std::string why = WhyNoWeightMatrix(graph, node); !why.empty()) {
-      if (node.op == "MatMul") return {IntegerForm::compute, ""};
+      if (Is(node, kArithmetic)) return {IntegerForm::compute, ""};
       return {IntegerForm::none, why};
     }
     return {IntegerForm::weights, ""};
@@ -79,7 +85,7 @@ OperatorForm IntegerFormOf(const Graph& graph, const Node& node) {
     if (form != IntegerForm::table) return ArithmeticForm(graph, node);
     return {IntegerForm::none, node.op + " differs from channel to channel"};
   }
-  if (node.op == "MatMul") return {IntegerForm::compute, ""};
+  if (Is(node, kArithmetic)) return {IntegerForm::compute, ""};
   if (node.op == "Gather") return GatherForm(graph, node);
   if (node.op == "Resize") {
     const std::string mode = node.String("mode", "nearest");

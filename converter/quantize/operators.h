@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "converter/graph/operator_table.h"
+#include "converter/graph/product.h"
 #include "converter/quantize/quantization.h"
 
 namespace lutra::converter::quantize {
@@ -28,8 +29,12 @@ std::vector<std::string> ActivationInputs(const Graph& graph, const Node& node);
 /// range is better measured, and small scores keep their digits.)
 QuantParams ProbabilityParams(double largest);
 
-/// Conv, Gemm and MatMul whose second input is a constant.
+/// A product whose weights are constant and whose other input is not.
 bool HasWeights(const Graph& graph, const Node& node);
+
+/// Whether the layer of this label has integer weights and quantizes each row of its input when it
+/// runs.
+bool IsDynamic(const Quantization& quantization, const std::string& label, const Product& product);
 
 /// A Softmax or LogSoftmax whose result reaches the graph's outputs through moves alone. It stays
 /// float, so that no class loses its rank to rounding, and counts as no fallback.

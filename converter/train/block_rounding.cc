@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "converter/executor/gradient.h"
+#include "converter/graph/product.h"
 #include "converter/quantize/sum_limits.h"
 #include "converter/quantize/weight_matrix.h"
 #include "converter/quantize/weight_quantizer.h"
@@ -62,7 +63,7 @@ BlockRounding::BlockRounding(const Block& block, const quantize::Quantization& q
     node.inputs[1] = layer.weights;
     graph_.values[layer.weights] = {DataType::float32, layer.dims};
     graph_.inputs.push_back(layer.weights);
-    if (node.op != "MatMul") {
+    if (ProductOf(node)->takes_bias) {
       layer.bias_before = quantization.bias.at(label);
       const float in = quantization.Params(node.inputs[0])->scale;
       const quantize::QuantParams* results = quantization.Params(node.outputs[0]);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "converter/error.h"
+#include "converter/graph/product.h"
 #include "converter/quantize/codebook_quantizer.h"
 #include "converter/quantize/operators.h"
 #include "converter/quantize/weight_matrix.h"
@@ -13,15 +14,9 @@ namespace {
 
 using quantize::QuantizedWeights;
 
-/// Gemm's alpha, which a weight matrix has in it and the initializer has not.
-float Alpha(const Node& node) { return node.op == "Gemm" ? node.Float("alpha", 1.0F) : 1.0F; }
-
-ChannelAxis AxisOf(const Node& node, const Tensor& weights) {
-  const std::vector<int64_t>& dims = weights.dims();
-  const bool first = node.op == "Conv" || node.Int("transB", 0) != 0;
-  if (!first) return {static_cast<size_t>(dims.back()), 1};
-  const auto channels = static_cast<size_t>(dims[0]);
-  return {channels, weights.elements() / channels};
+ChannelAxis AxisOf(const Product& product, const Tensor& weights) {
+  const auto channels = static_cast<size_t>(weights.dims()[product.OutputAxis(weights.rank())]);
+  return {channels, product.outputs_first ? weights.elements() / channels : 1};
 }
 
 /// x if it rounds to the entry. Else what does, half as far away as it may: at the edge, where the
@@ -49,6 +44,7 @@ std::vector<int8_t> WithZero(std::span<const int8_t> tables, size_t entries) {
   return result;
 }
 
+/// A weight matrix has Gemm's alpha in it and the initializer has not.
 WeightGrid GridOf(const QuantizedWeights& weights, float alpha, bool zero) {
   std::vector<float> scale = weights.scale;
   for (float& s : scale) s /= alpha;
@@ -69,8 +65,7 @@ std::vector<Layer> FindLayers(const Graph& fused, const quantize::LayoutMap& map
     const auto label = map.label.find(node.Label());
     if (label == map.label.end() || !quantize::HasWeights(fused, node)) continue;
     if (!quantization.weights.contains(label->second)) continue;
-    const bool bias = node.op != "MatMul" && !node.Input(2).empty();
-    layers.push_back({&node, label->second, node.inputs[1], bias ? node.inputs[2] : ""});
+    layers.push_back({&node, label->second, node.inputs[1], node.Input(2)});
   }
   return layers;
 }
@@ -82,8 +77,9 @@ TrainedWeight OnGrid(const Graph& fused, const Layer& layer, const quantize::Lay
                 "--asymmetric out");
   }
   const Tensor real = fused.Constant(layer.weight)->Cast(DataType::float32);
-  const ChannelAxis axis = AxisOf(*layer.node, real);
-  WeightGrid grid = GridOf(weights, Alpha(*layer.node), zero);
+  const Product product = *ProductOf(*layer.node);
+  const ChannelAxis axis = AxisOf(product, real);
+  WeightGrid grid = GridOf(weights, product.alpha, zero);
   Tensor start = real;
   const auto values = start.as<float>();
   const std::vector<size_t> order = quantize::WeightMatrixOrder(fused, *layer.node);
@@ -115,7 +111,7 @@ QuantizedWeights FromGrid(const Graph& laid_out, const Node& node,
   result.k = matrix.k;
   result.bits = scheme.bits;
   result.scale = grid.scale();
-  for (float& scale : result.scale) scale *= Alpha(node);
+  for (float& scale : result.scale) scale *= ProductOf(node)->alpha;
   result.values.reserve(matrix.values.size());
   for (size_t i = 0; i < matrix.values.size(); ++i) {
     const float level = matrix.values[i] / result.scale[i / matrix.k];

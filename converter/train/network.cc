@@ -5,6 +5,7 @@
 
 #include "converter/error.h"
 #include "converter/graph/operator_table.h"
+#include "converter/graph/product.h"
 #include "converter/metric.h"
 #include "converter/passes/passes.h"
 #include "converter/train/random.h"
@@ -63,8 +64,8 @@ double SumLength(const Graph& graph, const Parameter& parameter, const Tensor& w
   const auto elements = static_cast<double>(weights.elements());
   for (const Node& node : graph.nodes) {
     if (node.Input(1) != parameter.name) continue;
-    if (node.op == "Conv") return elements / static_cast<double>(dims[0]);
-    if (node.op == "Gemm" && node.Int("transB", 0) != 0) return static_cast<double>(dims[1]);
+    const std::optional<Product> product = ProductOf(node);
+    if (product && product->outputs_first) return elements / static_cast<double>(dims[0]);
     if (node.op == "ConvTranspose") {
       const auto groups = static_cast<double>(node.Int("group", 1));
       return elements / static_cast<double>(dims[1]) / groups;

@@ -1,5 +1,6 @@
 #include "converter/train/prune_blocks.h"
 
+#include "converter/graph/product.h"
 #include "converter/quantize/operators.h"
 #include "converter/quantize/weight_matrix.h"
 #include "kernels/sparse.h"
@@ -9,14 +10,13 @@ namespace {
 
 PruneBlocks BlocksOf(const Graph& fused, const Node& node, const std::vector<size_t>* columns) {
   const std::vector<size_t> order = quantize::WeightMatrixOrder(fused, node);
-  const auto groups = node.op == "Conv" ? static_cast<size_t>(node.Int("group", 1)) : size_t{1};
+  const Product product = *ProductOf(node);
   const std::vector<int64_t>& dims = fused.Constant(node.inputs[1])->dims();
-  const auto n =
-      static_cast<size_t>(node.op == "Conv" || node.Int("transB", 0) != 0 ? dims[0] : dims.back());
+  const auto n = static_cast<size_t>(dims[product.OutputAxis(dims.size())]);
   const size_t k = order.size() / n;
-  const size_t of_group = n / groups;
+  const size_t of_group = n / product.groups;
   PruneBlocks blocks;
-  blocks.bands = groups * kernels::BandCount(of_group);
+  blocks.bands = product.groups * kernels::BandCount(of_group);
   blocks.of_band = kernels::BlocksOfBand(k);
   blocks.block.resize(order.size());
   for (size_t row = 0; row < n; ++row) {
@@ -32,8 +32,7 @@ PruneBlocks BlocksOf(const Graph& fused, const Node& node, const std::vector<siz
 }
 
 bool IsDepthwise(const Graph& fused, const Node& node) {
-  return node.op == "Conv" && node.Int("group", 1) > 1 &&
-         fused.Constant(node.inputs[1])->dims()[1] == 1;
+  return ProductOf(node)->groups > 1 && fused.Constant(node.inputs[1])->dims()[1] == 1;
 }
 
 }  // namespace

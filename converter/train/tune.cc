@@ -13,6 +13,7 @@
 #include "converter/error.h"
 #include "converter/exact_text.h"
 #include "converter/executor/float_executor.h"
+#include "converter/graph/product.h"
 #include "converter/passes/passes.h"
 #include "converter/quantize/operators.h"
 #include "converter/quantize/quantize.h"
@@ -315,7 +316,7 @@ class QuantizeStage {
   /// What the integers of plain conversion mean, which make up for the rounding of the weights.
   void StartBias(const Layer& layer, TrainedWeight& bias) const {
     const auto integers = quantization_.bias.find(layer.label);
-    const float beta = layer.node->op == "Gemm" ? layer.node->Float("beta", 1.0F) : 1.0F;
+    const float beta = ProductOf(*layer.node)->beta;
     Tensor& latent = bias.latents()[0].values;
     if (integers == quantization_.bias.end() || integers->second.size() != latent.elements())
       return;
