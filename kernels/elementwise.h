@@ -18,42 +18,47 @@ struct IntBinary {
 enum class FloatBinaryKind : uint8_t { add, sub, mul, div, min, max, pow };
 
 /// In the order of schema UnaryKind, which the runtime checks.
+#define LUTRA_FLOAT_UNARY_KINDS(KIND) \
+  KIND(relu)                          \
+  KIND(leaky_relu)                    \
+  KIND(sigmoid)                       \
+  KIND(tanh)                          \
+  KIND(silu)                          \
+  KIND(hard_swish)                    \
+  KIND(hard_sigmoid)                  \
+  KIND(gelu)                          \
+  KIND(gelu_tanh)                     \
+  KIND(elu)                           \
+  KIND(selu)                          \
+  KIND(celu)                          \
+  KIND(softplus)                      \
+  KIND(softsign)                      \
+  KIND(mish)                          \
+  KIND(exp)                           \
+  KIND(log)                           \
+  KIND(sqrt)                          \
+  KIND(reciprocal)                    \
+  KIND(abs)                           \
+  KIND(neg)                           \
+  KIND(floor)                         \
+  KIND(ceil)                          \
+  KIND(round)                         \
+  KIND(sign)                          \
+  KIND(erf)                           \
+  KIND(sin)                           \
+  KIND(cos)                           \
+  KIND(clip)                          \
+  KIND(prelu)                         \
+  KIND(square)                        \
+  KIND(identity)                      \
+  KIND(rsqrt)                         \
+  KIND(thresholded_relu)              \
+  KIND(log_sigmoid)
+
 enum class FloatUnaryKind : uint8_t {
-  relu,
-  leaky_relu,
-  sigmoid,
-  tanh,
-  silu,
-  hard_swish,
-  hard_sigmoid,
-  gelu,
-  gelu_tanh,
-  elu,
-  selu,
-  celu,
-  softplus,
-  softsign,
-  mish,
-  exp,
-  log,
-  sqrt,
-  reciprocal,
-  abs,
-  neg,
-  floor,
-  ceil,
-  round,
-  sign,
-  erf,
-  sin,
-  cos,
-  clip,
-  prelu,
-  square,
-  identity,
-  rsqrt,
-  thresholded_relu,
-  log_sigmoid
+#define LUTRA_KIND(name) name,
+  LUTRA_FLOAT_UNARY_KINDS(LUTRA_KIND)
+#undef LUTRA_KIND
 };
 
 /// Outputs have col_step 1. An output may be one of the inputs if both are the same view; other

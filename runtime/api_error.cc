@@ -5,11 +5,9 @@
 namespace lutra {
 
 static_assert(LUTRA_ERROR_MESSAGE_BYTES == Status::kMessageBytes);
-static_assert(LUTRA_OUT_OF_MEMORY == static_cast<int>(Code::out_of_memory) &&
-              LUTRA_LIMIT == static_cast<int>(Code::limit) &&
-              LUTRA_ROW_UNAVAILABLE == static_cast<int>(Code::row_unavailable) &&
-              LUTRA_INPUT_NOT_SET == static_cast<int>(Code::input_not_set) &&
-              LUTRA_NO_GOLDEN_CHECK == static_cast<int>(Code::no_golden_check));
+#define LUTRA_SAME(name, api_name, number, text) static_assert(LUTRA_##api_name == (number));
+LUTRA_CODES(LUTRA_SAME)
+#undef LUTRA_SAME
 
 lutra_status Report(const Status& status, lutra_error* error) {
   const auto code = static_cast<lutra_status>(status.code());
@@ -29,42 +27,11 @@ extern "C" {
 
 const char* lutra_status_name(lutra_status status) {
   switch (status) {
-    case LUTRA_OK:
-      return "ok";
-    case LUTRA_INVALID_ARGUMENT:
-      return "invalid argument";
-    case LUTRA_OUT_OF_MEMORY:
-      return "out of memory";
-    case LUTRA_IO:
-      return "input/output";
-    case LUTRA_NOT_A_MODEL:
-      return "not a model";
-    case LUTRA_TRUNCATED:
-      return "truncated";
-    case LUTRA_CHECKSUM:
-      return "checksum";
-    case LUTRA_VERSION_TOO_NEW:
-      return "version too new";
-    case LUTRA_MALFORMED:
-      return "malformed";
-    case LUTRA_LIMIT:
-      return "limit";
-    case LUTRA_ROW_UNKNOWN:
-      return "row unknown";
-    case LUTRA_ROW_UNAVAILABLE:
-      return "row unavailable";
-    case LUTRA_WRONG_TYPE:
-      return "wrong type";
-    case LUTRA_WRONG_SIZE:
-      return "wrong size";
-    case LUTRA_NOT_FINITE:
-      return "not finite";
-    case LUTRA_INPUT_NOT_SET:
-      return "input not set";
-    case LUTRA_VERIFY_FAILED:
-      return "verify failed";
-    case LUTRA_NO_GOLDEN_CHECK:
-      return "no golden check";
+#define LUTRA_NAME_OF(name, api_name, number, text) \
+  case LUTRA_##api_name:                            \
+    return text;
+    LUTRA_CODES(LUTRA_NAME_OF)
+#undef LUTRA_NAME_OF
     default:
       return "unknown";
   }

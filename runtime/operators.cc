@@ -7,32 +7,6 @@
 namespace lutra {
 namespace {
 
-struct Entry {
-  schema::Options options;
-  const OperatorType* type;
-};
-
-constexpr Entry kTypes[] = {
-    {schema::Options::Conv, &kConv},
-    {schema::Options::Linear, &kLinear},
-    {schema::Options::MatMul, &kMatMul},
-    {schema::Options::Binary, &kBinary},
-    {schema::Options::Pool, &kPool},
-    {schema::Options::Reduce, &kReduce},
-    {schema::Options::Resize, &kResize},
-    {schema::Options::Transpose, &kTranspose},
-    {schema::Options::Slice, &kSlice},
-    {schema::Options::Pad, &kPad},
-    {schema::Options::Concat, &kConcat},
-    {schema::Options::Reshape, &kReshape},
-    {schema::Options::Softmax, &kSoftmax},
-    {schema::Options::Lookup, &kLookup},
-    {schema::Options::Unary, &kUnary},
-    {schema::Options::Quantize, &kQuantize},
-    {schema::Options::Dequantize, &kDequantize},
-    {schema::Options::Requantize, &kRequantize},
-};
-
 // Waking a sleeping worker and waiting for it costs about 10 us, so a thread should get work for
 // about 20 us: at 50 multiply-adds and 10 bytes per nanosecond.
 constexpr uint64_t kMultiplyAddsPerThread = 1000000;
@@ -45,8 +19,14 @@ size_t ThreadsFor(uint64_t work, uint64_t work_per_thread, size_t threads) {
 }  // namespace
 
 const OperatorType* FindOperatorType(schema::Options options) {
-  for (const Entry& entry : kTypes) {
-    if (entry.options == options) return entry.type;
+  switch (options) {
+#define LUTRA_FAMILY(name, takes_constants) \
+  case schema::Options::name:               \
+    return &k##name;
+    LUTRA_OPERATORS(LUTRA_FAMILY)
+#undef LUTRA_FAMILY
+    case schema::Options::NONE:
+      break;
   }
   return nullptr;
 }

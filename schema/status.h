@@ -7,25 +7,31 @@
 
 namespace lutra {
 
+/// CODE(name, name in LUTRA_..., number, text)
+#define LUTRA_CODES(CODE)                                         \
+  CODE(ok, OK, 0, "ok")                                           \
+  CODE(invalid_argument, INVALID_ARGUMENT, 1, "invalid argument") \
+  CODE(out_of_memory, OUT_OF_MEMORY, 2, "out of memory")          \
+  CODE(io, IO, 3, "input/output")                                 \
+  CODE(not_a_model, NOT_A_MODEL, 10, "not a model")               \
+  CODE(truncated, TRUNCATED, 11, "truncated")                     \
+  CODE(checksum, CHECKSUM, 12, "checksum")                        \
+  CODE(version_too_new, VERSION_TOO_NEW, 13, "version too new")   \
+  CODE(malformed, MALFORMED, 14, "malformed")                     \
+  CODE(limit, LIMIT, 15, "limit")                                 \
+  CODE(row_unknown, ROW_UNKNOWN, 20, "row unknown")               \
+  CODE(row_unavailable, ROW_UNAVAILABLE, 21, "row unavailable")   \
+  CODE(wrong_type, WRONG_TYPE, 30, "wrong type")                  \
+  CODE(wrong_size, WRONG_SIZE, 31, "wrong size")                  \
+  CODE(not_finite, NOT_FINITE, 32, "not finite")                  \
+  CODE(input_not_set, INPUT_NOT_SET, 33, "input not set")         \
+  CODE(verify_failed, VERIFY_FAILED, 40, "verify failed")         \
+  CODE(no_golden_check, NO_GOLDEN_CHECK, 41, "no golden check")
+
 enum class Code : int32_t {
-  ok = 0,
-  invalid_argument = 1,
-  out_of_memory = 2,
-  io = 3,
-  not_a_model = 10,
-  truncated = 11,
-  checksum = 12,
-  version_too_new = 13,
-  malformed = 14,
-  limit = 15,
-  row_unknown = 20,
-  row_unavailable = 21,
-  wrong_type = 30,
-  wrong_size = 31,
-  not_finite = 32,
-  input_not_set = 33,
-  verify_failed = 40,
-  no_golden_check = 41,
+#define LUTRA_CODE(name, api_name, number, text) name = (number),
+  LUTRA_CODES(LUTRA_CODE)
+#undef LUTRA_CODE
 };
 
 class [[nodiscard]] Status {

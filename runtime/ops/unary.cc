@@ -7,12 +7,11 @@ namespace {
 
 using kernels::FloatUnaryKind;
 
-static_assert(static_cast<int>(schema::UnaryKind::relu) == static_cast<int>(FloatUnaryKind::relu) &&
-              static_cast<int>(schema::UnaryKind::exp) == static_cast<int>(FloatUnaryKind::exp) &&
-              static_cast<int>(schema::UnaryKind::prelu) ==
-                  static_cast<int>(FloatUnaryKind::prelu) &&
-              static_cast<int>(schema::UnaryKind::log_sigmoid) ==
-                  static_cast<int>(FloatUnaryKind::log_sigmoid));
+#define LUTRA_SAME(name)                                     \
+  static_assert(static_cast<int>(schema::UnaryKind::name) == \
+                static_cast<int>(FloatUnaryKind::name));
+LUTRA_FLOAT_UNARY_KINDS(LUTRA_SAME)
+#undef LUTRA_SAME
 
 struct LookupPlan {
   const kernels::ElementwiseKernels* kernels = nullptr;

@@ -10,6 +10,7 @@
 
 #include "schema/container.h"
 #include "schema/limits.h"
+#include "schema/operator_list.h"
 #include "schema/status.h"
 
 namespace lutra::validate {
@@ -130,25 +131,11 @@ Status CheckRecords(Facts& facts);      // ports.cc: certificate, golden check
 Status CheckOperators(Facts& facts);    // operators.cc: dispatches to the families below
 Status CheckPlan(Facts& facts);         // plan.cc: order of execution, arena
 
-// Operator families, one or more per file.
-Status CheckConv(OperatorUse& use, const schema::Conv& conv);                 // conv.cc
-Status CheckLinear(OperatorUse& use, const schema::Linear& linear);           // products.cc
-Status CheckMatMul(OperatorUse& use, const schema::MatMul& matmul);           // products.cc
-Status CheckPool(OperatorUse& use, const schema::Pool& pool);                 // pool.cc
-Status CheckReduce(OperatorUse& use, const schema::Reduce& reduce);           // reduce.cc
-Status CheckResize(OperatorUse& use, const schema::Resize& resize);           // resize.cc
-Status CheckBinary(OperatorUse& use, const schema::Binary& binary);           // elementwise.cc
-Status CheckLookup(OperatorUse& use, const schema::Lookup& lookup);           // elementwise.cc
-Status CheckUnary(OperatorUse& use, const schema::Unary& unary);              // elementwise.cc
-Status CheckQuantize(OperatorUse& use);                                       // elementwise.cc
-Status CheckDequantize(OperatorUse& use);                                     // elementwise.cc
-Status CheckRequantize(OperatorUse& use, const schema::Requantize& options);  // elementwise.cc
-Status CheckSoftmax(OperatorUse& use, const schema::Softmax& softmax);        // softmax.cc
-Status CheckTranspose(OperatorUse& use, const schema::Transpose& options);    // movement.cc
-Status CheckSlice(OperatorUse& use, const schema::Slice& slice);              // movement.cc
-Status CheckPad(OperatorUse& use, const schema::Pad& pad);                    // movement.cc
-Status CheckConcat(OperatorUse& use, const schema::Concat& concat);           // movement.cc
-Status CheckReshape(OperatorUse& use);                                        // movement.cc
+// Operator families, one or more per file: Check(use, options of the family).
+#define LUTRA_CHECK(name, takes_constants) \
+  Status Check(OperatorUse& use, const schema::name& options);
+LUTRA_OPERATORS(LUTRA_CHECK)
+#undef LUTRA_CHECK
 
 /// Weights of `n` output channels over `k` inputs each, against int8 inputs of that zero point
 /// (Compute::integer). Blobs, parameters, and the proof that no sum leaves int32.

@@ -4,7 +4,7 @@
 
 namespace lutra::validate {
 
-Status CheckConv(OperatorUse& use, const schema::Conv& conv) {
+Status Check(OperatorUse& use, const schema::Conv& conv) {
   LUTRA_RETURN_IF_ERROR(use.WantInputs(1));
   if (conv.compute() == schema::Compute::dynamic) {
     return use.Fail("compute dynamic is for Linear only");

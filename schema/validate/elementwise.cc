@@ -80,7 +80,7 @@ Status CheckSlope(const OperatorUse& use) {
 
 }  // namespace
 
-Status CheckBinary(OperatorUse& use, const schema::Binary& binary) {
+Status Check(OperatorUse& use, const schema::Binary& binary) {
   LUTRA_RETURN_IF_ERROR(use.WantInputs(2));
   if (binary.kind() > schema::BinaryKind::MAX) {
     return use.Fail("unknown kind %u", static_cast<unsigned>(binary.kind()));
@@ -96,13 +96,13 @@ Status CheckBinary(OperatorUse& use, const schema::Binary& binary) {
   return integer ? CheckIntBinary(use, binary) : Status();
 }
 
-Status CheckLookup(OperatorUse& use, const schema::Lookup& lookup) {
+Status Check(OperatorUse& use, const schema::Lookup& lookup) {
   LUTRA_RETURN_IF_ERROR(WantSameShape(use));
   LUTRA_RETURN_IF_ERROR(WantTypes(use, schema::TensorType::int8, schema::TensorType::int8));
   return use.WantBlob(lookup.table(), 256, "table entries");
 }
 
-Status CheckUnary(OperatorUse& use, const schema::Unary& unary) {
+Status Check(OperatorUse& use, const schema::Unary& unary) {
   if (unary.kind() > schema::UnaryKind::MAX) {
     return use.Fail("unknown kind %u", static_cast<unsigned>(unary.kind()));
   }
@@ -115,17 +115,17 @@ Status CheckUnary(OperatorUse& use, const schema::Unary& unary) {
   return prelu ? CheckSlope(use) : Status();
 }
 
-Status CheckQuantize(OperatorUse& use) {
+Status Check(OperatorUse& use, const schema::Quantize&) {
   LUTRA_RETURN_IF_ERROR(WantSameShape(use));
   return WantTypes(use, schema::TensorType::float32, schema::TensorType::int8);
 }
 
-Status CheckDequantize(OperatorUse& use) {
+Status Check(OperatorUse& use, const schema::Dequantize&) {
   LUTRA_RETURN_IF_ERROR(WantSameShape(use));
   return WantTypes(use, schema::TensorType::int8, schema::TensorType::float32);
 }
 
-Status CheckRequantize(OperatorUse& use, const schema::Requantize& options) {
+Status Check(OperatorUse& use, const schema::Requantize& options) {
   LUTRA_RETURN_IF_ERROR(WantSameShape(use));
   LUTRA_RETURN_IF_ERROR(WantTypes(use, schema::TensorType::int8, schema::TensorType::int8));
   LUTRA_RETURN_IF_ERROR(use.WantMultiplier(options.multiplier(), "multiplier"));

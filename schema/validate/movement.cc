@@ -21,7 +21,7 @@ Status WantEntries(const OperatorUse& use, const flatbuffers::Vector<T>* list, c
 
 }  // namespace
 
-Status CheckTranspose(OperatorUse& use, const schema::Transpose& transpose) {
+Status Check(OperatorUse& use, const schema::Transpose& transpose) {
   LUTRA_RETURN_IF_ERROR(use.WantInputs(1));
   LUTRA_RETURN_IF_ERROR(CheckMove(use));
   LUTRA_RETURN_IF_ERROR(WantEntries(use, transpose.permutation(), "permutation"));
@@ -41,7 +41,7 @@ Status CheckTranspose(OperatorUse& use, const schema::Transpose& transpose) {
   return use.WantOutputShape(want);
 }
 
-Status CheckSlice(OperatorUse& use, const schema::Slice& slice) {
+Status Check(OperatorUse& use, const schema::Slice& slice) {
   LUTRA_RETURN_IF_ERROR(use.WantInputs(1));
   LUTRA_RETURN_IF_ERROR(CheckMove(use));
   LUTRA_RETURN_IF_ERROR(WantEntries(use, slice.begin(), "begin"));
@@ -64,7 +64,7 @@ Status CheckSlice(OperatorUse& use, const schema::Slice& slice) {
                               out.d[0] == in.d[0]);
 }
 
-Status CheckPad(OperatorUse& use, const schema::Pad& pad) {
+Status Check(OperatorUse& use, const schema::Pad& pad) {
   LUTRA_RETURN_IF_ERROR(use.WantInputs(1));
   if (pad.kind() > schema::PadKind::MAX) {
     return use.Fail("unknown kind %u", static_cast<unsigned>(pad.kind()));
@@ -95,7 +95,7 @@ Status CheckPad(OperatorUse& use, const schema::Pad& pad) {
   return use.WantOutputShape(want);
 }
 
-Status CheckConcat(OperatorUse& use, const schema::Concat& concat) {
+Status Check(OperatorUse& use, const schema::Concat& concat) {
   LUTRA_RETURN_IF_ERROR(CheckMove(use));
   Dims want = use.In(0).shape;
   const size_t axis = concat.axis();
@@ -114,7 +114,7 @@ Status CheckConcat(OperatorUse& use, const schema::Concat& concat) {
   return use.WantOutputShape(want);
 }
 
-Status CheckReshape(OperatorUse& use) {
+Status Check(OperatorUse& use, const schema::Reshape&) {
   LUTRA_RETURN_IF_ERROR(use.WantInputs(1));
   LUTRA_RETURN_IF_ERROR(CheckMove(use));
   if (use.In(0).elements != use.Out().elements) {

@@ -16,8 +16,16 @@ Status CheckIndices(const OperatorUse& use, const Facts& facts,
 }
 
 bool TakesConstants(schema::Options type) {
-  return type == schema::Options::Binary || type == schema::Options::MatMul ||
-         type == schema::Options::Concat || type == schema::Options::Unary;
+  switch (type) {
+#define LUTRA_TAKES(name, takes_constants) \
+  case schema::Options::name:              \
+    return takes_constants;
+    LUTRA_OPERATORS(LUTRA_TAKES)
+#undef LUTRA_TAKES
+    case schema::Options::NONE:
+      break;
+  }
+  return false;
 }
 
 Status CheckTensorList(const OperatorUse& use, const Facts& facts) {
@@ -37,44 +45,12 @@ Status CheckTensorList(const OperatorUse& use, const Facts& facts) {
 }
 
 Status CheckFamily(OperatorUse& use) {
-  const schema::Operator& op = use.op();
-  switch (op.options_type()) {
-    case schema::Options::Conv:
-      return CheckConv(use, *op.options_as_Conv());
-    case schema::Options::Linear:
-      return CheckLinear(use, *op.options_as_Linear());
-    case schema::Options::MatMul:
-      return CheckMatMul(use, *op.options_as_MatMul());
-    case schema::Options::Binary:
-      return CheckBinary(use, *op.options_as_Binary());
-    case schema::Options::Pool:
-      return CheckPool(use, *op.options_as_Pool());
-    case schema::Options::Reduce:
-      return CheckReduce(use, *op.options_as_Reduce());
-    case schema::Options::Resize:
-      return CheckResize(use, *op.options_as_Resize());
-    case schema::Options::Transpose:
-      return CheckTranspose(use, *op.options_as_Transpose());
-    case schema::Options::Slice:
-      return CheckSlice(use, *op.options_as_Slice());
-    case schema::Options::Pad:
-      return CheckPad(use, *op.options_as_Pad());
-    case schema::Options::Concat:
-      return CheckConcat(use, *op.options_as_Concat());
-    case schema::Options::Reshape:
-      return CheckReshape(use);
-    case schema::Options::Softmax:
-      return CheckSoftmax(use, *op.options_as_Softmax());
-    case schema::Options::Lookup:
-      return CheckLookup(use, *op.options_as_Lookup());
-    case schema::Options::Unary:
-      return CheckUnary(use, *op.options_as_Unary());
-    case schema::Options::Quantize:
-      return CheckQuantize(use);
-    case schema::Options::Dequantize:
-      return CheckDequantize(use);
-    case schema::Options::Requantize:
-      return CheckRequantize(use, *op.options_as_Requantize());
+  switch (use.op().options_type()) {
+#define LUTRA_CHECK(name, takes_constants) \
+  case schema::Options::name:              \
+    return Check(use, *use.op().options_as_##name());
+    LUTRA_OPERATORS(LUTRA_CHECK)
+#undef LUTRA_CHECK
     case schema::Options::NONE:
       break;
   }

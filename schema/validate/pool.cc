@@ -77,7 +77,7 @@ bool RoundsTo(const WindowAxis& axis) {
 
 }  // namespace
 
-Status CheckPool(OperatorUse& use, const schema::Pool& pool) {
+Status Check(OperatorUse& use, const schema::Pool& pool) {
   LUTRA_RETURN_IF_ERROR(use.WantInputs(1));
   if (pool.kind() > schema::PoolKind::MAX) {
     return use.Fail("unknown kind %u", static_cast<unsigned>(pool.kind()));

@@ -59,7 +59,7 @@ bool ProductSamplesApart(const OperatorUse& use) {
 
 }  // namespace
 
-Status CheckLinear(OperatorUse& use, const schema::Linear& linear) {
+Status Check(OperatorUse& use, const schema::Linear& linear) {
   LUTRA_RETURN_IF_ERROR(use.WantInputs(1));
   LUTRA_RETURN_IF_ERROR(
       CheckCompute(use, linear.compute(), linear.int_range(), linear.float_range()));
@@ -72,7 +72,7 @@ Status CheckLinear(OperatorUse& use, const schema::Linear& linear) {
                       static_cast<uint64_t>(in.last()), use.In(0).zero_point);
 }
 
-Status CheckMatMul(OperatorUse& use, const schema::MatMul& matmul) {
+Status Check(OperatorUse& use, const schema::MatMul& matmul) {
   LUTRA_RETURN_IF_ERROR(use.WantInputs(2));
   const bool integer = matmul.compute() == schema::Compute::integer;
   if (!integer && matmul.compute() != schema::Compute::float_) {

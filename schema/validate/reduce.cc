@@ -26,7 +26,7 @@ bool IsReduced(const Dims& in, const Dims& out, size_t begin, size_t end) {
 
 }  // namespace
 
-Status CheckReduce(OperatorUse& use, const schema::Reduce& reduce) {
+Status Check(OperatorUse& use, const schema::Reduce& reduce) {
   using schema::ReduceKind;
   LUTRA_RETURN_IF_ERROR(use.WantInputs(1));
   const ReduceKind kind = reduce.kind();

@@ -31,7 +31,7 @@ Status CheckAxis(const OperatorUse& use, const schema::ResizeAxis* axis, bool li
 
 }  // namespace
 
-Status CheckResize(OperatorUse& use, const schema::Resize& resize) {
+Status Check(OperatorUse& use, const schema::Resize& resize) {
   LUTRA_RETURN_IF_ERROR(use.WantInputs(1));
   if (resize.kind() > schema::ResizeKind::MAX) {
     return use.Fail("unknown kind %u", static_cast<unsigned>(resize.kind()));

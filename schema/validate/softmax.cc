@@ -21,7 +21,7 @@ Status CheckTable(const OperatorUse& use, const uint8_t* bytes) {
 
 }  // namespace
 
-Status CheckSoftmax(OperatorUse& use, const schema::Softmax& softmax) {
+Status Check(OperatorUse& use, const schema::Softmax& softmax) {
   LUTRA_RETURN_IF_ERROR(use.WantInputs(1));
   LUTRA_RETURN_IF_ERROR(use.WantOneType());
   LUTRA_RETURN_IF_ERROR(use.WantOutputShape(use.In(0).shape));
