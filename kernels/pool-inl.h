@@ -205,5 +205,9 @@ inline void AveragePoolInt(const PoolProblem& p, const int8_t* in, int8_t* out, 
   ForEachPoolWindow(p, in, out, row_begin, row_end, pixel);
 }
 
+constexpr PoolKernels MakePool() {
+  return {&MaxPoolInt, &MaxPoolFloat, &AveragePoolInt, &AveragePoolFloat};
+}
+
 }  // namespace lutra::kernels::LUTRA_ROW
 HWY_AFTER_NAMESPACE();

@@ -216,5 +216,7 @@ inline void ReduceFloat(const ReduceProblem& p, const float* in, float* out, siz
   }
 }
 
+constexpr ReduceKernels MakeReduce() { return {&ReduceInt, &ReduceFloat}; }
+
 }  // namespace lutra::kernels::LUTRA_ROW
 HWY_AFTER_NAMESPACE();

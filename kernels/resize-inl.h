@@ -101,10 +101,7 @@ inline void ResizeFloat(const ResizeProblem& p, const float* in, float* out, siz
       });
 }
 
-constexpr ReduceKernels MakeReduce() {
-  return {&MaxPoolInt,  &MaxPoolFloat, &AveragePoolInt, &AveragePoolFloat, &ReduceInt,
-          &ReduceFloat, &ResizeInt,    &ResizeFloat,    &SoftmaxInt,       &SoftmaxFloat};
-}
+constexpr ResizeKernels MakeResize() { return {&ResizeInt, &ResizeFloat}; }
 
 }  // namespace lutra::kernels::LUTRA_ROW
 HWY_AFTER_NAMESPACE();

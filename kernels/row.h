@@ -7,7 +7,10 @@
 #include "kernels/depthwise.h"
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
+#include "kernels/pool.h"
 #include "kernels/reduce.h"
+#include "kernels/resize.h"
+#include "kernels/softmax.h"
 
 namespace lutra::kernels {
 
@@ -20,7 +23,10 @@ struct Row {
   IntDepthwiseKernels int_depthwise;
   FloatDepthwiseKernels float_depthwise;
   ElementwiseKernels elementwise;
+  PoolKernels pool;
   ReduceKernels reduce;
+  ResizeKernels resize;
+  SoftmaxKernels softmax;
 };
 
 /// Rows compiled into this program, best first, "reference" last; null past the end.

@@ -121,5 +121,7 @@ inline void SoftmaxFloat(bool log, View<const float> in, View<float> out, size_t
   }
 }
 
+constexpr SoftmaxKernels MakeSoftmax() { return {&SoftmaxInt, &SoftmaxFloat}; }
+
 }  // namespace lutra::kernels::LUTRA_ROW
 HWY_AFTER_NAMESPACE();

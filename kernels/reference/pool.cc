@@ -92,7 +92,8 @@ struct AverageFloat {
 
 }  // namespace
 
-void SetReferencePool(ReduceKernels& kernels) {
+PoolKernels ReferencePool() {
+  PoolKernels kernels{};
   kernels.max_pool_int = [](const PoolProblem& p, const int8_t* in, int8_t* out, size_t row_begin,
                             size_t row_end) {
     Pool(p, in, out, row_begin, row_end, MaxInt{.output = p.output});
@@ -107,6 +108,7 @@ void SetReferencePool(ReduceKernels& kernels) {
                                   size_t row_begin, size_t row_end) {
     Pool(p, in, out, row_begin, row_end, AverageFloat{});
   };
+  return kernels;
 }
 
 }  // namespace lutra::kernels

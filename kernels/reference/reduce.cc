@@ -65,14 +65,6 @@ void ReduceFloat(const ReduceProblem& p, const float* in, float* out, size_t out
 
 }  // namespace
 
-ReduceKernels ReferenceReduce() {
-  ReduceKernels kernels{};
-  kernels.reduce_int = &ReduceInt;
-  kernels.reduce_float = &ReduceFloat;
-  SetReferencePool(kernels);
-  SetReferenceResize(kernels);
-  SetReferenceSoftmax(kernels);
-  return kernels;
-}
+ReduceKernels ReferenceReduce() { return {&ReduceInt, &ReduceFloat}; }
 
 }  // namespace lutra::kernels

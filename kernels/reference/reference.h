@@ -11,12 +11,10 @@ FloatGemmKernels ReferenceFloatGemm();
 IntDepthwiseKernels ReferenceIntDepthwise();
 FloatDepthwiseKernels ReferenceFloatDepthwise();
 ElementwiseKernels ReferenceElementwise();
+PoolKernels ReferencePool();
 ReduceKernels ReferenceReduce();
-
-/// Parts of ReferenceReduce.
-void SetReferencePool(ReduceKernels& kernels);
-void SetReferenceResize(ReduceKernels& kernels);
-void SetReferenceSoftmax(ReduceKernels& kernels);
+ResizeKernels ReferenceResize();
+SoftmaxKernels ReferenceSoftmax();
 
 /// The end of the one requantization rule of docs/quantization.md: x is the real value in units of
 /// the output's scale. The clamp comes first, so the rounding sees |x| <= 510 and adding and

@@ -71,9 +71,6 @@ void ResizeFloat(const ResizeProblem& p, const float* in, float* out, size_t row
 
 }  // namespace
 
-void SetReferenceResize(ReduceKernels& kernels) {
-  kernels.resize_int = &ResizeInt;
-  kernels.resize_float = &ResizeFloat;
-}
+ResizeKernels ReferenceResize() { return {&ResizeInt, &ResizeFloat}; }
 
 }  // namespace lutra::kernels

@@ -48,9 +48,6 @@ void SoftmaxFloat(bool log, View<const float> in, View<float> out, size_t rows, 
 
 }  // namespace
 
-void SetReferenceSoftmax(ReduceKernels& kernels) {
-  kernels.softmax_int = &SoftmaxInt;
-  kernels.softmax_float = &SoftmaxFloat;
-}
+SoftmaxKernels ReferenceSoftmax() { return {&SoftmaxInt, &SoftmaxFloat}; }
 
 }  // namespace lutra::kernels

@@ -15,7 +15,10 @@ const Row& ReferenceRow() {
                           ReferenceIntDepthwise(),
                           ReferenceFloatDepthwise(),
                           ReferenceElementwise(),
-                          ReferenceReduce()};
+                          ReferencePool(),
+                          ReferenceReduce(),
+                          ReferenceResize(),
+                          ReferenceSoftmax()};
   return row;
 }
 

@@ -52,7 +52,10 @@ const Row& LUTRA_ROW_FUNCTION() {
                               LUTRA_ROW::MakeIntDepthwise(),
                               LUTRA_ROW::MakeFloatDepthwise(),
                               LUTRA_ROW::MakeElementwise(),
-                              LUTRA_ROW::MakeReduce()};
+                              LUTRA_ROW::MakePool(),
+                              LUTRA_ROW::MakeReduce(),
+                              LUTRA_ROW::MakeResize(),
+                              LUTRA_ROW::MakeSoftmax()};
   return row;
 }
 

@@ -10,7 +10,7 @@ struct Prepared {
 };
 
 struct Plan {
-  const kernels::ReduceKernels* kernels = nullptr;
+  const kernels::PoolKernels* kernels = nullptr;
   uint16_t input = 0, output = 0;
   bool integer = true, maximum = true;
   size_t threads = 1;
@@ -40,7 +40,7 @@ Status MakePlan(PlanScope& scope, const Prepared& prepared, Plan* plan) {
   const Tensor output = scope.Output(0);
   const ImageShape in = AsImage(input);
   const ImageShape out = AsImage(output);
-  plan->kernels = &scope.row.reduce;
+  plan->kernels = &scope.row.pool;
   plan->input = input.index;
   plan->output = output.index;
   plan->integer = output.is_int8();
@@ -74,7 +74,7 @@ Status MakePlan(PlanScope& scope, const Prepared& prepared, Plan* plan) {
 }
 
 void Run(const Plan& plan, const Execution& execution) {
-  const kernels::ReduceKernels& kernels = *plan.kernels;
+  const kernels::PoolKernels& kernels = *plan.kernels;
   const size_t rows = plan.problem.window.batch * static_cast<size_t>(plan.problem.window.out_h);
   const auto body = [&](size_t begin, size_t end, void*) {
     if (plan.integer) {

@@ -6,7 +6,7 @@ namespace lutra {
 namespace {
 
 struct Plan {
-  const kernels::ReduceKernels* kernels = nullptr;
+  const kernels::ResizeKernels* kernels = nullptr;
   uint16_t input = 0, output = 0;
   bool integer = true;
   size_t threads = 1;
@@ -28,7 +28,7 @@ Status MakePlan(PlanScope& scope, const Nothing&, Plan* plan) {
   const Tensor output = scope.Output(0);
   const ImageShape in = AsImage(input);
   const ImageShape out = AsImage(output);
-  plan->kernels = &scope.row.reduce;
+  plan->kernels = &scope.row.resize;
   plan->input = input.index;
   plan->output = output.index;
   plan->integer = output.is_int8();

@@ -6,7 +6,7 @@ namespace lutra {
 namespace {
 
 struct Plan {
-  const kernels::ReduceKernels* kernels = nullptr;
+  const kernels::SoftmaxKernels* kernels = nullptr;
   uint16_t input = 0, output = 0;
   bool integer = true, log = false;
   size_t threads = 1;
@@ -23,7 +23,7 @@ Status MakePlan(PlanScope& scope, const Nothing&, Plan* plan) {
   const schema::Softmax& softmax = *scope.op.options_as_Softmax();
   const Tensor input = scope.Input(0);
   const Tensor output = scope.Output(0);
-  plan->kernels = &scope.row.reduce;
+  plan->kernels = &scope.row.softmax;
   plan->input = input.index;
   plan->output = output.index;
   plan->integer = output.is_int8();

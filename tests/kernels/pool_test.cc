@@ -126,7 +126,7 @@ void CheckInt(const Shape& shape, size_t channels, std::mt19937& random) {
   }
   d.problem.multiplier_by_count = multipliers.data();
   const PoolProblem& p = d.problem;
-  const ReduceKernels& reference = FindRow("reference")->reduce;
+  const PoolKernels& reference = FindRow("reference")->pool;
   const auto max = d.Run(reference.max_pool_int);
   const auto average = d.Run(reference.average_pool_int);
   d.ForEachOutput(max, [&](int8_t y, size_t row, int32_t x, size_t c) {
@@ -150,8 +150,8 @@ void CheckInt(const Shape& shape, size_t channels, std::mt19937& random) {
   });
   for (const Row* row : SimdRows()) {
     INFO(std::string(row->name), " ", channels, " channels, kernel ", shape.kernel_h);
-    CHECK(d.Run(row->reduce.max_pool_int) == max);
-    CHECK(d.Run(row->reduce.average_pool_int) == average);
+    CHECK(d.Run(row->pool.max_pool_int) == max);
+    CHECK(d.Run(row->pool.average_pool_int) == average);
   }
 }
 
@@ -160,7 +160,7 @@ void CheckFloat(const Shape& shape, size_t channels, std::mt19937& random) {
   d.problem = ProblemOf(shape, channels, random);
   d.in = Floats(InSize(d.problem), -5.0F, 3.0F, random);
   const PoolProblem& p = d.problem;
-  const ReduceKernels& reference = FindRow("reference")->reduce;
+  const PoolKernels& reference = FindRow("reference")->pool;
   const auto max = d.Run(reference.max_pool_float);
   const auto average = d.Run(reference.average_pool_float);
   d.ForEachOutput(max, [&](float y, size_t row, int32_t x, size_t c) {
@@ -185,14 +185,14 @@ void CheckFloat(const Shape& shape, size_t channels, std::mt19937& random) {
   });
   for (const Row* row : SimdRows()) {
     INFO(std::string(row->name), " ", channels, " channels, kernel ", shape.kernel_h);
-    CHECK(SameFloats(d.Run(row->reduce.max_pool_float), max));
-    CHECK(SameFloats(d.Run(row->reduce.average_pool_float), average));
+    CHECK(SameFloats(d.Run(row->pool.max_pool_float), max));
+    CHECK(SameFloats(d.Run(row->pool.average_pool_float), average));
   }
   // NaN in a window wins its maximum, on every row.
   d.in[d.in.size() / 2] = std::numeric_limits<float>::quiet_NaN();
   const auto with_nan = d.Run(reference.max_pool_float);
   for (const Row* row : SimdRows()) {
-    CHECK(SameFloats(d.Run(row->reduce.max_pool_float), with_nan));
+    CHECK(SameFloats(d.Run(row->pool.max_pool_float), with_nan));
   }
 }
 

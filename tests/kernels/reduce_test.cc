@@ -193,8 +193,8 @@ TEST_CASE("integer softmax") {
       std::fill_n(in.begin(), cols, int8_t{-128});  // a row of equal values
       const auto run = [&](const Row& row) {
         std::vector<int8_t> out(kRows * stride, 77);
-        row.reduce.softmax_int(table.data(), scale_in, multiplier, log, output, {in.data(), stride},
-                               {out.data(), stride}, kRows, cols);
+        row.softmax.softmax_int(table.data(), scale_in, multiplier, log, output,
+                                {in.data(), stride}, {out.data(), stride}, kRows, cols);
         return out;
       };
       const auto expected = run(*FindRow("reference"));
@@ -229,8 +229,8 @@ TEST_CASE("float softmax") {
       in[stride * 2 + random() % cols] = special[random() % special.size()];
       const auto run = [&](const Row& row, bool in_place) {
         std::vector<float> out = in;
-        row.reduce.softmax_float(log, {in_place ? out.data() : in.data(), stride},
-                                 {out.data(), stride}, kRows, cols);
+        row.softmax.softmax_float(log, {in_place ? out.data() : in.data(), stride},
+                                  {out.data(), stride}, kRows, cols);
         return out;
       };
       const auto expected = run(*FindRow("reference"), false);
@@ -300,19 +300,19 @@ void CheckResize(int32_t in_h, int32_t in_w, int32_t out_h, int32_t out_w, size_
     p.weight_h = form & 1 ? height.weight.data() : nullptr;
     p.weight_w = form & 2 ? width.weight.data() : nullptr;
     const size_t rows = p.batch * static_cast<size_t>(out_h);
-    const auto run_int = [&](const ReduceKernels& kernels) {
+    const auto run_int = [&](const ResizeKernels& kernels) {
       std::vector<int8_t> out(out_size, 77);
       kernels.resize_int(p, bytes.data(), out.data(), rows / 2, rows);
       kernels.resize_int(p, bytes.data(), out.data(), 0, rows / 2);
       return out;
     };
-    const auto run_float = [&](const ReduceKernels& kernels) {
+    const auto run_float = [&](const ResizeKernels& kernels) {
       std::vector<float> out(out_size, 77.0F);
       kernels.resize_float(p, floats.data(), out.data(), 0, rows);
       return out;
     };
-    const auto expected_int = run_int(Reference());
-    const auto expected_float = run_float(Reference());
+    const auto expected_int = run_int(FindRow("reference")->resize);
+    const auto expected_float = run_float(FindRow("reference")->resize);
     for (size_t row = 0; row < rows; ++row) {
       for (int32_t x = 0; x < out_w; ++x) {
         const size_t y = row % out_h;
@@ -341,8 +341,8 @@ void CheckResize(int32_t in_h, int32_t in_w, int32_t out_h, int32_t out_w, size_
     }
     for (const Row* row : SimdRows()) {
       INFO(std::string(row->name), " ", channels, " form ", form);
-      CHECK(run_int(row->reduce) == expected_int);
-      CHECK(SameFloats(run_float(row->reduce), expected_float));
+      CHECK(run_int(row->resize) == expected_int);
+      CHECK(SameFloats(run_float(row->resize), expected_float));
     }
   }
 }
