@@ -6,13 +6,14 @@
 #include <limits>
 #include <string_view>
 
-#include "converter/compare.h"
 #include "converter/error.h"
+#include "converter/evaluate/compare.h"
+#include "converter/evaluate/file_check.h"
 #include "converter/executor/float_executor.h"
-#include "converter/file_check.h"
 #include "converter/files.h"
 #include "converter/float_quantizer.h"
 #include "converter/json_text.h"
+#include "converter/load_graph.h"
 #include "converter/lower/byte_ports.h"
 #include "converter/lower/lower.h"
 #include "converter/one_line.h"
@@ -35,15 +36,6 @@ constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
 constexpr uint64_t kGoldenSeed = 1;
 // Runs of the unoptimized graph are slow; a mistake of import or passes shows in the first.
 constexpr size_t kFileSamples = 2;
-
-template <typename Function>
-void WithPath(const std::string& path, const Function& function) {
-  try {
-    function();
-  } catch (const Error& error) {
-    throw Error(path + ": " + error.what());
-  }
-}
 
 // The network in the forms that conversion needs.
 struct Network {
@@ -116,32 +108,16 @@ void RefuseFallbacks(const quantize::Quantization& quantization) {
   throw Error("--strict: these nodes would run in float32: " + nodes.text());
 }
 
-LayerReport DescribeLayer(const OperatorInfo& info) {
-  LayerReport layer;
-  layer.name = info.output_name;
-  layer.op = info.type;
-  layer.bytes = info.weight_bytes;
-  layer.kernel_row = info.row;
-  layer.isolated_sqnr_db = layer.cumulative_sqnr_db = kNotMeasured;
-  return layer;
-}
-
-void AddErrors(const Comparison& comparison, std::vector<LayerReport>& layers) {
-  for (size_t i = 0; i < layers.size(); ++i) {
-    layers[i].isolated_sqnr_db = comparison.isolated[i].SqnrDb();
-    layers[i].cumulative_sqnr_db = comparison.cumulative[i].SqnrDb();
-  }
-}
-
 // What the file says about its own accuracy.
-std::unique_ptr<schema::CertificateT> Certify(const Comparison& comparison, uint64_t data_hash) {
+std::unique_ptr<schema::CertificateT> Certify(const evaluate::Comparison& comparison,
+                                              uint64_t data_hash) {
   auto certificate = std::make_unique<schema::CertificateT>();
   certificate->metric = comparison.classifier ? kAgreementMetric : "output_sqnr_db";
   certificate->value = static_cast<float>(comparison.classifier ? comparison.Top1Agreement()
                                                                 : comparison.WorstOutputDb());
   certificate->samples = static_cast<uint32_t>(comparison.samples);
   certificate->data_hash = data_hash;
-  for (const SquareSums& sums : comparison.cumulative) {
+  for (const evaluate::SquareSums& sums : comparison.cumulative) {
     certificate->layer_sqnr_db.push_back(static_cast<float>(sums.SqnrDb()));
   }
   return certificate;
@@ -175,7 +151,7 @@ RuntimeSession OpenDraft(std::span<const uint8_t> draft, const ConvertOptions& o
 
 // Data on which the FP32 network itself does not work calibrates nothing either. (A network whose
 // input is scaled otherwise than in training mostly answers with one and the same class.)
-void WarnOfAnswers(const Graph& graph, const Comparison& comparison, Warnings& warnings) {
+void WarnOfAnswers(const Graph& graph, const evaluate::Comparison& comparison, Warnings& warnings) {
   constexpr double kFewRight = 0.5, kOneClass = 0.5;
   constexpr size_t kEnoughSamples = 16, kFewestClasses = 3;
   const std::string cure =
@@ -222,10 +198,10 @@ void CheckFile(const Network& network, const data::Dataset* data, RuntimeSession
       samples.push_back({{input, data::AsInput(data->Get(i), *optimized.Info(input)->dims)}});
     }
   } else {
-    samples = RandomSamples(network.imported, session, kFileSamples);
+    samples = evaluate::RandomSamples(network.imported, session, kFileSamples);
   }
-  const FileCheck check = CheckAgainstFile(network.imported, network.declared, optimized, session,
-                                           samples, report.warnings);
+  const evaluate::FileCheck check = evaluate::CheckAgainstFile(
+      network.imported, network.declared, optimized, session, samples, report.warnings);
   if (network.quantized) {
     report.file_samples = check.samples;
     report.file_sqnr_db = check.model.sqnr_db;
@@ -248,7 +224,7 @@ void CheckModel(const Network& network, const data::Dataset* data, const Convert
   RuntimeSession session = OpenDraft(draft, options, lowered);
   for (size_t i = 0; i < lowered.operators.size(); ++i) {
     const lowering::LoweredOperator& op = lowered.operators[i];
-    LayerReport layer = DescribeLayer(DescribeOperator(session.model(), i));
+    evaluate::LayerReport layer = evaluate::DescribeLayer(DescribeOperator(session.model(), i));
     layer.name = op.layer;
     layer.op = op.op;
     layer.scheme = op.scheme;
@@ -257,8 +233,9 @@ void CheckModel(const Network& network, const data::Dataset* data, const Convert
     report.layers.push_back(std::move(layer));
   }
   if (data != nullptr && graph.inputs.size() == 1) {
-    const Comparison comparison = CompareOnData(graph, session, *data, options.progress);
-    AddErrors(comparison, report.layers);
+    const evaluate::Comparison comparison =
+        evaluate::CompareOnData(graph, session, *data, options.progress);
+    evaluate::AddErrors(comparison, report.layers);
     report.samples = comparison.samples;
     report.top1_agreement = comparison.Top1Agreement();
     report.output_sqnr_db = comparison.WorstOutputDb();
@@ -281,37 +258,12 @@ void KeepWithin(const budget::Limits& limits, uint64_t bytes, ConvertReport& rep
   }
   if (!report.budget) return;
   for (budget::LayerChoice& choice : report.budget->layers) {
-    const auto layer = std::ranges::find(report.layers, choice.name, &LayerReport::name);
+    const auto layer = std::ranges::find(report.layers, choice.name, &evaluate::LayerReport::name);
     if (layer != report.layers.end()) choice.bytes = layer->bytes;
   }
 }
 
 }  // namespace
-
-Graph ImportGraph(std::span<const uint8_t> bytes, const std::string& path,
-                  importing::ImportOptions import, std::map<std::string, ValueInfo>* declared) {
-  import.declared = declared;
-  if (!import.why_unsupported) import.why_unsupported = executor::WhyUnsupported;
-  if (!import.known_value) import.known_value = passes::KnownValue;
-  return importing::ImportOnnxBytes({reinterpret_cast<const char*>(bytes.data()), bytes.size()},
-                                    path, import);
-}
-
-Graph ImportGraph(const std::string& path, importing::ImportOptions import,
-                  std::map<std::string, ValueInfo>* declared) {
-  return ImportGraph(ReadBytes(path), path, std::move(import), declared);
-}
-
-Graph LoadGraph(const std::string& path, importing::ImportOptions import) {
-  return LoadGraph(ReadBytes(path), path, std::move(import));
-}
-
-Graph LoadGraph(std::span<const uint8_t> bytes, const std::string& path,
-                importing::ImportOptions import) {
-  Graph graph = ImportGraph(bytes, path, std::move(import));
-  WithPath(path, [&] { passes::OptimizeGraph(graph); });
-  return graph;
-}
 
 ConvertReport Convert(const ConvertOptions& options, const data::Dataset* data) {
   Outputs outputs;
@@ -374,31 +326,6 @@ ConvertReport Convert(const ConvertOptions& options, const data::Dataset* data, 
   report.output_channels = lowered.output_channels;
   report.operators = lowered.operators.size();
   report.float_fallbacks = quantization.float_reason.size();
-  return report;
-}
-
-CompareReport Compare(const std::string& onnx_path, const std::string& lutra_path,
-                      const importing::ImportOptions& import, const data::Dataset& data) {
-  const Graph graph = LoadGraph(onnx_path, import);
-  const std::vector<uint8_t> file = ReadBytes(lutra_path);
-  RuntimeSession session(file, lutra_path);
-  const Comparison comparison = CompareOnData(graph, session, data, {});
-  std::map<std::string, std::string> names;
-  for (const Node& node : graph.nodes) names[node.Label()] = quantize::LayerName(graph, node);
-  std::vector<LayerReport> layers;
-  for (size_t i = 0; i < OperatorCount(session.model()); ++i) {
-    LayerReport& layer = layers.emplace_back(DescribeLayer(DescribeOperator(session.model(), i)));
-    if (const auto found = names.find(layer.name); found != names.end()) layer.name = found->second;
-  }
-  AddErrors(comparison, layers);
-  CompareReport report;
-  for (LayerReport& layer : layers) {
-    if (!layer.name.empty()) report.layers.push_back(std::move(layer));
-  }
-  report.output_sqnr_db = comparison.WorstOutputDb();
-  report.top1_agreement = comparison.Top1Agreement();
-  report.samples = comparison.samples;
-  report.warnings = data.warnings();
   return report;
 }
 

@@ -11,6 +11,7 @@
 
 #include "converter/budget/budget.h"
 #include "converter/data/dataset.h"
+#include "converter/evaluate/layer_report.h"
 #include "converter/import/onnx_import.h"
 #include "converter/quantize/quantization.h"
 #include "converter/warnings.h"
@@ -20,21 +21,6 @@
 namespace lutra::converter {
 
 class Outputs;  // converter/files.h
-
-/// Imports an ONNX file that Lutra can execute; no pass has seen the graph. `declared`, if not
-/// null, gets what the file states of its values. Throws Error that begins with the path.
-Graph ImportGraph(const std::string& path, importing::ImportOptions import,
-                  std::map<std::string, ValueInfo>* declared = nullptr);
-/// The same of a file's bytes; `path` names it in messages and locates external data.
-Graph ImportGraph(std::span<const uint8_t> bytes, const std::string& path,
-                  importing::ImportOptions import,
-                  std::map<std::string, ValueInfo>* declared = nullptr);
-
-/// The same, and optimizes the graph: what conversion, evaluation
-/// and comparison all work on. Throws Error that begins with the path.
-Graph LoadGraph(const std::string& path, importing::ImportOptions import);
-Graph LoadGraph(std::span<const uint8_t> bytes, const std::string& path,
-                importing::ImportOptions import);
 
 /// Schemes for the layers of a laid out graph that a budget leaves open, instead of the given ones.
 using ChooseSchemes = std::function<std::map<std::string, quantize::LayerScheme>(
@@ -82,16 +68,6 @@ struct ConvertOptions {
   QuantizeNetwork quantize;  ///< empty: calibration and rounding, which change no weights
 };
 
-/// One row of the per-layer report, in execution order of the written file.
-struct LayerReport {
-  std::string name, op;
-  double isolated_sqnr_db = 0, cumulative_sqnr_db = 0;  ///< NaN: identical or not comparable
-  uint64_t fp32_bytes = 0, bytes = 0;
-  std::string scheme;  ///< "int8", "linear4 dynamic", "float32"
-  std::string kernel_row;
-  std::string float_reason;  ///< empty: integer
-};
-
 struct ConvertReport {
   uint64_t fp32_bytes = 0, output_bytes = 0;
   size_t output_channels = 0, operators = 0, float_fallbacks = 0;
@@ -105,7 +81,7 @@ struct ConvertReport {
   size_t file_samples = 0;
   double file_sqnr_db = 0;     ///< of the worst output; NaN when identical
   double file_within_two = 1;  ///< the worst output's share of elements within two steps
-  std::vector<LayerReport> layers;
+  std::vector<evaluate::LayerReport> layers;
   std::map<std::string, WeightHistogram> weight_histograms;  ///< by layer, if they are wanted
   std::string recipe_json;  ///< the recipe that was used, for every layer
   std::optional<budget::Report> budget;
@@ -119,17 +95,5 @@ ConvertReport Convert(const ConvertOptions& options, const data::Dataset* data, 
 
 /// The same, committed: after an Error no file is written.
 ConvertReport Convert(const ConvertOptions& options, const data::Dataset* data);
-
-struct CompareReport {
-  std::vector<LayerReport> layers;
-  double output_sqnr_db = 0;  ///< of the worst output; NaN when identical
-  double top1_agreement = 0;  ///< fraction; NaN when the network is no classifier
-  size_t samples = 0;
-  Warnings warnings;
-};
-
-/// Runs both on the data; layers ranked by the caller.
-CompareReport Compare(const std::string& onnx_path, const std::string& lutra_path,
-                      const importing::ImportOptions& import, const data::Dataset& data);
 
 }  // namespace lutra::converter

@@ -3,6 +3,7 @@
 
 #include "converter/cli/common.h"
 #include "converter/cli/data_flags.h"
+#include "converter/evaluate/compare_files.h"
 #include "converter/report/report.h"
 
 namespace lutra::converter::cli {
@@ -17,9 +18,9 @@ struct CompareCommand {
   void Run() const {
     const std::unique_ptr<data::Dataset> dataset = data.Open();
     if (!dataset) throw CLI::RequiredError("--data");
-    CompareReport report;
+    evaluate::CompareReport report;
     WorkOn(dataset.get(), "compare",
-           [&] { report = Compare(onnx, lutra, shapes.Import(), *dataset); });
+           [&] { report = evaluate::Compare(onnx, lutra, shapes.Import(), *dataset); });
     if (json) {
       PrintJson(report::CompareJson(report));
     } else {

@@ -3,8 +3,8 @@
 
 #include "converter/cli/common.h"
 #include "converter/cli/data_flags.h"
-#include "converter/cli/evaluate.h"
 #include "converter/error.h"
+#include "converter/evaluate/evaluate.h"
 
 namespace lutra::converter::cli {
 namespace {
@@ -22,14 +22,14 @@ struct EvalCommand {
       throw CLI::ValidationError("--targets",
                                  "needs --metric, which says how outputs are compared with them");
     }
-    Evaluation result;
+    evaluate::Evaluation result;
     {
       Progress progress;
-      EvaluationOptions options{shapes.Import(), scores, [&](size_t done, size_t total) {
-                                  progress.Show("eval", done, total);
-                                }};
+      evaluate::EvaluationOptions options{shapes.Import(), scores, [&](size_t done, size_t total) {
+                                            progress.Show("eval", done, total);
+                                          }};
       if (!metric.empty()) options.metric.emplace(metric);
-      WorkOn(dataset.get(), "eval", [&] { result = Evaluate(model, options, *dataset); });
+      WorkOn(dataset.get(), "eval", [&] { result = evaluate::Evaluate(model, options, *dataset); });
     }
     if (result.metric) {
       PrintMetric(result);
@@ -48,7 +48,7 @@ struct EvalCommand {
   }
 
  private:
-  void PrintMetric(const Evaluation& result) const {
+  void PrintMetric(const evaluate::Evaluation& result) const {
     if (json) {
       PrintJson({{"metric", metric},
                  {"value", *result.metric},

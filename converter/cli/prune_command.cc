@@ -9,8 +9,8 @@
 
 #include "converter/cli/common.h"
 #include "converter/cli/data_flags.h"
-#include "converter/cli/evaluate.h"
 #include "converter/error.h"
+#include "converter/evaluate/evaluate.h"
 #include "converter/prune/prune.h"
 #include "converter/prune/share.h"
 #include "runtime/tools/text.h"
@@ -92,11 +92,12 @@ struct Step {
   double Top1(std::span<const uint8_t> network, const std::string& path,
               const data::Dataset& dataset, Warnings& warnings) const {
     Progress progress;
-    const EvaluationOptions options{shapes.Import(), scores, [&](size_t done, size_t total) {
-                                      progress.Show("eval", done, total);
-                                    }};
-    Evaluation result;
-    WorkOn(&dataset, command, [&] { result = Evaluate(network, path, options, dataset); });
+    const evaluate::EvaluationOptions options{
+        shapes.Import(), scores,
+        [&](size_t done, size_t total) { progress.Show("eval", done, total); }};
+    evaluate::Evaluation result;
+    WorkOn(&dataset, command,
+           [&] { result = evaluate::Evaluate(network, path, options, dataset); });
     warnings.Add(result.warnings);
     return result.top1;
   }

@@ -13,6 +13,7 @@
 #include "converter/error.h"
 #include "converter/files.h"
 #include "converter/import/onnx_file.h"
+#include "converter/load_graph.h"
 #include "converter/train/trainable.h"
 
 namespace lutra::converter::cli {

@@ -98,15 +98,15 @@ class Chart {
 
 constexpr double kGridDb = 10;
 
-std::string ErrorChart(const std::vector<LayerReport>& layers) {
+std::string ErrorChart(const std::vector<evaluate::LayerReport>& layers) {
   double largest = 0;
-  for (const LayerReport& layer : layers) {
+  for (const evaluate::LayerReport& layer : layers) {
     for (const double db : {layer.isolated_sqnr_db, layer.cumulative_sqnr_db}) {
       if (!std::isnan(db)) largest = std::max(largest, db);
     }
   }
   Chart chart(largest, kGridDb);
-  for (const LayerReport& layer : layers) {
+  for (const evaluate::LayerReport& layer : layers) {
     if (std::isnan(layer.isolated_sqnr_db) && std::isnan(layer.cumulative_sqnr_db)) continue;
     const auto height = [](double db) { return std::isnan(db) ? 0 : db; };
     chart.Add(layer.name,
@@ -117,13 +117,13 @@ std::string ErrorChart(const std::vector<LayerReport>& layers) {
   return chart.Svg();
 }
 
-std::string BytesChart(const std::vector<LayerReport>& layers) {
+std::string BytesChart(const std::vector<evaluate::LayerReport>& layers) {
   uint64_t largest = 0;
-  for (const LayerReport& layer : layers) {
+  for (const evaluate::LayerReport& layer : layers) {
     largest = std::max({largest, layer.fp32_bytes, layer.bytes});
   }
   Chart chart(static_cast<double>(largest), 0);
-  for (const LayerReport& layer : layers) {
+  for (const evaluate::LayerReport& layer : layers) {
     if (layer.fp32_bytes == 0 && layer.bytes == 0) continue;
     chart.Add(layer.name,
               {{static_cast<double>(layer.fp32_bytes), "var(--c)"},
@@ -133,14 +133,14 @@ std::string BytesChart(const std::vector<LayerReport>& layers) {
   return chart.Svg();
 }
 
-std::string Table(const std::vector<LayerReport>& layers) {
+std::string Table(const std::vector<evaluate::LayerReport>& layers) {
   std::string html =
       "<table><tr><th>layer</th><th class=t>operator</th><th>isolated dB</th><th>cumulative dB</th>"
       "<th>FP32 bytes</th><th>bytes</th><th class=t>scheme</th><th class=t>row</th>"
       "<th class=t>why float</th></tr>\n";
   const auto cell = [](const std::string& text) { return "<td>" + text + "</td>"; };
   const auto left = [](const std::string& text) { return "<td class=t>" + Escape(text) + "</td>"; };
-  for (const LayerReport& layer : layers) {
+  for (const evaluate::LayerReport& layer : layers) {
     html += "<tr>" + cell(Escape(layer.name)) + left(layer.op) +
             cell(Fixed(layer.isolated_sqnr_db, 1)) + cell(Fixed(layer.cumulative_sqnr_db, 1)) +
             cell(std::to_string(layer.fp32_bytes)) + cell(std::to_string(layer.bytes)) +
@@ -181,7 +181,7 @@ std::string Summary(const ConvertReport& report) {
 }  // namespace
 
 std::string ConvertHtml(const ConvertReport& report, const std::string& title) {
-  const std::vector<LayerReport> ranked = RankedByError(report.layers);
+  const std::vector<evaluate::LayerReport> ranked = RankedByError(report.layers);
   std::string html = kHead + Escape(title) + kStyle + "<h1>" + Escape(title) + "</h1>\n";
   html += Summary(report);
   html += BudgetHtml(report);

@@ -8,7 +8,7 @@ namespace {
 
 using nlohmann::json;
 
-json Layer(const LayerReport& layer) {
+json Layer(const evaluate::LayerReport& layer) {
   return {{"name", layer.name},
           {"op", layer.op},
           {"sqnr_db", NumberOrNull(layer.isolated_sqnr_db)},
@@ -21,7 +21,7 @@ json NumberOrNull(double value) { return std::isfinite(value) ? json(value) : js
 
 json ConvertJson(const ConvertReport& report) {
   json layers = json::array();
-  for (const LayerReport& layer : RankedByError(report.layers)) {
+  for (const evaluate::LayerReport& layer : RankedByError(report.layers)) {
     json item = Layer(layer);
     item["fp32_bytes"] = layer.fp32_bytes;
     item["bytes"] = layer.bytes;
@@ -50,9 +50,10 @@ json ConvertJson(const ConvertReport& report) {
           {"layers", std::move(layers)}};
 }
 
-json CompareJson(const CompareReport& report) {
+json CompareJson(const evaluate::CompareReport& report) {
   json layers = json::array();
-  for (const LayerReport& layer : RankedByError(report.layers)) layers.push_back(Layer(layer));
+  for (const evaluate::LayerReport& layer : RankedByError(report.layers))
+    layers.push_back(Layer(layer));
   return {{"output_sqnr_db", NumberOrNull(report.output_sqnr_db)},
           {"top1_agreement", NumberOrNull(report.top1_agreement)},
           {"samples", report.samples},

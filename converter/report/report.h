@@ -6,11 +6,12 @@
 #include <string>
 
 #include "converter/convert.h"
+#include "converter/evaluate/compare_files.h"
 
 namespace lutra::converter::report {
 
 /// Layers with the largest isolated error first; identical and unmeasured ones last, in order.
-std::vector<LayerReport> RankedByError(std::vector<LayerReport> layers);
+std::vector<evaluate::LayerReport> RankedByError(std::vector<evaluate::LayerReport> layers);
 
 /// Where the output SQNR is below 20 dB, or less than 90 % of the samples have the FP32 network's
 /// top-1 class: what of it, the layers with the largest errors of their own, and what can be done.
@@ -20,7 +21,7 @@ std::string Advice(const ConvertReport& report);
 
 /// The per-layer table, worst first, the summary below it, and the advice.
 std::string ConvertText(const ConvertReport& report);
-std::string CompareText(const CompareReport& report);
+std::string CompareText(const evaluate::CompareReport& report);
 
 /// What a budget chose for each layer, and what else was tried: a table each. "" without a budget.
 std::string BudgetText(const ConvertReport& report);
@@ -32,7 +33,7 @@ nlohmann::json NumberOrNull(double value);
 
 /// Keys as docs/cli.md lists them; NaN is null.
 nlohmann::json ConvertJson(const ConvertReport& report);
-nlohmann::json CompareJson(const CompareReport& report);
+nlohmann::json CompareJson(const evaluate::CompareReport& report);
 
 /// `title` names the conversion ("net.onnx -> net.lutra").
 std::string ConvertHtml(const ConvertReport& report, const std::string& title);

@@ -13,25 +13,27 @@ constexpr size_t kNamedLayers = 3;
 
 std::string Decibels(double db) { return std::isnan(db) ? "-" : Format("%.1f", db); }
 
-size_t NameWidth(const std::vector<LayerReport>& layers) {
+size_t NameWidth(const std::vector<evaluate::LayerReport>& layers) {
   size_t width = 5;
-  for (const LayerReport& layer : layers) width = std::max(width, layer.name.size());
+  for (const evaluate::LayerReport& layer : layers) width = std::max(width, layer.name.size());
   return std::min(width, kWidestName);
 }
 
 // Rows that only bring a value into another format: their errors are those of the layers between.
-bool IsConversion(const LayerReport& layer) {
+bool IsConversion(const evaluate::LayerReport& layer) {
   return layer.op == "Quantize" || layer.op == "Dequantize" || layer.op == "Requantize";
 }
 
 }  // namespace
 
-std::vector<LayerReport> RankedByError(std::vector<LayerReport> layers) {
-  std::stable_sort(layers.begin(), layers.end(), [](const LayerReport& a, const LayerReport& b) {
-    const bool a_known = !std::isnan(a.isolated_sqnr_db), b_known = !std::isnan(b.isolated_sqnr_db);
-    if (a_known != b_known) return a_known;
-    return a_known && a.isolated_sqnr_db < b.isolated_sqnr_db;
-  });
+std::vector<evaluate::LayerReport> RankedByError(std::vector<evaluate::LayerReport> layers) {
+  std::stable_sort(layers.begin(), layers.end(),
+                   [](const evaluate::LayerReport& a, const evaluate::LayerReport& b) {
+                     const bool a_known = !std::isnan(a.isolated_sqnr_db),
+                                b_known = !std::isnan(b.isolated_sqnr_db);
+                     if (a_known != b_known) return a_known;
+                     return a_known && a.isolated_sqnr_db < b.isolated_sqnr_db;
+                   });
   return layers;
 }
 
@@ -40,7 +42,7 @@ std::string Advice(const ConvertReport& report) {
   if (!poor_sqnr && !(report.top1_agreement < kGoodAgreement)) return "";
   std::string worst, entries;
   size_t named = 0;
-  for (const LayerReport& layer : RankedByError(report.layers)) {
+  for (const evaluate::LayerReport& layer : RankedByError(report.layers)) {
     if (std::isnan(layer.isolated_sqnr_db) || layer.scheme == "float32" || IsConversion(layer)) {
       continue;
     }
@@ -67,7 +69,7 @@ std::string ConvertText(const ConvertReport& report) {
       "inputs, cumulative = as run)\n";
   text += Format("%-*s  %-18s %9s %10s %11s %10s  %-16s %-10s\n", width, "layer", "operator",
                  "isolated", "cumulative", "FP32 bytes", "bytes", "scheme", "row");
-  for (const LayerReport& layer : RankedByError(report.layers)) {
+  for (const evaluate::LayerReport& layer : RankedByError(report.layers)) {
     text +=
         Format("%-*s  %-18s %9s %10s %11llu %10llu  %-16s %-10s", width,
                ShortName(layer.name, static_cast<size_t>(width)).c_str(), layer.op.c_str(),
@@ -105,13 +107,13 @@ std::string ConvertText(const ConvertReport& report) {
   return text;
 }
 
-std::string CompareText(const CompareReport& report) {
+std::string CompareText(const evaluate::CompareReport& report) {
   const int width = static_cast<int>(NameWidth(report.layers));
   std::string text = Format(
       "%-*s  %-14s %9s %10s   SQNR in dB, the largest error of their own "
       "first\n",
       width, "layer", "operator", "isolated", "cumulative");
-  for (const LayerReport& layer : RankedByError(report.layers)) {
+  for (const evaluate::LayerReport& layer : RankedByError(report.layers)) {
     text += Format("%-*s  %-14s %9s %10s\n", width,
                    ShortName(layer.name, static_cast<size_t>(width)).c_str(), layer.op.c_str(),
                    Decibels(layer.isolated_sqnr_db).c_str(),

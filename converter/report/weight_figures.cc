@@ -118,7 +118,7 @@ class Figure {
   const WeightHistogram& weights_;
 };
 
-std::string FigureOf(const LayerReport& layer, const WeightHistogram& weights) {
+std::string FigureOf(const evaluate::LayerReport& layer, const WeightHistogram& weights) {
   const std::string name = Escape(layer.name) + ", " + Escape(layer.scheme);
   const auto used = std::ranges::count_if(
       weights.levels, [](const WeightHistogram::Level& level) { return level.count > 0; });
@@ -136,8 +136,8 @@ std::string FigureOf(const LayerReport& layer, const WeightHistogram& weights) {
 }  // namespace
 
 std::string WeightFigures(const ConvertReport& report) {
-  std::vector<std::pair<const LayerReport*, const WeightHistogram*>> layers;
-  for (const LayerReport& layer : report.layers) {
+  std::vector<std::pair<const evaluate::LayerReport*, const WeightHistogram*>> layers;
+  for (const evaluate::LayerReport& layer : report.layers) {
     const auto found = report.weight_histograms.find(layer.name);
     // What prepares a layer's input goes by its name too, and has no weights.
     if (found == report.weight_histograms.end() || layer.fp32_bytes == 0) continue;

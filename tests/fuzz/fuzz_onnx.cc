@@ -16,6 +16,7 @@
 #include "converter/convert.h"
 #include "converter/error.h"
 #include "converter/files.h"
+#include "converter/load_graph.h"
 #include "converter/passes/passes.h"
 #include "converter/quantize/recipe.h"
 #include "converter/report/report.h"

@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "converter/error.h"
-#include "converter/file_check.h"
+#include "converter/evaluate/file_check.h"
 #include "lowered.h"
 
 namespace lutra::converter::test {
@@ -79,7 +79,7 @@ TEST_CASE("bytes that are numbers are compared with the file as numbers") {
   optimized.Input("x", {1, 4});
   optimized.Add("Neg", {"x"}, {"y"});
   for (GraphBuilder* b : {&file, &optimized}) b->graph.outputs = {"y"};
-  const auto samples = RandomSamples(file.graph, session, 8);
+  const auto samples = evaluate::RandomSamples(file.graph, session, 8);
   float largest = 0;
   for (const auto& sample : samples) {
     for (const float x : sample.at("x").ToFloats()) {
@@ -89,8 +89,8 @@ TEST_CASE("bytes that are numbers are compared with the file as numbers") {
   }
   CHECK(largest > 128);
   Warnings warnings;
-  const FileCheck check =
-      CheckAgainstFile(file.graph, {}, optimized.graph, session, samples, warnings);
+  const evaluate::FileCheck check =
+      evaluate::CheckAgainstFile(file.graph, {}, optimized.graph, session, samples, warnings);
   CHECK(check.optimized.Holds());
   CHECK(std::isnan(check.optimized.sqnr_db));  // identical
 }

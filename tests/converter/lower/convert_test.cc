@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "converter/error.h"
+#include "converter/evaluate/compare_files.h"
 #include "converter/import/model_proto.h"
 #include "converter/runtime_session.h"
 #include "schema/container.h"
@@ -83,8 +84,8 @@ TEST_CASE("converting twice gives the same bytes, which verify and keep to the s
   CHECK(view.model->certificate()->samples() == data->size());
   CHECK(view.model->certificate()->data_hash() == data->Hash());
 
-  const CompareReport compared =
-      Compare(kExample + "shapes.onnx", folder / "a.lutra", importing::ImportOptions{}, *data);
+  const evaluate::CompareReport compared = evaluate::Compare(
+      kExample + "shapes.onnx", folder / "a.lutra", importing::ImportOptions{}, *data);
   CHECK(compared.output_sqnr_db == first.output_sqnr_db);
   CHECK(compared.top1_agreement == first.top1_agreement);
 }

@@ -1,5 +1,5 @@
 // The comparison with the untouched file sees what a comparison with the optimized graph cannot.
-#include "converter/file_check.h"
+#include "converter/evaluate/file_check.h"
 
 #include <doctest/doctest.h>
 
@@ -41,17 +41,19 @@ struct Converted {
 TEST_CASE("an optimized graph that means something else is found out") {
   Converted c;
   RuntimeSession session(c.file, "network");
-  const auto samples = RandomSamples(c.imported, session, 2);
+  const auto samples = evaluate::RandomSamples(c.imported, session, 2);
   REQUIRE(samples.size() == 2);
   Graph wrong = c.imported;
   for (Node& node : wrong.nodes) {
     if (node.op == "Tanh") node.op = "Neg";
   }
   Warnings warnings;
-  const FileCheck bad = CheckAgainstFile(c.imported, {}, wrong, session, samples, warnings);
+  const evaluate::FileCheck bad =
+      evaluate::CheckAgainstFile(c.imported, {}, wrong, session, samples, warnings);
   CHECK(!bad.optimized.Holds());
   CHECK(bad.model.Holds());  // the runtime computes what the file says
-  const FileCheck good = CheckAgainstFile(c.imported, {}, c.imported, session, samples, warnings);
+  const evaluate::FileCheck good =
+      evaluate::CheckAgainstFile(c.imported, {}, c.imported, session, samples, warnings);
   CHECK(good.optimized.Holds());
   CHECK(std::isnan(good.optimized.sqnr_db));
   CHECK(warnings.empty());
@@ -60,7 +62,7 @@ TEST_CASE("an optimized graph that means something else is found out") {
 TEST_CASE("random samples cover the range of the quantization that reads them") {
   Converted c;
   RuntimeSession session(c.file, "network");
-  const auto samples = RandomSamples(c.imported, session, 2);
+  const auto samples = evaluate::RandomSamples(c.imported, session, 2);
   float low = 0, high = 0;
   for (const float x : samples[0].begin()->second.ToFloats()) {
     low = std::min(low, x);
@@ -76,11 +78,11 @@ TEST_CASE("random samples cover the range of the quantization that reads them") 
 TEST_CASE("a shape that the file states and does not have is named") {
   Converted c;
   RuntimeSession session(c.file, "network");
-  const auto samples = RandomSamples(c.imported, session, 1);
+  const auto samples = evaluate::RandomSamples(c.imported, session, 1);
   const std::string output = c.imported.outputs[0];
   Warnings warnings;
-  CheckAgainstFile(c.imported, {{output, {DataType::float32, Dims{1, 3, 9, -1}}}}, c.imported,
-                   session, samples, warnings);
+  evaluate::CheckAgainstFile(c.imported, {{output, {DataType::float32, Dims{1, 3, 9, -1}}}},
+                             c.imported, session, samples, warnings);
   REQUIRE(warnings.lines().size() == 1);
   CHECK(warnings.lines()[0].find("value '" + output + "' is stated as 1x3x9x") == 0);
   CHECK(warnings.lines()[0].find("computed it is 1x3x6x6") != std::string::npos);

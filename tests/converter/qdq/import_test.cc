@@ -17,7 +17,7 @@ void CheckWhole(const ImportedRun& run) {
   CHECK(run.error_in_steps <= 1.001);
   // Ties of float32 sums fall the other way now and then.
   CHECK(run.differing < 0.1);
-  for (const LayerReport& layer : run.report.layers) {
+  for (const evaluate::LayerReport& layer : run.report.layers) {
     CAPTURE(layer.name);
     CHECK(layer.scheme == "int8");
   }

@@ -11,9 +11,9 @@ namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
-LayerReport Layer(const std::string& name, const std::string& op, double isolated,
-                  const std::string& scheme = "int8") {
-  LayerReport layer;
+evaluate::LayerReport Layer(const std::string& name, const std::string& op, double isolated,
+                            const std::string& scheme = "int8") {
+  evaluate::LayerReport layer;
   layer.name = name;
   layer.op = op;
   layer.isolated_sqnr_db = isolated;
@@ -122,7 +122,7 @@ TEST_CASE("warnings: each once, on one line, in JSON and at the top of the page"
   const size_t at = html.find("<li>second &lt;b&gt;</li>");
   CHECK(at != std::string::npos);
   CHECK(at < html.find("<svg"));
-  CompareReport compare;
+  evaluate::CompareReport compare;
   compare.warnings = report.warnings;
   CHECK(CompareJson(compare)["warnings"].size() == 3);
 }

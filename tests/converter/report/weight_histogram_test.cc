@@ -99,7 +99,7 @@ TEST_CASE("the page has a figure for each layer with weights, and not for more t
   ConvertReport report;
   const Graph graph = Network({-2, 0.25F, 0, 1});
   for (int i = 0; i < 100; ++i) {
-    LayerReport layer;
+    evaluate::LayerReport layer;
     layer.name = "l<" + std::to_string(i);
     layer.scheme = "codebook2";
     layer.fp32_bytes = i == 50 ? 0 : 16;  // 50: what prepares its input

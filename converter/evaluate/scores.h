@@ -12,7 +12,7 @@
 #include "converter/score_kind.h"
 #include "converter/warnings.h"
 
-namespace lutra::converter::cli {
+namespace lutra::converter::evaluate {
 
 /// The output that is a row of scores, one per class: [N, C] and the like, where further dimensions
 /// are 1. `wanted` names it; empty: the only one that has such a shape, or the first of several of
@@ -44,4 +44,4 @@ class ScoreCounter {
   double loss_ = 0;
 };
 
-}  // namespace lutra::converter::cli
+}  // namespace lutra::converter::evaluate

@@ -11,7 +11,7 @@
 #include "converter/runtime_session.h"
 #include "converter/warnings.h"
 
-namespace lutra::converter {
+namespace lutra::converter::evaluate {
 
 struct FileCheck {
   struct Agreement {
@@ -39,4 +39,4 @@ FileCheck CheckAgainstFile(const Graph& imported, const std::map<std::string, Va
                            const Graph& optimized, RuntimeSession& session,
                            const std::vector<executor::TensorMap>& samples, Warnings& warnings);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::evaluate

@@ -12,7 +12,7 @@
 #include "converter/quantize/calibrate.h"
 #include "converter/runtime_session.h"
 
-namespace lutra::converter {
+namespace lutra::converter::evaluate {
 
 /// Signal and noise energy; the ratio is 10 log10(signal / noise).
 struct SquareSums {
@@ -43,4 +43,4 @@ struct Comparison {
 Comparison CompareOnData(const Graph& graph, RuntimeSession& session, const data::Dataset& data,
                          const quantize::Progress& progress);
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::evaluate

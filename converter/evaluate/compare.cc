@@ -1,4 +1,4 @@
-#include "converter/compare.h"
+#include "converter/evaluate/compare.h"
 
 #include <algorithm>
 #include <cmath>
@@ -9,7 +9,7 @@
 #include "converter/graph/check_finite.h"
 #include "runtime/hooks.h"
 
-namespace lutra::converter {
+namespace lutra::converter::evaluate {
 namespace {
 
 // Isolated errors need a second run per sample; a few samples say enough about one operator.
@@ -188,4 +188,4 @@ Comparison CompareOnData(const Graph& graph, RuntimeSession& session, const data
   return result;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::evaluate

@@ -1,4 +1,4 @@
-#include "converter/cli/scores.h"
+#include "converter/evaluate/scores.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 
 #include "converter/error.h"
 
-namespace lutra::converter::cli {
+namespace lutra::converter::evaluate {
 namespace {
 
 double CrossEntropy(std::span<const float> scores, size_t label, ScoreKind kind) {
@@ -116,4 +116,4 @@ void ScoreCounter::Add(std::span<const float> scores, const data::Sample& sample
   classes_ = scores.size();
 }
 
-}  // namespace lutra::converter::cli
+}  // namespace lutra::converter::evaluate

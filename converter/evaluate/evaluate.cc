@@ -1,19 +1,19 @@
-#include "converter/cli/evaluate.h"
+#include "converter/evaluate/evaluate.h"
 
 #include <algorithm>
 #include <cstring>
 
-#include "converter/cli/scores.h"
-#include "converter/convert.h"
 #include "converter/data/stack.h"
 #include "converter/error.h"
+#include "converter/evaluate/scores.h"
 #include "converter/executor/float_executor.h"
 #include "converter/files.h"
 #include "converter/graph/check_finite.h"
+#include "converter/load_graph.h"
 #include "converter/runtime_session.h"
 #include "schema/container.h"
 
-namespace lutra::converter::cli {
+namespace lutra::converter::evaluate {
 namespace {
 
 constexpr size_t kBatch = 16;
@@ -294,4 +294,4 @@ Evaluation Evaluate(std::span<const uint8_t> file, const std::string& model_path
   return result;
 }
 
-}  // namespace lutra::converter::cli
+}  // namespace lutra::converter::evaluate

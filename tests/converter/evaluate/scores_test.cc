@@ -1,4 +1,4 @@
-#include "converter/cli/scores.h"
+#include "converter/evaluate/scores.h"
 
 #include <doctest/doctest.h>
 
@@ -7,7 +7,7 @@
 
 #include "converter/error.h"
 
-namespace lutra::converter::cli {
+namespace lutra::converter::evaluate {
 namespace {
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
@@ -99,4 +99,4 @@ TEST_CASE("scores that are no numbers are no accuracy") {
 }
 
 }  // namespace
-}  // namespace lutra::converter::cli
+}  // namespace lutra::converter::evaluate

@@ -13,7 +13,7 @@
 #include "converter/metric.h"
 #include "converter/warnings.h"
 
-namespace lutra::converter::cli {
+namespace lutra::converter::evaluate {
 
 struct Evaluation {
   size_t count = 0;
@@ -44,4 +44,4 @@ Evaluation Evaluate(const std::string& model_path, const EvaluationOptions& opti
 Evaluation Evaluate(std::span<const uint8_t> file, const std::string& model_path,
                     const EvaluationOptions& options, const data::Dataset& data);
 
-}  // namespace lutra::converter::cli
+}  // namespace lutra::converter::evaluate

@@ -1,4 +1,4 @@
-#include "converter/file_check.h"
+#include "converter/evaluate/file_check.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,10 +6,10 @@
 #include <optional>
 #include <random>
 
-#include "converter/compare.h"
+#include "converter/evaluate/compare.h"
 #include "converter/qdq/import_qdq.h"
 
-namespace lutra::converter {
+namespace lutra::converter::evaluate {
 namespace {
 
 constexpr uint32_t kSeed = 1;
@@ -206,4 +206,4 @@ FileCheck CheckAgainstFile(const Graph& imported, const std::map<std::string, Va
   return check;
 }
 
-}  // namespace lutra::converter
+}  // namespace lutra::converter::evaluate
