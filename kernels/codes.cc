@@ -1,7 +1,5 @@
 #include "kernels/codes.h"
 
-#include <cstring>
-
 #include "kernels/pieces.h"
 
 namespace lutra::kernels {
@@ -10,7 +8,8 @@ namespace {
 /// Arrays of one value per channel, tables, then the weights: codes, or int8.
 struct Stored {
   Stored(const void* stored, size_t n, size_t k, const WeightForm& form)
-      : table_count(TableCount(n, form)), weight_bytes((n * k * form.bits + 7) / 8) {
+      : table_count(TableCount(n, form)),
+        weight_bytes(PackedBytes(n * k, static_cast<unsigned>(form.bits))) {
     Pieces pieces(stored);
     bias = pieces.Take<int32_t>(n);
     scale = pieces.Take<float>(n);
@@ -57,12 +56,11 @@ void StoreWeights(const IntWeights& w, void* stored) {
     const size_t code = i & ((size_t{1} << bits) - 1);
     s.tables[i] = w.tables != nullptr ? w.tables[i] : EntryOf(nullptr, bits, code);
   }
-  std::memset(s.weights, 0, s.weight_bytes);
+  PackedWriter codes(s.weights, static_cast<unsigned>(bits));
   for (size_t i = 0; i < w.n * w.k; ++i) {
-    const size_t window = CodeAt(w.codes, bits, w.first_code + i) << (i * bits % 8);
-    s.weights[i * bits / 8] |= static_cast<uint8_t>(window);
-    if (window > 0xFF) s.weights[i * bits / 8 + 1] |= static_cast<uint8_t>(window >> 8);
+    codes.Put(static_cast<uint32_t>(CodeAt(w.codes, bits, w.first_code + i)));
   }
+  codes.Finish();
 }
 
 IntWeights StoredWeights(const void* stored, size_t n, size_t k, const WeightForm& form,

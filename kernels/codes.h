@@ -5,23 +5,21 @@
 // complement integer, which is the same with a table of the integers themselves.
 #pragma once
 
+#include "base/packed_bits.h"
 #include "kernels/gemm.h"
 
 namespace lutra::kernels {
 
-/// Element `index` of a stream of `bits`-bit values (1 to 8), least significant bit first.
+/// Element `index` of a packed bit string of codes.
 inline size_t CodeAt(const uint8_t* codes, size_t bits, size_t index) {
-  const size_t bit = index * bits;
-  uint32_t window = codes[bit / 8];
-  if (bit % 8 + bits > 8) window |= uint32_t{codes[bit / 8 + 1]} << 8;
-  return (window >> (bit % 8)) & ((1U << bits) - 1);
+  return PackedAt(codes, static_cast<unsigned>(bits), index);
 }
 
 /// What a code stands for; `table` is null for two's complement.
 inline int8_t EntryOf(const int8_t* table, size_t bits, size_t code) {
   if (table != nullptr) return table[code];
-  const auto top = static_cast<uint8_t>(code << (8 - bits));
-  return static_cast<int8_t>(static_cast<int8_t>(top) >> (8 - bits));
+  return static_cast<int8_t>(
+      SignedElement(static_cast<uint32_t>(code), static_cast<unsigned>(bits)));
 }
 
 /// Tables of n channels.

@@ -1,5 +1,6 @@
 #include "runtime/coded_weights.h"
 
+#include "base/packed_bits.h"
 #include "runtime/coding/codec.h"
 #include "schema/validate.h"
 
@@ -14,24 +15,12 @@ static_assert(static_cast<int>(schema::Encoding::huffman) == static_cast<int>(Co
               static_cast<int>(schema::Encoding::best_v1) == static_cast<int>(Codec::best_v1) &&
               static_cast<int>(schema::Encoding::best) == static_cast<int>(Codec::best));
 
-/// Symbols to the bit string of a raw blob, in the same memory: an element's bits never lie behind
-/// the element.
-void PackBits(const SymbolLayout& layout, uint8_t* symbols) {
+/// Symbols to the bit string of a raw blob, in the same memory.
+void PackInPlace(const SymbolLayout& layout, uint8_t* symbols) {
   if (layout.bits == 8) return;
-  uint8_t* out = symbols;
-  const uint32_t mask = (1U << layout.bits) - 1;
-  uint32_t window = 0;
-  unsigned held = 0;
-  for (size_t i = 0; i < layout.rows * layout.columns; ++i) {
-    window |= (symbols[i] & mask) << held;
-    held += layout.bits;
-    while (held >= 8) {
-      *out++ = static_cast<uint8_t>(window);
-      window >>= 8;
-      held -= 8;
-    }
-  }
-  if (held > 0) *out = static_cast<uint8_t>(window);
+  PackedWriter writer(symbols, layout.bits);
+  for (size_t i = 0; i < layout.rows * layout.columns; ++i) writer.Put(symbols[i]);
+  writer.Finish();
 }
 
 }  // namespace
@@ -62,7 +51,7 @@ Status PackStoredWeights(PrepareScope& scope, const schema::Weights& weights, We
     uint8_t* symbols = scratch + scratch_bytes;
     LUTRA_RETURN_IF_ERROR(coding::DecodeBytes(codec, layout, view.Blob(blob), view.BlobBytes(blob),
                                               scratch, symbols));
-    PackBits(layout, symbols);
+    PackInPlace(layout, symbols);
     source.values = symbols;
     LUTRA_RETURN_IF_ERROR(ValidateDecodedWeights(
         view, scope.op,

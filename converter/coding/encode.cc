@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string>
 
-#include "converter/coding/bit_writer.h"
+#include "base/packed_bits.h"
 #include "converter/coding/encode_streams.h"
 #include "converter/error.h"
 
@@ -13,18 +13,21 @@ using coding::Codec;
 using coding::SymbolLayout;
 
 std::vector<uint8_t> EncodePacked(const SymbolLayout& layout, std::span<const uint16_t> symbols) {
-  std::vector<uint8_t> out;
-  BitWriter bits(&out);
+  const size_t mask_bytes = layout.pruned ? PackedBytes(symbols.size(), 1) : 0;
+  const size_t pruned = layout.pruned ? static_cast<size_t>(std::ranges::count(symbols, 0)) : 0;
+  std::vector<uint8_t> out(mask_bytes + PackedBytes(symbols.size() - pruned, layout.bits));
+  PackedWriter elements(out.data() + mask_bytes, layout.bits);
   if (layout.pruned) {
-    for (const uint16_t symbol : symbols) bits.Put(symbol != 0, 1);
-    bits.AlignToByte();
+    PackedWriter mask(out.data(), 1);
     for (const uint16_t symbol : symbols) {
-      if (symbol != 0) bits.Put(symbol - 1U, layout.bits);
+      mask.Put(symbol != 0 ? 1 : 0);
+      if (symbol != 0) elements.Put(symbol - 1U);
     }
+    mask.Finish();
   } else {
-    for (const uint16_t symbol : symbols) bits.Put(symbol, layout.bits);
+    for (const uint16_t symbol : symbols) elements.Put(symbol);
   }
-  bits.AlignToByte();
+  elements.Finish();
   return out;
 }
 

@@ -3,9 +3,9 @@
 #include <array>
 #include <cstring>
 
+#include "base/packed_bits.h"
 #include "converter/graph/half.h"
 #include "converter/lower/lowering.h"
-#include "converter/lower/pack_bits.h"
 #include "converter/lower/window.h"
 #include "converter/quantize/operators.h"
 #include "converter/quantize/weight_matrix.h"
@@ -17,6 +17,16 @@ template <typename T>
 void Append(std::vector<uint8_t>& bytes, const std::vector<T>& values) {
   const auto* data = reinterpret_cast<const uint8_t*>(values.data());
   bytes.insert(bytes.end(), data, data + values.size() * sizeof(T));
+}
+
+// The file's form of integers: their lowest `bits` bits as a packed bit string.
+std::vector<uint8_t> Packed(const std::vector<int8_t>& values, int bits) {
+  const auto width = static_cast<unsigned>(bits);
+  std::vector<uint8_t> string(PackedBytes(values.size(), width));
+  PackedWriter writer(string.data(), width);
+  for (const int8_t value : values) writer.Put(static_cast<uint8_t>(value));
+  writer.Finish();
+  return string;
 }
 
 std::vector<float> RequantMultipliers(const Node& node, const quantize::QuantizedWeights& weights,
@@ -57,10 +67,10 @@ std::unique_ptr<schema::WeightsT> IntegerWeights(Lowering& lowering, const Node&
   result->has_zero_points = !weights.zero_point.empty();
   if (weights.tables.empty()) {
     result->kind = schema::WeightKind::linear;
-    result->values = lowering.AddBlob(PackBits(weights.values, weights.bits));
+    result->values = lowering.AddBlob(Packed(weights.values, weights.bits));
   } else {
     result->kind = schema::WeightKind::codebook;
-    result->values = lowering.AddBlob(PackBits(IndicesOf(weights), weights.bits));
+    result->values = lowering.AddBlob(Packed(IndicesOf(weights), weights.bits));
     result->codebook = lowering.AddBlobOf(weights.tables);
     const bool shared = weights.table_channels >= weights.n;
     result->codebook_channels = shared ? 0 : static_cast<uint32_t>(weights.table_channels);

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <optional>
 
+#include "base/packed_bits.h"
 #include "converter/error.h"
 #include "converter/files.h"
 #include "converter/graph/check_finite.h"
@@ -37,22 +38,22 @@ void LayerWeights::CheckFinite() const {
 std::string LayerWeights::MaskKey() const { return "lutra.mask:" + tensor; }
 
 std::string LayerWeights::Mask() const {
-  std::vector<uint8_t> bits((kept.size() + 7) / 8);
-  for (size_t i = 0; i < kept.size(); ++i) {
-    if (kept[i]) bits[i / 8] = static_cast<uint8_t>(bits[i / 8] | 1U << i % 8);
-  }
+  std::vector<uint8_t> bits(PackedBytes(kept.size(), 1));
+  PackedWriter writer(bits.data(), 1);
+  for (const bool keep : kept) writer.Put(keep ? 1 : 0);
+  writer.Finish();
   return ToBase64(bits);
 }
 
 void LayerWeights::SetMask(std::string_view base64) {
   const std::optional<std::vector<uint8_t>> bits = FromBase64(base64);
-  if (!bits || bits->size() != (values.size() + 7) / 8) {
+  if (!bits || bits->size() != PackedBytes(values.size(), 1)) {
     throw Error("the mask of tensor '" + tensor +
                 "' does not fit it; prune the file it was made from again");
   }
   masked = true;
   for (size_t i = 0; i < kept.size(); ++i) {
-    kept[i] = ((*bits)[i / 8] >> i % 8 & 1) != 0 || values[i] != 0;
+    kept[i] = PackedAt(bits->data(), 1, i) != 0 || values[i] != 0;
   }
 }
 

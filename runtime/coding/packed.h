@@ -1,6 +1,6 @@
-// Decoder of codec `none`: `bits` bits of each symbol, least significant bit first, without padding
-// between them; the rest of the last byte is zero. Of a pruned tensor first one bit for every
-// symbol, 1 where it is not the pruned zero, up to the end of a byte, then the indices of those.
+// Decoder of codec `none`: a packed bit string (base/packed_bits.h) of the symbols. Of a pruned
+// tensor two: one bit for every symbol, 1 where it is not the pruned zero, then the indices of
+// those.
 #pragma once
 
 #include <cstddef>

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/packed_bits.h"
 #include "schema/params.h"
 #include "schema/validate.h"
 #include "schema/validate/checks.h"
@@ -57,20 +58,6 @@ PartSums SumBytes(const uint8_t* values, uint64_t k, int32_t zero_point) {
   return sums;
 }
 
-/// Calls visit with elements [first, first + k) of a stream of `bits`-bit integers; bits above
-/// them are not cleared.
-template <typename Visit>
-void ForEachElement(const uint8_t* values, uint64_t first, uint64_t k, unsigned bits,
-                    const Visit& visit) {
-  for (uint64_t i = first; i < first + k; ++i) {
-    const uint64_t position = i * bits;
-    const unsigned shift = position % 8;
-    uint32_t word = values[position / 8];
-    if (shift + bits > 8) word |= static_cast<uint32_t>(values[position / 8 + 1]) << 8;
-    visit(word >> shift);
-  }
-}
-
 struct Operand {
   const schema::Weights& weights;
   Compute compute;
@@ -113,16 +100,16 @@ struct Operand {
     PartSums sums;
     if (codebook()) {
       const uint8_t* table = tables + channel / ChannelsPerTable() * TableEntries();
-      const uint32_t mask = static_cast<uint32_t>(TableEntries()) - 1;
-      ForEachElement(values, channel * k, k, bits,
-                     [&](uint32_t word) { sums.Add(static_cast<int8_t>(table[word & mask])); });
+      for (uint64_t i = channel * k; i < (channel + 1) * k; ++i) {
+        sums.Add(static_cast<int8_t>(table[PackedAt(values, bits, i)]));
+      }
       return sums;
     }
     if (bits == 8) return SumBytes(values + channel * k, k, ZeroPoint(channel));
-    const unsigned spare = 32 - bits;
-    ForEachElement(values, channel * k, k, bits, [&](uint32_t word) {
-      sums.Add((static_cast<int32_t>(word << spare) >> spare) - ZeroPoint(channel));
-    });
+    const int32_t zero_point = ZeroPoint(channel);
+    for (uint64_t i = channel * k; i < (channel + 1) * k; ++i) {
+      sums.Add(SignedElement(PackedAt(values, bits, i), bits) - zero_point);
+    }
     return sums;
   }
 };
@@ -173,7 +160,7 @@ uint64_t ValueBytes(const Operand& operand) {
     case WeightKind::codebook:
       break;
   }
-  return (elements * operand.weights.bits() + 7) / 8;
+  return PackedBytes(elements, operand.weights.bits());
 }
 
 Status CheckParams(const OperatorUse& use, const Operand& operand) {
