@@ -36,8 +36,8 @@ Status PackStoredWeights(PrepareScope& scope, const schema::Weights& weights, We
   }
   const auto codec = static_cast<Codec>(view.BlobEncoding(blob));
   const SymbolLayout layout{
-      .kind = source.kind == schema::WeightKind::codebook ? SymbolKind::index : SymbolKind::integer,
-      .bits = static_cast<unsigned>(source.bits),
+      .kind = source.format.kind == WeightKind::codebook ? SymbolKind::index : SymbolKind::integer,
+      .bits = static_cast<unsigned>(source.bits()),
       .rows = source.n,
       .columns = source.k};
   source.values = nullptr;

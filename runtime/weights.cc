@@ -14,7 +14,8 @@ namespace {
 
 int8_t IntegerAt(const WeightSource& source, size_t row, size_t element) {
   const int8_t* table = source.tables == nullptr ? nullptr : source.Table(row);
-  return kernels::EntryOf(table, source.bits, kernels::CodeAt(source.values, source.bits, element));
+  return kernels::EntryOf(table, source.bits(),
+                          kernels::CodeAt(source.values, source.bits(), element));
 }
 
 void ExpandInt(const WeightSource& source, size_t first, size_t rows, int8_t* out) {
@@ -25,7 +26,7 @@ void ExpandInt(const WeightSource& source, size_t first, size_t rows, int8_t* ou
 
 /// Of the channels of a group, one each.
 void RepeatTables(const WeightSource& source, size_t first, size_t rows, int8_t* out) {
-  const size_t entries = size_t{1} << source.bits;
+  const size_t entries = source.format.TableEntries();
   for (size_t row = first; row < first + rows; ++row, out += entries) {
     std::memcpy(out, source.Table(row), entries);
   }
@@ -36,7 +37,7 @@ void ExpandFloat(const WeightSource& source, size_t first, size_t rows, float* o
     for (size_t i = 0; i < source.k; ++i) {
       const size_t element = row * source.k + i;
       float value = 0.0F;
-      if (source.kind == schema::WeightKind::fp16) {
+      if (source.format.kind == WeightKind::fp16) {
         uint16_t half;
         std::memcpy(&half, source.values + element * sizeof(half), sizeof(half));
         value = HalfToFloat(half);
@@ -55,10 +56,9 @@ void ExpandFloat(const WeightSource& source, size_t first, size_t rows, float* o
 size_t ExpandedValueBytes(const WeightSource& source, const kernels::WeightForm& form, size_t n) {
   const size_t elements = SaturatingMultiply(n, source.k);
   if (source.compute == schema::Compute::float_) {
-    return source.kind == schema::WeightKind::fp32 ? 0
-                                                   : SaturatingMultiply(elements, sizeof(float));
+    return source.format.kind == WeightKind::fp32 ? 0 : SaturatingMultiply(elements, sizeof(float));
   }
-  if (form.coded()) return form.one_by_one() ? n << source.bits : 0;
+  if (form.coded()) return form.one_by_one() ? n * source.format.TableEntries() : 0;
   return source.tables != nullptr ? elements : 0;
 }
 
@@ -68,7 +68,7 @@ struct ExpandedParams {
     if (source.compute == schema::Compute::float_) return;
     kernels::Pieces pieces(memory);
     bias = pieces.Take<int32_t>(source.short_bias != nullptr ? n : 0);
-    scale = pieces.Take<float>(source.one_scale ? n : 0);
+    scale = pieces.Take<float>(source.one_scale() ? n : 0);
     bytes = pieces.bytes();
   }
   int32_t* bias = nullptr;
@@ -79,7 +79,7 @@ struct ExpandedParams {
 kernels::FloatWeights FloatGroup(const WeightSource& source, size_t first, size_t n,
                                  float* expanded) {
   const float* values = expanded;
-  if (source.kind == schema::WeightKind::fp32) {
+  if (source.format.kind == WeightKind::fp32) {
     values = reinterpret_cast<const float*>(source.values) + first * source.k;
   } else {
     ExpandFloat(source, first, n, expanded);
@@ -99,8 +99,8 @@ kernels::IntWeights IntGroup(const WeightSource& source, const kernels::WeightFo
                               .form = form,
                               .stride_n = source.k,
                               .left_zero_point = left_zero_point};
-  weights.scale = source.one_scale ? params.scale : source.scale + first;
-  if (source.one_scale) std::fill_n(params.scale, n, *source.scale);
+  weights.scale = source.one_scale() ? params.scale : source.scale + first;
+  if (source.one_scale()) std::fill_n(params.scale, n, *source.scale);
   if (source.int_bias != nullptr) weights.bias = source.int_bias + first;
   if (source.short_bias != nullptr) {
     weights.bias = params.bias;
@@ -130,18 +130,18 @@ kernels::IntWeights IntGroup(const WeightSource& source, const kernels::WeightFo
 
 kernels::WeightForm FormOf(const WeightSource& source, size_t groups) {
   kernels::WeightForm form;
-  if (source.compute == schema::Compute::float_ || source.bits == 8) return form;
-  form.bits = source.bits;
-  form.largest = 1 << (source.bits - 1);
+  if (source.compute == schema::Compute::float_ || source.bits() == 8) return form;
+  form.bits = source.bits();
+  form.largest = 1 << (source.format.bits - 1);
   if (source.tables == nullptr) return form;
   const size_t n = source.n / groups;
-  if (source.table_channels < n) form.table_channels = source.table_channels;
+  if (source.table_channels() < n) form.table_channels = source.table_channels();
   // Tables that begin within a group: then each channel gets its own.
-  if (n % source.table_channels != 0 && source.table_channels % n != 0 && groups > 1) {
+  if (n % source.table_channels() != 0 && source.table_channels() % n != 0 && groups > 1) {
     form.table_channels = 1;
   }
   form.largest = 0;
-  const int8_t* end = source.Table(source.n - 1) + (size_t{1} << source.bits);
+  const int8_t* end = source.Table(source.n - 1) + source.format.TableEntries();
   for (const int8_t* entry = source.tables; entry != end; ++entry) {
     form.largest = std::max(form.largest, std::abs(int32_t{*entry}));
   }
@@ -151,16 +151,13 @@ kernels::WeightForm FormOf(const WeightSource& source, size_t groups) {
 WeightSource ReadWeights(const ModelView& view, const schema::Weights& weights,
                          schema::Compute compute, size_t n, size_t k) {
   WeightSource source;
-  source.kind = weights.kind();
+  source.format = FormatOf(weights);
   source.compute = compute;
-  source.bits = weights.bits();
   source.n = n;
   source.k = k;
   source.values = view.Blob(weights.values());
   const uint8_t* params = view.Blob(weights.params());
   const ParamLayout layout = LayOutParams(weights, n);
-  const bool codebook = weights.kind() == schema::WeightKind::codebook;
-  const bool scaled = codebook || weights.kind() == schema::WeightKind::linear;
   if (compute != schema::Compute::integer) {
     source.float_bias = reinterpret_cast<const float*>(params);
   } else if (weights.short_bias()) {
@@ -168,14 +165,13 @@ WeightSource ReadWeights(const ModelView& view, const schema::Weights& weights,
   } else {
     source.int_bias = reinterpret_cast<const int32_t*>(params);
   }
-  if (scaled) source.scale = reinterpret_cast<const float*>(params + layout.scale_begin);
-  source.one_scale = layout.one_scale;
+  if (source.format.HasIntegers())
+    source.scale = reinterpret_cast<const float*>(params + layout.scale_begin);
   if (weights.has_zero_points()) {
     source.zero_points = reinterpret_cast<const int8_t*>(params + layout.zero_point_begin);
   }
-  if (codebook) {
+  if (source.format.kind == WeightKind::codebook) {
     source.tables = reinterpret_cast<const int8_t*>(view.Blob(weights.codebook()));
-    source.table_channels = weights.codebook_channels() == 0 ? n : weights.codebook_channels();
   }
   return source;
 }

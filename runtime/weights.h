@@ -9,31 +9,32 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/weight_format.h"
 #include "runtime/operator.h"
 
 namespace lutra {
 
 /// The operand, decoded from the (validated) tables. Pointers are into the file.
 struct WeightSource {
-  schema::WeightKind kind = schema::WeightKind::linear;
+  WeightFormat format;
   schema::Compute compute = schema::Compute::integer;
-  size_t bits = 8;
   size_t n = 0, k = 0;  ///< all output channels, elements of each
   const uint8_t* values = nullptr;
   const int32_t* int_bias = nullptr;    ///< [n], integer, or else:
   const int16_t* short_bias = nullptr;  ///< [n], integer
   const float* float_bias = nullptr;    ///< [n], dynamic and float
-  /// Multiplier (integer) or scale, [n], or [1] for all channels; null for fp16, fp32.
+  /// Multiplier (integer) or scale, [n], or [1] for granularity tensor; null for fp16, fp32.
   const float* scale = nullptr;
-  bool one_scale = false;
   const int8_t* zero_points = nullptr;  ///< [n] or null
-  /// Codebook: tables of 2^bits entries, one for every `table_channels` output channels.
-  const int8_t* tables = nullptr;
-  size_t table_channels = 0;
+  const int8_t* tables = nullptr;       ///< codebook
 
-  float Scale(size_t channel) const { return scale[one_scale ? 0 : channel]; }
+  size_t bits() const { return static_cast<size_t>(format.bits); }
+  bool one_scale() const { return format.granularity == Granularity::tensor; }
+  float Scale(size_t channel) const { return scale[one_scale() ? 0 : channel]; }
+  /// Output channels that share a table.
+  size_t table_channels() const { return format.ChannelsPerTable(n); }
   const int8_t* Table(size_t channel) const {
-    return tables + ((channel / table_channels) << bits);
+    return tables + channel / table_channels() * format.TableEntries();
   }
 };
 

@@ -4,9 +4,21 @@
 
 #include <cstdint>
 
+#include "base/weight_format.h"
 #include "model_generated.h"  // generated from model.fbs at build time
 
 namespace lutra {
+
+/// How the file says that the weights are written; of a kind that validation has accepted.
+inline WeightFormat FormatOf(const schema::Weights& weights) {
+  WeightFormat format;
+  format.kind = static_cast<WeightKind>(weights.kind());
+  format.bits = weights.bits();
+  if (weights.one_scale()) format.granularity = Granularity::tensor;
+  format.codebook_channels = weights.codebook_channels();
+  format.asymmetric = weights.has_zero_points();
+  return format;
+}
 
 struct ParamLayout {
   uint64_t bias_bytes = 4;  ///< of one channel
@@ -17,24 +29,20 @@ struct ParamLayout {
   uint64_t ScaleAt(uint64_t channel) const { return scale_begin + (one_scale ? 0 : 4 * channel); }
 };
 
-/// Of n output channels, at most 2^32. Weights: schema::Weights' fields by value; `scaled`: of kind
-/// linear or codebook.
-inline ParamLayout LayOutParams(uint64_t n, bool scaled, bool short_bias, bool one_scale,
-                                bool zero_points) {
+/// Of n output channels, at most 2^32. Granularity tensor is one scale, stored once.
+inline ParamLayout LayOutParams(const WeightFormat& format, uint64_t n, bool short_bias) {
   ParamLayout layout;
   layout.bias_bytes = short_bias ? 2 : 4;
-  layout.one_scale = one_scale;
+  layout.one_scale = format.granularity == Granularity::tensor;
   layout.scale_begin = (n * layout.bias_bytes + 3) / 4 * 4;
-  layout.zero_point_begin = layout.scale_begin + (scaled ? 4 * (one_scale ? 1 : n) : 0);
-  layout.bytes = layout.zero_point_begin + (zero_points ? n : 0);
+  const uint64_t scales = layout.one_scale ? 1 : n;
+  layout.zero_point_begin = layout.scale_begin + (format.HasIntegers() ? 4 * scales : 0);
+  layout.bytes = layout.zero_point_begin + (format.asymmetric ? n : 0);
   return layout;
 }
 
 inline ParamLayout LayOutParams(const schema::Weights& weights, uint64_t n) {
-  const bool scaled = weights.kind() == schema::WeightKind::linear ||
-                      weights.kind() == schema::WeightKind::codebook;
-  return LayOutParams(n, scaled, weights.short_bias(), weights.one_scale(),
-                      weights.has_zero_points());
+  return LayOutParams(FormatOf(weights), n, weights.short_bias());
 }
 
 }  // namespace lutra

@@ -13,25 +13,12 @@
 
 namespace lutra::converter::archive {
 
-/// What becomes of a tensor of rank 2 and more with floating elements.
-struct ArchiveFormat {
-  ArchiveScheme scheme = ArchiveScheme::linear;  ///< fp16, linear or codebook
-  unsigned bits = 8;
-  ArchiveGranularity granularity = ArchiveGranularity::channel;
-  uint64_t group = 0;
-  bool asymmetric = false;
-  bool operator==(const ArchiveFormat&) const = default;
-};
-
-/// "fp16", "linear2" .. "linear8", "linear16", "codebook1" .. "codebook8"; "channel", "tensor",
-/// "group:N". Throw Error listing what is allowed.
-void SetArchiveWeights(ArchiveFormat& format, std::string_view text);
-void SetArchiveGranularity(ArchiveFormat& format, std::string_view text);
-
 struct CompressOptions {
-  ArchiveFormat format;
+  /// What becomes of a tensor of rank 2 and more with floating elements: fp16, linear or codebook
+  /// (graph/weight_text.h has kArchiveWords).
+  WeightFormat format;
   /// Per tensor, from a recipe; the others have `format`.
-  std::vector<std::optional<ArchiveFormat>> formats;
+  std::vector<std::optional<WeightFormat>> formats;
   /// None: for every stream the smallest.
   std::optional<coding::Codec> codec;
   std::function<void(size_t done, size_t total)> progress;

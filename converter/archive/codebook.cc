@@ -34,7 +34,7 @@ std::vector<double> Centroids(const std::vector<float>& values, ArchiveEntry& en
                               std::vector<uint16_t>& parameters) {
   const cluster::SortedValues sorted = cluster::SortDistinct(
       values, entry.pruned ? cluster::Zeros::leave_out : cluster::Zeros::keep);
-  const cluster::Clustering clustering = cluster::KMeans(sorted, size_t{1} << entry.bits);
+  const cluster::Clustering clustering = cluster::KMeans(sorted, size_t{1} << entry.format.bits);
   double largest = 0;
   for (const double centroid : clustering.centroids) {
     largest = std::max(largest, std::fabs(centroid));
@@ -59,7 +59,7 @@ void QuantizeCodebook(std::span<const double> values, ArchiveEntry& entry,
   symbols.assign(values.size(), 0);
   entry.pruned = std::ranges::find(values, 0.0) != values.end();
   const uint16_t first = entry.pruned ? 1 : 0;
-  const std::optional<std::vector<double>> few = FewValues(values, size_t{1} << entry.bits);
+  const std::optional<std::vector<double>> few = FewValues(values, size_t{1} << entry.format.bits);
   entry.exact = few.has_value();
   if (few) {
     entry.entries = few->size();

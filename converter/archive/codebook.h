@@ -12,8 +12,8 @@
 
 namespace lutra::converter::archive {
 
-/// Of finite values whose magnitude float32 holds. entry.bits says how many entries; sets pruned,
-/// exact, entries, table and scale_exponent.
+/// Of finite values whose magnitude float32 holds. entry.format.bits says how many entries; sets
+/// pruned, exact, entries, table and scale_exponent.
 void QuantizeCodebook(std::span<const double> values, ArchiveEntry& entry,
                       std::vector<uint16_t>& parameters, std::vector<uint16_t>& symbols);
 

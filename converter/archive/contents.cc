@@ -113,15 +113,15 @@ void WriteFields(const ArchiveEntry& entry, Writer& writer) {
       writer.Number(entry.original);
       break;
     case ArchiveScheme::linear:
-      writer.Number(entry.bits);
-      writer.Number(static_cast<uint64_t>(entry.granularity));
-      if (entry.granularity == ArchiveGranularity::group) writer.Number(entry.group);
-      writer.Number((entry.asymmetric ? 1U : 0U) + (entry.wide_minimums ? 2U : 0U));
+      writer.Number(static_cast<uint64_t>(entry.format.bits));
+      writer.Number(static_cast<uint64_t>(entry.format.granularity));
+      if (entry.format.granularity == Granularity::group) writer.Number(entry.format.group);
+      writer.Number((entry.format.asymmetric ? 1U : 0U) + (entry.wide_minimums ? 2U : 0U));
       writer.Signed(entry.scale_exponent);
-      if (entry.asymmetric && !entry.wide_minimums) writer.Signed(entry.minimum_exponent);
+      if (entry.format.asymmetric && !entry.wide_minimums) writer.Signed(entry.minimum_exponent);
       break;
     case ArchiveScheme::codebook:
-      writer.Number(entry.bits);
+      writer.Number(static_cast<uint64_t>(entry.format.bits));
       writer.Number((entry.pruned ? 1U : 0U) + (entry.exact ? 2U : 0U));
       writer.Number(entry.entries);
       if (entry.exact) {
@@ -151,30 +151,33 @@ void ReadFields(size_t index, ArchiveEntry& entry, Reader& reader) {
       entry.original = reader.Number(index - 1);
       break;
     case ArchiveScheme::linear: {
-      entry.bits = static_cast<unsigned>(reader.Number(16));
-      if (entry.bits < 2 || (entry.bits > 8 && entry.bits != 16)) throw Error("its bits are wrong");
-      entry.granularity = static_cast<ArchiveGranularity>(reader.Number(2));
-      if (entry.granularity == ArchiveGranularity::group) {
-        entry.group = reader.Number(INT32_MAX);
-        if (entry.group == 0) throw Error("its groups are empty");
+      entry.format.bits = static_cast<int>(reader.Number(16));
+      if (entry.format.bits < 2 || (entry.format.bits > 8 && entry.format.bits != 16))
+        throw Error("its bits are wrong");
+      entry.format.granularity = static_cast<Granularity>(reader.Number(2));
+      if (entry.format.granularity == Granularity::group) {
+        entry.format.group = reader.Number(INT32_MAX);
+        if (entry.format.group == 0) throw Error("its groups are empty");
       }
       const uint64_t flags = reader.Number(3);
-      entry.asymmetric = (flags & 1) != 0;
+      entry.format.asymmetric = (flags & 1) != 0;
       entry.wide_minimums = (flags & 2) != 0;
-      if (entry.wide_minimums && !entry.asymmetric) throw Error("minimums without asymmetry");
+      if (entry.wide_minimums && !entry.format.asymmetric)
+        throw Error("minimums without asymmetry");
       entry.scale_exponent = reader.Signed(kMaxArchiveExponent);
-      if (entry.asymmetric && !entry.wide_minimums) {
+      if (entry.format.asymmetric && !entry.wide_minimums) {
         entry.minimum_exponent = reader.Signed(kMaxArchiveExponent);
       }
       break;
     }
     case ArchiveScheme::codebook: {
-      entry.bits = static_cast<unsigned>(reader.Number(8));
-      if (entry.bits < 1) throw Error("its bits are wrong");
+      entry.format.kind = WeightKind::codebook;
+      entry.format.bits = static_cast<int>(reader.Number(8));
+      if (entry.format.bits < 1) throw Error("its bits are wrong");
       const uint64_t flags = reader.Number(3);
       entry.pruned = (flags & 1) != 0;
       entry.exact = (flags & 2) != 0;
-      entry.entries = reader.Number(uint64_t{1} << entry.bits);
+      entry.entries = reader.Number(uint64_t{1} << entry.format.bits);
       if (entry.exact) {
         entry.table = ReadTable(reader, entry.entries * ElementBytes(entry.type));
       } else {
@@ -235,21 +238,10 @@ bool ArchiveEntry::pooled() const {
   return scheme == ArchiveScheme::fp16 && elements() < kPoolElements;
 }
 
-size_t ArchiveEntry::group_elements() const {
-  if (granularity == ArchiveGranularity::tensor) return elements();
-  if (granularity == ArchiveGranularity::channel) return columns();
-  return std::min<size_t>(group, columns());
-}
-
-size_t ArchiveEntry::groups() const {
-  if (granularity == ArchiveGranularity::tensor) return 1;
-  return rows() * ((columns() + group_elements() - 1) / group_elements());
-}
-
 size_t ArchiveEntry::parameters() const {
   if (scheme == ArchiveScheme::codebook) return exact ? 0 : entries;
   if (scheme != ArchiveScheme::linear) return 0;
-  return groups() * (asymmetric ? (wide_minimums ? 3 : 2) : 1);
+  return groups() * (format.asymmetric ? (wide_minimums ? 3 : 2) : 1);
 }
 
 coding::SymbolLayout ArchiveEntry::layout() const {
@@ -260,11 +252,11 @@ coding::SymbolLayout ArchiveEntry::layout() const {
     layout.kind = coding::SymbolKind::half;
     layout.bits = 16;
   } else if (scheme == ArchiveScheme::linear) {
-    layout.kind = asymmetric ? coding::SymbolKind::index : coding::SymbolKind::integer;
-    layout.bits = bits;
+    layout.kind = format.asymmetric ? coding::SymbolKind::index : coding::SymbolKind::integer;
+    layout.bits = static_cast<unsigned>(format.bits);
   } else if (scheme == ArchiveScheme::codebook) {
     layout.kind = coding::SymbolKind::index;
-    layout.bits = bits;
+    layout.bits = static_cast<unsigned>(format.bits);
     layout.pruned = pruned;
   } else {
     layout.kind = coding::SymbolKind::index;
@@ -406,9 +398,9 @@ std::string SchemeText(const ArchiveEntry& entry) {
     case ArchiveScheme::fp16:
       return "fp16";
     case ArchiveScheme::linear:
-      return "linear" + std::to_string(entry.bits);
+      return "linear" + std::to_string(entry.format.bits);
     case ArchiveScheme::codebook:
-      return "codebook" + std::to_string(entry.bits);
+      return "codebook" + std::to_string(entry.format.bits);
   }
   return "";
 }

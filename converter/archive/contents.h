@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/weight_format.h"
 #include "converter/graph/tensor.h"
 #include "runtime/coding/codec.h"
 
@@ -21,8 +22,6 @@ enum class ArchiveScheme : uint8_t {
   linear = 4,
   codebook = 5,
 };
-
-enum class ArchiveGranularity : uint8_t { tensor = 0, channel = 1, group = 2 };
 
 /// A coded stream in the segments.
 struct ArchiveStream {
@@ -40,10 +39,8 @@ struct ArchiveEntry {
   uint64_t original = 0;       ///< same: index of the earlier tensor
   std::vector<uint8_t> table;  ///< constant: one element; codebook with exact: its entries
 
-  unsigned bits = 0;  ///< linear: 2 to 8 or 16; codebook: 1 to 8
-  ArchiveGranularity granularity = ArchiveGranularity::tensor;  ///< linear
-  uint64_t group = 0;                                           ///< group: elements
-  bool asymmetric = false;                                      ///< linear
+  /// Linear (asymmetric: with minimums) and codebook (kind and bits alone).
+  WeightFormat format;
   bool wide_minimums = false;  ///< linear, asymmetric: minimums are float32
   bool pruned = false;         ///< codebook: index 0 is zero
   bool exact = false;          ///< codebook: entries of the tensor's own type, in `table`
@@ -60,9 +57,8 @@ struct ArchiveEntry {
   size_t columns() const;  ///< elements of a row; 0 only without elements
   /// fp16 tensors that are too small for a stream of their own go into a common one.
   bool pooled() const;
-  /// Linear: elements that share a scale, and how many scales there are. A group lies within a row.
-  size_t group_elements() const;
-  size_t groups() const;
+  /// Linear: how many scales there are.
+  size_t groups() const { return format.Scales(rows(), columns()); }
   /// Halves in the pool of parameters.
   size_t parameters() const;
   /// What the stream holds; without elements nothing.

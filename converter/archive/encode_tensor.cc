@@ -85,7 +85,7 @@ EncodedTensor EncodeRaw(const checkpoint::NamedTensor& tensor, std::string note)
   return encoded;
 }
 
-EncodedTensor EncodeTensor(const checkpoint::NamedTensor& tensor, const ArchiveFormat& format) {
+EncodedTensor EncodeTensor(const checkpoint::NamedTensor& tensor, const WeightFormat& format) {
   if (IsConstant(tensor.tensor)) return EncodeConstant(tensor);
   if (!IsFloating(tensor.tensor.type()) || tensor.tensor.elements() == 0) {
     return EncodeRaw(tensor, "");
@@ -98,20 +98,19 @@ EncodedTensor EncodeTensor(const checkpoint::NamedTensor& tensor, const ArchiveF
   for (const double value : values) largest = std::max(largest, std::fabs(value));
 
   EncodedTensor encoded = Begin(tensor);
-  if (format.scheme == ArchiveScheme::fp16 || IsVector(encoded)) {
+  if (format.kind == WeightKind::fp16 || IsVector(encoded)) {
     if (tensor.tensor.type() == DataType::bfloat16) return EncodeRaw(tensor, "");
     if (largest >= kBeyondHalf) return EncodeRaw(tensor, "beyond the range of FP16");
     if (Underflows(values, largest)) return EncodeRaw(tensor, "below the range of FP16");
     return EncodeHalves(tensor, values);
   }
-  encoded.entry.scheme = format.scheme;
-  encoded.entry.bits = format.bits;
-  if (format.scheme == ArchiveScheme::linear) {
-    encoded.entry.granularity = format.granularity;
-    encoded.entry.group = format.group;
-    encoded.entry.asymmetric = format.asymmetric;
+  if (format.kind == WeightKind::linear) {
+    encoded.entry.scheme = ArchiveScheme::linear;
+    encoded.entry.format = format;
     QuantizeLinear(values, encoded.entry, encoded.parameters, encoded.symbols);
   } else {
+    encoded.entry.scheme = ArchiveScheme::codebook;
+    encoded.entry.format = {.kind = WeightKind::codebook, .bits = format.bits};
     if (largest > kLargestFloat) return EncodeRaw(tensor, "beyond the range of FP32");
     QuantizeCodebook(values, encoded.entry, encoded.parameters, encoded.symbols);
   }

@@ -15,7 +15,7 @@ struct EncodedTensor {
 /// Lossless where the wanted format does not apply: integers; NaN, infinities, and values that FP16
 /// cannot hold; tensors whose elements are all alike. Tensors of rank below 2, and of rows of one
 /// element, are FP16 whatever the format.
-EncodedTensor EncodeTensor(const checkpoint::NamedTensor& tensor, const ArchiveFormat& format);
+EncodedTensor EncodeTensor(const checkpoint::NamedTensor& tensor, const WeightFormat& format);
 
 /// The elements' bytes plane by plane, the least significant bytes first.
 EncodedTensor EncodeRaw(const checkpoint::NamedTensor& tensor, std::string note);

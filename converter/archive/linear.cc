@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "converter/archive/values.h"
+#include "converter/linear_level.h"
 
 namespace lutra::converter::archive {
 namespace {
@@ -20,10 +21,10 @@ struct Group {
 
 /// Groups lie within rows and are in file order; the last one of a row may be shorter.
 std::vector<Group> GroupsOf(const ArchiveEntry& entry) {
-  const bool whole = entry.granularity == ArchiveGranularity::tensor;
+  const bool whole = entry.format.granularity == Granularity::tensor;
   const size_t rows = whole ? 1 : entry.rows();
   const size_t columns = whole ? entry.elements() : entry.columns();
-  const size_t step = entry.group_elements();
+  const size_t step = entry.format.ScaleElements(entry.rows(), entry.columns());
   std::vector<Group> groups;
   groups.reserve(entry.groups());
   for (size_t row = 0; row < rows; ++row) {
@@ -47,15 +48,14 @@ std::vector<double> LoadScales(std::span<const uint16_t> halves, int exponent) {
   return scales;
 }
 
-uint16_t Symbol(double value, double scale, double least, double most) {
-  if (scale == 0) return 0;
-  const double q = std::clamp(std::nearbyint(value / scale), least, most);
-  return static_cast<uint16_t>(static_cast<int>(q));
+/// A group of zeros has the scale 0.
+uint16_t Symbol(double value, double scale, LinearLevels levels) {
+  return static_cast<uint16_t>(scale == 0 ? 0 : NearestLevel(value, scale, 0, levels));
 }
 
 void QuantizeSymmetric(std::span<const double> values, ArchiveEntry& entry,
                        std::vector<uint16_t>& parameters, std::vector<uint16_t>& symbols) {
-  const double most = static_cast<double>((1 << (entry.bits - 1)) - 1);
+  const LinearLevels levels = LevelsOf(entry.format.bits, false);
   const std::vector<Group> groups = GroupsOf(entry);
   std::vector<double> ideal;
   for (const Group& group : groups) {
@@ -63,13 +63,13 @@ void QuantizeSymmetric(std::span<const double> values, ArchiveEntry& entry,
     for (size_t i = group.begin; i < group.end; ++i) {
       largest = std::max(largest, std::fabs(values[i]));
     }
-    ideal.push_back(largest / most);
+    ideal.push_back(largest / levels.highest);
   }
   entry.scale_exponent = StoreScales(ideal, parameters);
   const std::vector<double> scales = LoadScales(parameters, entry.scale_exponent);
   for (size_t g = 0; g < groups.size(); ++g) {
     for (size_t i = groups[g].begin; i < groups[g].end; ++i) {
-      symbols[i] = Symbol(values[i], scales[g], -most, most);
+      symbols[i] = Symbol(values[i], scales[g], levels);
     }
   }
 }
@@ -135,7 +135,7 @@ std::vector<double> LoadMinimums(const ArchiveEntry& entry, std::span<const uint
 
 void QuantizeAsymmetric(std::span<const double> values, ArchiveEntry& entry,
                         std::vector<uint16_t>& parameters, std::vector<uint16_t>& symbols) {
-  const double steps = static_cast<double>((1 << entry.bits) - 1);
+  const int steps = (1 << entry.format.bits) - 1;
   const std::vector<Group> groups = GroupsOf(entry);
   std::vector<Range> ranges;
   for (const Group& group : groups) {
@@ -152,7 +152,7 @@ void QuantizeAsymmetric(std::span<const double> values, ArchiveEntry& entry,
   parameters.insert(parameters.end(), stored.begin(), stored.end());
   for (size_t g = 0; g < groups.size(); ++g) {
     for (size_t i = groups[g].begin; i < groups[g].end; ++i) {
-      symbols[i] = Symbol(values[i] - minimums[g], scales[g], 0, steps);
+      symbols[i] = Symbol(values[i] - minimums[g], scales[g], {0, steps});
     }
   }
 }
@@ -163,7 +163,7 @@ void QuantizeLinear(std::span<const double> values, ArchiveEntry& entry,
                     std::vector<uint16_t>& parameters, std::vector<uint16_t>& symbols) {
   parameters.clear();
   symbols.resize(values.size());
-  if (entry.asymmetric) {
+  if (entry.format.asymmetric) {
     QuantizeAsymmetric(values, entry, parameters, symbols);
   } else {
     QuantizeSymmetric(values, entry, parameters, symbols);
@@ -177,12 +177,13 @@ std::vector<double> DequantizeLinear(const ArchiveEntry& entry,
   const std::vector<double> scales =
       LoadScales(parameters.subspan(0, groups.size()), entry.scale_exponent);
   std::vector<double> minimums(groups.size());
-  if (entry.asymmetric) minimums = LoadMinimums(entry, parameters.subspan(groups.size()));
+  if (entry.format.asymmetric) minimums = LoadMinimums(entry, parameters.subspan(groups.size()));
   std::vector<double> values(symbols.size());
   for (size_t g = 0; g < groups.size(); ++g) {
     for (size_t i = groups[g].begin; i < groups[g].end; ++i) {
-      const double q = entry.asymmetric ? static_cast<double>(symbols[i])
-                                        : static_cast<double>(static_cast<int16_t>(symbols[i]));
+      const double q = entry.format.asymmetric
+                           ? static_cast<double>(symbols[i])
+                           : static_cast<double>(static_cast<int16_t>(symbols[i]));
       values[i] = minimums[g] + scales[g] * q;
     }
   }

@@ -39,7 +39,7 @@ double EntropyBits(double part, double whole) {
 /// The share of the positions in the ideal code of a sparse tensor's positions and values.
 double IndexShare(const ArchiveEntry& entry, std::span<const uint16_t> symbols) {
   const bool indices = entry.scheme == ArchiveScheme::linear
-                           ? !entry.asymmetric
+                           ? !entry.format.asymmetric
                            : entry.scheme == ArchiveScheme::codebook && entry.pruned;
   if (!indices) return 0;
   std::vector<size_t> counts(65536);

@@ -1,105 +1,50 @@
 #include "converter/archive/recipe.h"
 
-#include <nlohmann/json.hpp>
-
 #include "converter/checkpoint/tensor_name.h"
-#include "converter/error.h"
-#include "converter/json_text.h"
-#include "converter/quantize/recipe.h"
+#include "converter/quantize/recipe_file.h"
 
 namespace lutra::converter::archive {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using quantize::RecipeName;
 
-const std::string& Text(const Json& value) {
-  if (!value.is_string()) throw Error("must be a string");
-  return value.get_ref<const std::string&>();
-}
+class ArchiveRecipe : public quantize::RecipeTarget {
+ public:
+  ArchiveRecipe(const checkpoint::Checkpoint& checkpoint, CompressOptions& options)
+      : checkpoint_(checkpoint), options_(options) {
+    options_.formats.assign(checkpoint.tensors.size(), std::nullopt);
+  }
 
-void ReadFormat(const Json& json, const std::string& path, bool layer, ArchiveFormat& format) {
-  if (!json.is_object()) throw Error(path + ": must be an object");
-  for (const auto& [key, value] : json.items()) {
-    try {
-      if (key == "weights") {
-        SetArchiveWeights(format, Text(value));
-      } else if (key == "granularity") {
-        SetArchiveGranularity(format, Text(value));
-      } else if (key == "asymmetric") {
-        if (!value.is_boolean()) throw Error("must be true or false");
-        format.asymmetric = value.get<bool>();
-      } else if (!layer || (key != "name" && key != "pattern")) {
-        throw Error(
-            "is no field of an archive's recipe; known are weights, granularity, "
-            "asymmetric");
-      }
-    } catch (const Error& error) {
-      throw Error(std::string(path).append(".").append(key).append(": ") + error.what());
-    }
+  bool SetDefault(std::string_view key, const Json& value) override {
+    return quantize::SetWeightField(key, value, kArchiveWords, options_.format);
   }
-}
+  size_t count() const override { return options_.formats.size(); }
+  bool Fits(size_t i, const RecipeName& name) const override {
+    const std::string& tensor = checkpoint_.tensors[i].name;
+    return name.Fits(tensor) || name.Fits(checkpoint::WithoutWrapper(tensor));
+  }
+  bool Set(size_t i, std::string_view key, const Json& value) override {
+    std::optional<WeightFormat>& format = options_.formats[i];
+    if (!format) format = options_.format;
+    return quantize::SetWeightField(key, value, kArchiveWords, *format);
+  }
 
-bool Fits(std::string_view name, std::string_view wanted, bool pattern) {
-  const auto fits = [&](std::string_view text) {
-    return pattern ? quantize::MatchesPattern(text, wanted) : text == wanted;
-  };
-  return fits(name) || fits(checkpoint::WithoutWrapper(name));
-}
+ private:
+  const checkpoint::Checkpoint& checkpoint_;
+  CompressOptions& options_;
+};
 
-void ApplyLayer(const Json& json, const std::string& path, const checkpoint::Checkpoint& checkpoint,
-                CompressOptions& options) {
-  if (!json.is_object()) throw Error(path + ": must be an object");
-  const bool by_name = json.contains("name");
-  if (by_name == json.contains("pattern")) {
-    throw Error(path + ": needs either \"name\" or \"pattern\"");
-  }
-  const char* key = by_name ? "name" : "pattern";
-  if (!json[key].is_string()) throw Error(path + "." + key + ": must be a string");
-  const std::string wanted = json[key].get<std::string>();
-  bool found = false;
-  for (size_t i = 0; i < checkpoint.tensors.size(); ++i) {
-    if (!Fits(checkpoint.tensors[i].name, wanted, !by_name)) continue;
-    found = true;
-    ArchiveFormat format = options.formats[i].value_or(options.format);
-    ReadFormat(json, path, true, format);
-    options.formats[i] = format;
-  }
-  if (!found) {
-    throw Error(path + "." + key + ": '" + wanted +
-                "' fits no tensor; lutra inspect lists their names");
-  }
-}
-
-void ReadWhole(const checkpoint::Checkpoint& checkpoint, const Json& recipe,
-               CompressOptions& options) {
-  if (!recipe.is_object()) throw Error("$: must be an object");
-  for (const auto& [key, value] : recipe.items()) {
-    if (key != "default" && key != "layers") {
-      throw Error("$." + key + ": is no field of a recipe; known are default, layers");
-    }
-  }
-  if (recipe.contains("default")) {
-    ReadFormat(recipe["default"], "$.default", false, options.format);
-  }
-  options.formats.assign(checkpoint.tensors.size(), std::nullopt);
-  if (!recipe.contains("layers")) return;
-  const Json& layers = recipe["layers"];
-  if (!layers.is_array()) throw Error("$.layers: must be a list");
-  for (size_t i = 0; i < layers.size(); ++i) {
-    ApplyLayer(layers[i], "$.layers[" + std::to_string(i) + "]", checkpoint, options);
-  }
-}
+constexpr quantize::RecipeWords kTensorWords = {
+    .what = "an archive's recipe",
+    .fields = "weights, granularity, asymmetric",
+    .fits_nothing = "fits no tensor; lutra inspect lists their names"};
 
 }  // namespace
 
 void ReadArchiveRecipe(const checkpoint::Checkpoint& checkpoint, std::string_view json,
                        const std::string& source, CompressOptions& options) {
-  const Json recipe = ParseJson<Json>(json, source);
-  try {
-    ReadWhole(checkpoint, recipe, options);
-  } catch (const Error& error) {
-    throw Error(source + ": " + error.what());
-  }
+  ArchiveRecipe target(checkpoint, options);
+  quantize::ReadRecipeFile(json, source, kTensorWords, target);
 }
 
 }  // namespace lutra::converter::archive

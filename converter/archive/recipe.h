@@ -1,11 +1,10 @@
-// Recipes for archives: which format each tensor gets. JSON, one object:
+// Recipes for archives: which format each tensor gets. JSON (quantize/recipe_file.h), one object:
 //
 //   { "default": { "weights": "linear8", "granularity": "channel", "asymmetric": false },
 //     "layers": [ { "name": "fc.0.weight", "weights": "codebook4" },
 //                 { "pattern": "cnn.*.weight", "granularity": "group:64" } ] }
 //
-// Every field may be left out; later entries win over earlier ones. A tensor's leading "module."
-// may be left out in names and patterns.
+// A tensor's leading "module." may be left out in names and patterns.
 #pragma once
 
 #include "converter/archive/archive.h"

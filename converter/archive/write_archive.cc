@@ -103,7 +103,7 @@ class ArchiveBuilder {
     return encoded.note;
   }
 
-  ArchiveFormat FormatOf(size_t index) const {
+  WeightFormat FormatOf(size_t index) const {
     if (index < options_.formats.size() && options_.formats[index]) return *options_.formats[index];
     return options_.format;
   }

@@ -33,7 +33,7 @@ Report Search::Describe() const {
     choice.name = quantize::LayerName(graph_, node);
     choice.label = node.Label();
     choice.parameters = graph_.Constant(node.inputs[1])->elements();
-    choice.weights = quantize::WeightsText(scheme);
+    choice.weights = WeightsText(scheme);
     choice.sparsity = scheme.sparsity;
     choice.fixed = fixed;
     if (!fixed) choice.cost = CostOf(*layer, scheme);

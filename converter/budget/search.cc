@@ -14,7 +14,6 @@ namespace lutra::converter::budget {
 namespace {
 
 using quantize::LayerScheme;
-using quantize::WeightType;
 
 constexpr int kMostBits = 8, kFewestLinearBits = 2;
 // Uniform schemes of each family that are measured, the largest that fit: fewer bits are hardly
@@ -35,18 +34,18 @@ constexpr double kReweight = 1.6;
 constexpr double kRefinedParameters = 4e6;
 constexpr const char* kMixed = "mixed";
 
-LayerScheme WithWeights(LayerScheme scheme, WeightType type, int bits) {
-  scheme.weights = type;
+LayerScheme WithWeights(LayerScheme scheme, WeightKind kind, int bits) {
+  scheme.kind = kind;
   scheme.bits = bits;
   return scheme;
 }
 
 // 8 bits are in both.
 constexpr auto kCodebooks = [](const LayerScheme& scheme) {
-  return scheme.weights == WeightType::codebook || scheme.bits == kMostBits;
+  return scheme.kind == WeightKind::codebook || scheme.bits == kMostBits;
 };
 constexpr auto kLinear = [](const LayerScheme& scheme) {
-  return scheme.weights == WeightType::linear;
+  return scheme.kind == WeightKind::linear;
 };
 
 }  // namespace
@@ -102,13 +101,13 @@ std::vector<LayerScheme> Search::Allowed(const LayerScheme& base) const {
   const bool given = limits_.weights_given;
   std::vector<LayerScheme> schemes;
   for (int bits = given ? base.bits : kMostBits; bits >= 1; --bits) {
-    const bool linear = !given || base.weights == WeightType::linear;
+    const bool linear = !given || base.kind == WeightKind::linear;
     const bool codebook =
-        given ? base.weights == WeightType::codebook : bits < kMostBits && !base.asymmetric;
+        given ? base.kind == WeightKind::codebook : bits < kMostBits && !base.asymmetric;
     if (linear && bits >= kFewestLinearBits) {
-      schemes.push_back(WithWeights(base, WeightType::linear, bits));
+      schemes.push_back(WithWeights(base, WeightKind::linear, bits));
     }
-    if (codebook) schemes.push_back(WithWeights(base, WeightType::codebook, bits));
+    if (codebook) schemes.push_back(WithWeights(base, WeightKind::codebook, bits));
   }
   return schemes;
 }
@@ -122,10 +121,10 @@ std::vector<LayerScheme> Search::WorthTrying(const Node& node, const LayerScheme
   std::vector<LayerScheme> schemes = allowed;
   std::erase_if(schemes, [&](const LayerScheme& scheme) {
     const bool has_codebook = std::ranges::any_of(allowed, [&](const LayerScheme& other) {
-      return other.weights == WeightType::codebook && other.bits == scheme.bits;
+      return other.kind == WeightKind::codebook && other.bits == scheme.bits;
     });
     const size_t table = size_t{1} << scheme.bits;
-    return scheme.weights == WeightType::linear && has_codebook &&
+    return scheme.kind == WeightKind::linear && has_codebook &&
            kSmallTable * table < weights * static_cast<size_t>(scheme.bits) / 8;
   });
   return schemes;
@@ -179,12 +178,11 @@ std::vector<Search::Tried> Search::UniformTrials() const {
   for (const LayerScheme& scheme : Allowed(given_.at(layers_[0].node->Label()))) {
     Schemes schemes = With([&](const Candidates& layer) {
       const LayerScheme& base = given_.at(layer.node->Label());
-      return base.asymmetric && scheme.weights == WeightType::codebook
-                 ? WithWeights(base, WeightType::linear, std::max(scheme.bits, kFewestLinearBits))
-                 : WithWeights(base, scheme.weights, scheme.bits);
+      return base.asymmetric && scheme.kind == WeightKind::codebook
+                 ? WithWeights(base, WeightKind::linear, std::max(scheme.bits, kFewestLinearBits))
+                 : WithWeights(base, scheme.kind, scheme.bits);
     });
-    trials.push_back(
-        {.weights = quantize::WeightsText(scheme), .schemes = std::move(schemes), .score = {}});
+    trials.push_back({.weights = WeightsText(scheme), .schemes = std::move(schemes), .score = {}});
   }
   std::stable_partition(trials.begin(), trials.end(),
                         [](const Tried& t) { return t.weights.starts_with("codebook"); });
@@ -375,12 +373,12 @@ void Search::Refine(uint64_t limit) {
 
 void Search::SearchForSize() {
   const uint64_t limit = *limits_.max_size - limits_.spared;
-  std::map<WeightType, size_t> fitting;
+  std::map<WeightKind, size_t> fitting;
   uint64_t smallest = std::numeric_limits<uint64_t>::max();
   std::vector<size_t> measured;
   for (Tried& trial : UniformTrials()) {
-    const WeightType type =
-        trial.weights.starts_with("codebook") ? WeightType::codebook : WeightType::linear;
+    const WeightKind type =
+        trial.weights.starts_with("codebook") ? WeightKind::codebook : WeightKind::linear;
     if (fitting[type] == kUniformTrials) continue;
     trial.bytes = SizeOf(trial.schemes);
     smallest = std::min(smallest, trial.bytes);

@@ -12,7 +12,6 @@ namespace lutra::converter::budget {
 namespace {
 
 using quantize::LayerScheme;
-using quantize::WeightType;
 
 constexpr double kLadder[] = {0.5, 0.7, 0.8, 0.88, 0.93, 0.96, 0.975, 0.985};
 // Pruned weights have few bits: where they are takes most of their code.
@@ -20,7 +19,7 @@ constexpr int kFewestPrunedBits = 2, kMostPrunedBits = 3;
 // Pruning takes a part of the training from quantization, so it has to gain clearly.
 constexpr double kWorthIt = 0.5;
 
-bool IsCodebook(const LayerScheme& scheme) { return scheme.weights == WeightType::codebook; }
+bool IsCodebook(const LayerScheme& scheme) { return scheme.kind == WeightKind::codebook; }
 
 }  // namespace
 

@@ -31,7 +31,7 @@ Graph Alone(const Graph& graph, const Node& node) {
 }  // namespace
 
 WeightStore::Weights WeightStore::Get(const Node& node, const quantize::LayerScheme& scheme) {
-  const auto key = std::tuple(node.Label(), quantize::WeightsText(scheme), scheme.sparsity);
+  const auto key = std::tuple(node.Label(), WeightsText(scheme), scheme.sparsity);
   if (const auto found = kept_.find(key); found != kept_.end()) return found->second;
   const auto moments = calibration_.moments.find(node.Label());
   auto weights = std::make_shared<const quantize::LayerWeights>(

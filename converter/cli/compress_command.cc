@@ -8,6 +8,7 @@
 #include "converter/cli/common.h"
 #include "converter/error.h"
 #include "converter/files.h"
+#include "converter/graph/weight_text.h"
 #include "converter/json_text.h"
 #include "converter/report/archive_table.h"
 
@@ -22,8 +23,8 @@ struct CompressCommand {
   void Run() const {
     archive::CompressOptions options;
     options.format.asymmetric = asymmetric;
-    Set("--weights", [&] { archive::SetArchiveWeights(options.format, weights); });
-    Set("--granularity", [&] { archive::SetArchiveGranularity(options.format, granularity); });
+    Set("--weights", [&] { SetWeights(options.format, weights, kArchiveWords); });
+    Set("--granularity", [&] { SetGranularity(options.format, granularity, kArchiveWords); });
     if (codec == "none") options.codec = coding::Codec::none;
     if (codec == "huffman") options.codec = coding::Codec::huffman;
     if (codec == "best") options.codec = coding::Codec::best;

@@ -56,9 +56,9 @@ void ModelCommand::Run(const Prepare& prepare) {
 
 void ModelCommand::ReadFlags() {
   options_.import = shapes_.Import();
-  Set("--weights", [&] { quantize::SetWeights(options_.scheme, weights_); });
+  Set("--weights", [&] { SetWeights(options_.scheme, weights_); });
   Set("--activations", [&] { quantize::SetActivations(options_.scheme, activations_); });
-  Set("--granularity", [&] { quantize::SetGranularity(options_.scheme, granularity_); });
+  Set("--granularity", [&] { SetGranularity(options_.scheme, granularity_); });
   Set("--calibrator", [&] { quantize::SetCalibrator(options_.scheme, calibrator_); });
   Set("--codebook-channels",
       [&] { quantize::SetCodebookChannels(options_.scheme, codebook_channels_); });

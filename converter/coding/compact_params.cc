@@ -41,13 +41,15 @@ bool FitsShort(int32_t bias) {
 std::vector<uint8_t> Compact(const Operand& operand, std::span<const uint8_t> wide) {
   schema::WeightsT& weights = *operand.weights;
   const size_t n = operand.n;
-  const ParamLayout from = LayOutParams(n, true, false, false, weights.has_zero_points);
+  WeightFormat format{.asymmetric = weights.has_zero_points};
+  const ParamLayout from = LayOutParams(format, n, false);
   const auto biases = Array<int32_t>(wide, 0, n);
   std::vector<float> scales = Array<float>(wide, from.scale_begin, n);
   const bool short_bias =
       operand.compute == schema::Compute::integer && std::ranges::all_of(biases, FitsShort);
   const bool one_scale = std::ranges::all_of(scales, [&](float s) { return s == scales[0]; });
-  const ParamLayout to = LayOutParams(n, true, short_bias, one_scale, weights.has_zero_points);
+  if (one_scale) format.granularity = Granularity::tensor;
+  const ParamLayout to = LayOutParams(format, n, short_bias);
   if (from.bytes - to.bytes < kFieldBytes) return {};
   weights.short_bias = short_bias;
   weights.one_scale = one_scale;

@@ -113,10 +113,9 @@ void SetProduct(Lowering& lowering, const Node& node, OptionsT& options) {
   options.compute = integer   ? schema::Compute::integer
                     : dynamic ? schema::Compute::dynamic
                               : schema::Compute::float_;
-  options.weights =
-      lowering.quantization.weights.contains(node.Label())
-          ? IntegerWeights(lowering, node)
-          : FloatWeights(lowering, node, scheme.weights == quantize::WeightType::fp16);
+  options.weights = lowering.quantization.weights.contains(node.Label())
+                        ? IntegerWeights(lowering, node)
+                        : FloatWeights(lowering, node, scheme.kind == WeightKind::fp16);
   if (integer) {
     options.int_range = std::make_unique<schema::IntRange>(
         IntRangeOf(node, *lowering.quantization.Params(node.outputs[0])));

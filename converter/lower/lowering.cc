@@ -207,9 +207,8 @@ void Lowering::EmitUnion(const Node& node, schema::OptionsUnion options,
   }
   if (quantize::HasWeights(graph, node)) {
     const quantize::LayerScheme& scheme = quantization.schemes.at(node.Label());
-    report.scheme =
-        scheme.weights == quantize::WeightType::fp32 ? "float32" : quantize::WeightsText(scheme);
-    if (scheme.HasIntegerWeights() && !quantization.IsInteger(node)) {
+    report.scheme = scheme.kind == WeightKind::fp32 ? "float32" : WeightsText(scheme);
+    if (scheme.HasIntegers() && !quantization.IsInteger(node)) {
       const bool dynamic = quantize::IsDynamic(quantization, node.Label(), *ProductOf(node));
       report.scheme += dynamic ? " dynamic" : " float";
     }

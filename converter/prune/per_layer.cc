@@ -6,7 +6,7 @@
 
 #include "converter/checkpoint/tensor_name.h"
 #include "converter/error.h"
-#include "converter/quantize/recipe.h"
+#include "converter/quantize/recipe_file.h"
 
 namespace lutra::converter::prune {
 

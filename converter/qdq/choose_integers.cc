@@ -201,7 +201,7 @@ class Chooser {
         return;
       }
     }
-    scheme_.weights = quantize::WeightType::fp32;
+    scheme_.kind = WeightKind::fp32;
   }
 
   /// The node rounds by itself: what it computed gets a new name in the reference, what the point

@@ -229,8 +229,7 @@ class Exporter {
 
   bool HasHalfWeights(const Node& node) const {
     const std::string* label = LabelOf(node);
-    return label != nullptr &&
-           quantization_.schemes.at(*label).weights == quantize::WeightType::fp16;
+    return label != nullptr && quantization_.schemes.at(*label).kind == WeightKind::fp16;
   }
 
   // Name of the operand: integers and a Dequantize along the output channels, or fp16's values.

@@ -144,7 +144,7 @@ QuantizedWeights QuantizeToCodebook(const WeightMatrix& matrix, const LayerSchem
   const bool one_scale = scheme.granularity == Granularity::tensor;
   // Scales of int8: where the whole range fits, and what a bias or a channel of zeros wants.
   LayerScheme linear = scheme;
-  linear.weights = WeightType::linear;
+  linear.kind = WeightKind::linear;
   linear.bits = 8;
   const std::vector<float> full_scale = QuantizeWeights(matrix, linear, input_scale).scale;
   // Very long rows of the largest entries must not pass int32.

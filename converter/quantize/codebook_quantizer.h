@@ -22,7 +22,7 @@ namespace lutra::converter::quantize {
 /// 0.04 dB.
 int LargestEntry(int bits);
 
-/// Requires scheme.weights == codebook. `importance` is empty (all errors count alike) or has
+/// Requires scheme.kind == codebook. `importance` is empty (all errors count alike) or has
 /// matrix.k values for each group of a convolution. input_scale as for QuantizeWeights.
 QuantizedWeights QuantizeToCodebook(const WeightMatrix& matrix, const LayerScheme& scheme,
                                     std::span<const float> importance, double input_scale);

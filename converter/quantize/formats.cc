@@ -21,7 +21,7 @@ bool MayBeInteger(const Graph& graph, const Node& node, Quantization& quantizati
   if (IsFinalSoftmax(graph, node) && !quantization.Params(node.Label())) return false;
   if (scheme.activations != ActivationType::integer) return false;
   const OperatorForm form = IntegerFormOf(graph, node);
-  if (form.form == IntegerForm::weights && !scheme.HasIntegerWeights()) return false;
+  if (form.form == IntegerForm::weights && !scheme.HasIntegers()) return false;
   *reason = form.reason;
   return form.form != IntegerForm::none;
 }

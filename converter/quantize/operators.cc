@@ -53,7 +53,7 @@ bool HasWeights(const Graph& graph, const Node& node) {
 
 bool IsDynamic(const Quantization& quantization, const std::string& label, const Product& product) {
   const LayerScheme& scheme = quantization.schemes.at(label);
-  return scheme.HasIntegerWeights() && !quantization.integer_nodes.contains(label) &&
+  return scheme.HasIntegers() && !quantization.integer_nodes.contains(label) &&
          scheme.activations == ActivationType::dynamic && !product.convolves;
 }
 

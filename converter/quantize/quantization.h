@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/weight_format.h"
 #include "converter/graph/graph.h"
 
 namespace lutra::converter::quantize {
@@ -20,28 +21,16 @@ struct QuantParams {
   bool operator==(const QuantParams&) const = default;
 };
 
-enum class WeightType : uint8_t { linear, codebook, fp16, fp32 };
 enum class ActivationType : uint8_t { integer, dynamic, float_ };
-enum class Granularity : uint8_t { channel, tensor };
 enum class CalibratorKind : uint8_t { minmax, percentile, mse, entropy };
 
-struct LayerScheme {
-  WeightType weights = WeightType::linear;
-  int bits = 8;  ///< 2..8 (linear), 1..8 (codebook)
-  /// Output channels that share a codebook, a multiple of 16; 0: all of the layer.
-  uint32_t codebook_channels = 0;
-  Granularity granularity = Granularity::channel;
-  bool asymmetric = false;
+struct LayerScheme : WeightFormat {
   ActivationType activations = ActivationType::integer;
   CalibratorKind calibrator = CalibratorKind::minmax;
   /// Share of the integer weights, those of smallest magnitude, that are 0 whatever rounding may
   /// gain by others.
   double sparsity = 0;
   bool operator==(const LayerScheme&) const = default;
-
-  bool HasIntegerWeights() const {
-    return weights == WeightType::linear || weights == WeightType::codebook;
-  }
 };
 
 /// Integer weights in the order of the graph's initializer transposed to [output channel][k],

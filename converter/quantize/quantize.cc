@@ -41,7 +41,7 @@ std::map<std::string, Range> ChooseRanges(const Graph& graph, const Quantization
 }
 
 void CheckScheme(const Graph& graph, const Node& node, const LayerScheme& scheme) {
-  if (scheme.weights != WeightType::codebook || !scheme.asymmetric) return;
+  if (scheme.kind != WeightKind::codebook || !scheme.asymmetric) return;
   throw Error("layer '" + LayerName(graph, node) +
               "': codebooks have no zero points; use them without asymmetric");
 }
@@ -73,7 +73,7 @@ QuantizedWeights QuantizeOne(WeightMatrix& matrix, const LayerScheme& scheme, do
     for (size_t i = 0; i < kept.size(); ++i) pruned.values[i] *= static_cast<float>(kept[i]);
   }
   const WeightMatrix& gridded = kept.empty() ? matrix : pruned;
-  if (scheme.weights == WeightType::linear) {
+  if (scheme.kind == WeightKind::linear) {
     QuantizedWeights weights = QuantizeWeights(gridded, scheme, input_scale);
     if (moments != nullptr && moments->HasProducts()) {
       OptimizeRounding(*moments, matrix, weights, scheme.asymmetric, false, kept);
@@ -113,8 +113,7 @@ double InputScale(const Node& node, const Quantization& formats) {
 }  // namespace
 
 bool HasIntegerWeights(const Graph& graph, const Node& node, const LayerScheme& scheme) {
-  return HasWeights(graph, node) && scheme.HasIntegerWeights() &&
-         WhyNoWeightMatrix(graph, node).empty();
+  return HasWeights(graph, node) && scheme.HasIntegers() && WhyNoWeightMatrix(graph, node).empty();
 }
 
 LayerWeights QuantizeLayer(const Graph& graph, const Node& node, const LayerScheme& scheme,

@@ -1,4 +1,4 @@
-// Recipes: which scheme each layer gets. JSON, one object:
+// Recipes: which scheme each layer gets. JSON (quantize/recipe_file.h), one object:
 //
 //   { "default": { "weights": "int8", "activations": "int8", "granularity": "channel",
 //                  "asymmetric": false, "calibrator": "minmax" },
@@ -14,22 +14,18 @@
 #include <string>
 #include <string_view>
 
+#include "converter/graph/weight_text.h"
 #include "converter/quantize/quantization.h"
 
 namespace lutra::converter::quantize {
 
-/// Values as the command line and recipes write them; each throws Error listing what is allowed.
-///   weights: int8, linear2 .. linear8, codebook1 .. codebook8, fp16, fp32
+/// Values as the command line and recipes write them (those of weights: graph/weight_text.h); each
+/// throws Error listing what is allowed.
 ///   activations: int8, dynamic, float
-///   granularity: channel, tensor                       calibrator: minmax, percentile, mse,
-///   entropy
-void SetWeights(LayerScheme& scheme, std::string_view text);
-/// What SetWeights reads.
-std::string WeightsText(const LayerScheme& scheme);
+///   calibrator: minmax, percentile, mse, entropy
 /// Throws Error unless it is a multiple of 16 up to 65536, or 0.
 void SetCodebookChannels(LayerScheme& scheme, uint64_t channels);
 void SetActivations(LayerScheme& scheme, std::string_view text);
-void SetGranularity(LayerScheme& scheme, std::string_view text);
 void SetCalibrator(LayerScheme& scheme, std::string_view text);
 
 /// Where a recipe says something of weights.
@@ -48,8 +44,5 @@ std::map<std::string, LayerScheme> ReadRecipe(const Graph& graph, const LayerSch
 /// The recipe that gives exactly these schemes, each layer by name.
 std::string WriteRecipe(const Graph& graph, const LayerScheme& defaults,
                         const std::map<std::string, LayerScheme>& schemes);
-
-/// Whether the whole text matches: * stands for any characters, ? for one.
-bool MatchesPattern(std::string_view text, std::string_view pattern);
 
 }  // namespace lutra::converter::quantize

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "converter/cluster/integer_codebook.h"
+#include "converter/linear_level.h"
 
 namespace lutra::converter::quantize {
 namespace {
@@ -92,13 +93,12 @@ Square InvertUpper(const Square& r, size_t size) {
 
 struct Grid {
   double scale;
-  int zero_point, lowest, highest;
-  const cluster::NearestEntry* codebook;  // or null: all integers from lowest to highest
+  int zero_point;
+  LinearLevels levels;
+  const cluster::NearestEntry* codebook;  // or null: all integers of `levels`
   int Round(double w) const {
     if (codebook != nullptr) return (*codebook)(w / scale);
-    const double q = std::nearbyint(w / scale) + zero_point;
-    return static_cast<int>(
-        std::clamp(q, static_cast<double>(lowest), static_cast<double>(highest)));
+    return NearestLevel(w, scale, zero_point, levels);
   }
 };
 
@@ -190,8 +190,6 @@ double FitScale(const Square& central, const std::vector<size_t>& order, double 
 
 void OptimizeRounding(const InputMoments& moments, WeightMatrix& matrix, QuantizedWeights& weights,
                       bool asymmetric, bool fit_scales, const KeptWeights& kept) {
-  const int highest = (1 << (weights.bits - 1)) - 1;
-  const int lowest = asymmetric && weights.bits < 8 ? -highest - 1 : -highest;
   const size_t per_group = matrix.n / moments.groups, size = moments.size();
   // A codebook of 8 bits has all integers and shall give what int8 gives.
   const bool descend = !weights.tables.empty() && weights.bits < 8;
@@ -210,8 +208,8 @@ void OptimizeRounding(const InputMoments& moments, WeightMatrix& matrix, Quantiz
         codebook.emplace(weights.Table(n));
       }
       const int zero_point = weights.zero_point.empty() ? 0 : weights.zero_point[n];
-      Grid grid{static_cast<double>(weights.scale[n]), zero_point, lowest, highest,
-                codebook ? &*codebook : nullptr};
+      Grid grid{static_cast<double>(weights.scale[n]), zero_point,
+                LevelsOf(weights.bits, asymmetric), codebook ? &*codebook : nullptr};
       const float* real = matrix.values.data() + n * matrix.k;
       const uint8_t* row = kept.empty() ? nullptr : kept.data() + n * matrix.k;
       int8_t* rounded = weights.values.data() + n * matrix.k;

@@ -5,6 +5,7 @@
 #include <limits>
 #include <span>
 
+#include "converter/linear_level.h"
 #include "converter/quantize/sum_limits.h"
 
 namespace lutra::converter::quantize {
@@ -12,15 +13,6 @@ namespace {
 
 // Keeps every multiplier made from a weight scale a normal float.
 constexpr double kSmallestScale = 1e-24;
-
-struct Steps {
-  int lowest, highest;
-};
-
-Steps StepsOf(const LayerScheme& scheme) {
-  const int highest = (1 << (scheme.bits - 1)) - 1;
-  return {scheme.asymmetric && scheme.bits < 8 ? -highest - 1 : -highest, highest};
-}
 
 struct ChannelRange {
   double lo = 0, hi = 0, bias = 0;
@@ -31,10 +23,11 @@ struct ChannelParams {
   int zero_point = 0;
 };
 
-ChannelParams ParamsFor(ChannelRange range, Steps steps, bool asymmetric, double input_scale) {
+ChannelParams ParamsFor(ChannelRange range, LinearLevels levels, bool asymmetric,
+                        double input_scale) {
   const double magnitude = std::max(-range.lo, range.hi);
-  double scale = asymmetric ? (range.hi - range.lo) / (steps.highest - steps.lowest)
-                            : magnitude / steps.highest;
+  double scale = asymmetric ? (range.hi - range.lo) / (levels.highest - levels.lowest)
+                            : magnitude / levels.highest;
   const double bias_unit = input_scale > 0 ? range.bias / input_scale : 0;
   if (scale < kSmallestScale) scale = bias_unit > 0 ? bias_unit / (1 << 23) : 1;
   scale = std::max({scale, bias_unit / kLargestBias, kSmallestScale});
@@ -42,18 +35,18 @@ ChannelParams ParamsFor(ChannelRange range, Steps steps, bool asymmetric, double
   scale = static_cast<double>(static_cast<float>(scale));
   int zero_point = 0;
   if (asymmetric) {
-    const double exact = std::nearbyint(steps.lowest - range.lo / scale);
+    const double exact = std::nearbyint(levels.lowest - range.lo / scale);
     zero_point = static_cast<int>(
-        std::clamp(exact, static_cast<double>(steps.lowest), static_cast<double>(steps.highest)));
+        std::clamp(exact, static_cast<double>(levels.lowest), static_cast<double>(levels.highest)));
   }
   return {scale, zero_point};
 }
 
-void QuantizeRow(std::span<const float> row, ChannelParams params, Steps steps, int8_t* out) {
+void QuantizeRow(std::span<const float> row, ChannelParams params, LinearLevels levels,
+                 int8_t* out) {
   for (size_t k = 0; k < row.size(); ++k) {
-    const double q = std::nearbyint(static_cast<double>(row[k]) / params.scale) + params.zero_point;
     out[k] = static_cast<int8_t>(
-        std::clamp(q, static_cast<double>(steps.lowest), static_cast<double>(steps.highest)));
+        NearestLevel(static_cast<double>(row[k]), params.scale, params.zero_point, levels));
   }
 }
 
@@ -67,7 +60,7 @@ double LargestSum(std::span<const int8_t> row, int zero_point) {
 
 QuantizedWeights QuantizeWeights(const WeightMatrix& matrix, const LayerScheme& scheme,
                                  double input_scale) {
-  const Steps steps = StepsOf(scheme);
+  const LinearLevels levels = LevelsOf(scheme.bits, scheme.asymmetric);
   std::vector<ChannelRange> ranges(matrix.n);
   for (size_t n = 0; n < matrix.n; ++n) {
     const std::span<const float> row(matrix.values.data() + n * matrix.k, matrix.k);
@@ -95,8 +88,8 @@ QuantizedWeights QuantizeWeights(const WeightMatrix& matrix, const LayerScheme& 
   for (size_t n = 0; n < matrix.n; ++n) {
     const std::span<const float> row(matrix.values.data() + n * matrix.k, matrix.k);
     int8_t* out = result.values.data() + n * matrix.k;
-    ChannelParams params = ParamsFor(ranges[n], steps, scheme.asymmetric, input_scale);
-    QuantizeRow(row, params, steps, out);
+    ChannelParams params = ParamsFor(ranges[n], levels, scheme.asymmetric, input_scale);
+    QuantizeRow(row, params, levels, out);
     // Very long rows: coarser steps until the sum provably fits.
     const auto too_large = [&] {
       return LargestSum({out, matrix.k}, params.zero_point) + kLargestBias >=
@@ -106,9 +99,9 @@ QuantizedWeights QuantizeWeights(const WeightMatrix& matrix, const LayerScheme& 
       params.scale = static_cast<double>(static_cast<float>(params.scale * 1.25));
       if (scheme.asymmetric) {
         params.zero_point =
-            static_cast<int>(std::nearbyint(steps.lowest - ranges[n].lo / params.scale));
+            static_cast<int>(std::nearbyint(levels.lowest - ranges[n].lo / params.scale));
       }
-      QuantizeRow(row, params, steps, out);
+      QuantizeRow(row, params, levels, out);
     }
     result.scale[n] = static_cast<float>(params.scale);
     if (scheme.asymmetric) result.zero_point[n] = static_cast<int8_t>(params.zero_point);

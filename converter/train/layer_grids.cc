@@ -49,7 +49,7 @@ WeightGrid GridOf(const QuantizedWeights& weights, float alpha, bool zero) {
   std::vector<float> scale = weights.scale;
   for (float& s : scale) s /= alpha;
   if (weights.tables.empty()) {
-    return WeightGrid::Linear((1 << (weights.bits - 1)) - 1, std::move(scale));
+    return WeightGrid::Linear(LevelsOf(weights.bits, false).highest, std::move(scale));
   }
   const size_t entries = size_t{1} << weights.bits;
   const std::vector<int8_t> tables = zero ? WithZero(weights.tables, entries) : weights.tables;

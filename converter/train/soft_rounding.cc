@@ -33,9 +33,8 @@ float LatentOf(float h) {
 /// The level next to `level` upwards or downwards; itself at the end.
 int NextLevel(const quantize::QuantizedWeights& weights, size_t channel, int level, bool up) {
   if (weights.tables.empty()) {
-    const int highest = (1 << (weights.bits - 1)) - 1;
-    const bool lower_end = !weights.zero_point.empty() && weights.bits < 8;
-    return std::clamp(level + (up ? 1 : -1), lower_end ? -highest - 1 : -highest, highest);
+    const LinearLevels levels = LevelsOf(weights.bits, !weights.zero_point.empty());
+    return std::clamp(level + (up ? 1 : -1), levels.lowest, levels.highest);
   }
   int next = level;
   for (const int8_t entry : weights.Table(channel)) {

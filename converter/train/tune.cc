@@ -292,7 +292,7 @@ class QuantizeStage {
         if (layer.weight != weight.name() || weight.grid()) continue;
         const quantize::LayerScheme& scheme = quantization_.schemes.at(layer.label);
         weight = OnGrid(fused_, layer, map_, quantization_.weights.at(layer.label),
-                        scheme.sparsity > 0, scheme.granularity == quantize::Granularity::tensor);
+                        scheme.sparsity > 0, scheme.granularity == Granularity::tensor);
       }
       if (pruned_ && weight.decays()) KeepZeros(weight);
     }

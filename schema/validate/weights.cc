@@ -12,7 +12,6 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "base/packed_bits.h"
 #include "schema/params.h"
 #include "schema/validate.h"
 #include "schema/validate/checks.h"
@@ -21,7 +20,6 @@ namespace lutra::validate {
 namespace {
 
 using schema::Compute;
-using schema::WeightKind;
 
 template <typename T>
 T ElementAt(const uint8_t* bytes, uint64_t index) {
@@ -66,14 +64,13 @@ struct Operand {
   const uint8_t* values = nullptr;
   const uint8_t* params = nullptr;
   const uint8_t* tables = nullptr;
+  WeightFormat format = FormatOf(weights);
   ParamLayout layout = LayOutParams(weights, n);
 
-  bool codebook() const { return weights.kind() == WeightKind::codebook; }
-  bool integer() const { return codebook() || weights.kind() == WeightKind::linear; }
-  uint64_t ChannelsPerTable() const {
-    return weights.codebook_channels() == 0 ? n : weights.codebook_channels();
+  bool codebook() const { return format.kind == WeightKind::codebook; }
+  const uint8_t* Table(uint64_t channel) const {
+    return tables + channel / format.ChannelsPerTable(n) * format.TableEntries();
   }
-  uint64_t TableEntries() const { return uint64_t{1} << weights.bits(); }
   /// Of the second array of the parameters, multiplier or scale.
   float Scale(uint64_t channel) const {
     return ElementAt<float>(params + layout.ScaleAt(channel), 0);
@@ -91,15 +88,15 @@ struct Operand {
   int64_t LargestWeight(uint64_t channel) const {
     if (!codebook()) return (int64_t{1} << (weights.bits() - 1)) + std::abs(ZeroPoint(channel));
     // Sorted, and at least -127.
-    const uint8_t* table = tables + channel / ChannelsPerTable() * TableEntries();
+    const uint8_t* table = Table(channel);
     return std::max(-static_cast<int8_t>(table[0]),
-                    int{static_cast<int8_t>(table[TableEntries() - 1])});
+                    int{static_cast<int8_t>(table[format.TableEntries() - 1])});
   }
   PartSums Sums(uint64_t channel) const {
     const unsigned bits = weights.bits();
     PartSums sums;
     if (codebook()) {
-      const uint8_t* table = tables + channel / ChannelsPerTable() * TableEntries();
+      const uint8_t* table = Table(channel);
       for (uint64_t i = channel * k; i < (channel + 1) * k; ++i) {
         sums.Add(static_cast<int8_t>(table[PackedAt(values, bits, i)]));
       }
@@ -119,10 +116,10 @@ Status CheckKind(const OperatorUse& use, const Operand& operand) {
   if (weights.short_bias() && operand.compute != Compute::integer) {
     return use.Fail("biases of 16 bits go with compute integer alone");
   }
-  if (weights.one_scale() && !operand.integer()) {
+  if (weights.one_scale() && !operand.format.HasIntegers()) {
     return use.Fail("a scale on floating-point weights");
   }
-  if (weights.kind() > WeightKind::MAX) {
+  if (weights.kind() > schema::WeightKind::MAX) {
     return use.Fail("unknown weight kind %u", static_cast<unsigned>(weights.kind()));
   }
   if (operand.codebook()) {
@@ -139,7 +136,7 @@ Status CheckKind(const OperatorUse& use, const Operand& operand) {
   if (weights.codebook() != kNoIndex || weights.codebook_channels() != 0) {
     return use.Fail("a codebook on weights that are none");
   }
-  if (operand.integer()) {
+  if (operand.format.HasIntegers()) {
     if (weights.bits() >= 2 && weights.bits() <= 8) return Status();
     return use.Fail("weights of %u bits, 2 to 8 are allowed", weights.bits());
   }
@@ -149,20 +146,6 @@ Status CheckKind(const OperatorUse& use, const Operand& operand) {
   return Status();
 }
 
-uint64_t ValueBytes(const Operand& operand) {
-  const uint64_t elements = operand.n * operand.k;
-  switch (operand.weights.kind()) {
-    case WeightKind::fp16:
-      return elements * 2;
-    case WeightKind::fp32:
-      return elements * 4;
-    case WeightKind::linear:
-    case WeightKind::codebook:
-      break;
-  }
-  return PackedBytes(elements, operand.weights.bits());
-}
-
 Status CheckParams(const OperatorUse& use, const Operand& operand) {
   for (uint64_t i = 0; i < operand.n; ++i) {
     const auto channel = static_cast<unsigned long long>(i);
@@ -170,7 +153,7 @@ Status CheckParams(const OperatorUse& use, const Operand& operand) {
         !std::isfinite(ElementAt<float>(operand.params, i))) {
       return use.Fail("bias of channel %llu is not finite", channel);
     }
-    if (operand.integer() && !IsScale(operand.Scale(i))) {
+    if (operand.format.HasIntegers() && !IsScale(operand.Scale(i))) {
       return use.Fail("%s %g of channel %llu is not finite, normal and positive",
                       operand.compute == Compute::integer ? "multiplier" : "scale",
                       static_cast<double>(operand.Scale(i)), channel);
@@ -180,7 +163,7 @@ Status CheckParams(const OperatorUse& use, const Operand& operand) {
 }
 
 Status CheckTables(const OperatorUse& use, const Operand& operand, uint64_t tables) {
-  const uint64_t entries = operand.TableEntries();
+  const uint64_t entries = operand.format.TableEntries();
   for (uint64_t t = 0; t < tables; ++t) {
     const auto table = static_cast<unsigned long long>(t);
     for (uint64_t i = 0; i < entries; ++i) {
@@ -195,7 +178,7 @@ Status CheckTables(const OperatorUse& use, const Operand& operand, uint64_t tabl
 }
 
 Status CheckFloatValues(const OperatorUse& use, const Operand& operand) {
-  const bool half = operand.weights.kind() == WeightKind::fp16;
+  const bool half = operand.format.kind == WeightKind::fp16;
   for (uint64_t i = 0; i < operand.n * operand.k; ++i) {
     // All exponent bits set: infinity or NaN.
     const bool finite = half ? (ElementAt<uint16_t>(operand.values, i) & 0x7C00) != 0x7C00
@@ -254,9 +237,11 @@ Status CheckWeights(OperatorUse& use, const schema::Weights* weights, Compute co
   if (k > UINT32_MAX) return use.FailLimit("a kernel of more than 2^32 weights");
   Operand operand{*weights, compute, n, k, input_zero_point};
   LUTRA_RETURN_IF_ERROR(CheckKind(use, operand));
-  LUTRA_RETURN_IF_ERROR(use.WantWeights(weights->values(), ValueBytes(operand), n * k));
+  LUTRA_RETURN_IF_ERROR(
+      use.WantWeights(weights->values(), operand.format.ValueBytes(n * k), n * k));
   const bool coded = !use.facts().view.IsRaw(weights->values());
-  if (coded && !operand.integer()) return use.Fail("floating-point weights are entropy coded");
+  if (coded && !operand.format.HasIntegers())
+    return use.Fail("floating-point weights are entropy coded");
   LUTRA_RETURN_IF_ERROR(
       use.WantBlob(weights->params(), operand.layout.bytes, "channel parameters"));
   operand.values = use.facts().view.Blob(weights->values());
@@ -265,14 +250,14 @@ Status CheckWeights(OperatorUse& use, const schema::Weights* weights, Compute co
   LUTRA_RETURN_IF_ERROR(use.facts().Spend(n + n * k));
   LUTRA_RETURN_IF_ERROR(CheckParams(use, operand));
   if (operand.codebook()) {
-    const uint64_t tables = (n + operand.ChannelsPerTable() - 1) / operand.ChannelsPerTable();
-    const uint64_t table_bytes = tables * operand.TableEntries();
+    const uint64_t tables = operand.format.Tables(n);
+    const uint64_t table_bytes = tables * operand.format.TableEntries();
     LUTRA_RETURN_IF_ERROR(use.WantBlob(weights->codebook(), table_bytes, "codebooks"));
     LUTRA_RETURN_IF_ERROR(use.facts().Spend(table_bytes));
     operand.tables = use.facts().view.Blob(weights->codebook());
     LUTRA_RETURN_IF_ERROR(CheckTables(use, operand, tables));
   }
-  if (!operand.integer()) return CheckFloatValues(use, operand);
+  if (!operand.format.HasIntegers()) return CheckFloatValues(use, operand);
   // The sums of coded weights are checked when they are decoded.
   return compute == Compute::float_ || coded ? Status() : CheckSums(use, operand);
 }

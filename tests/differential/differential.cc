@@ -112,7 +112,7 @@ Network MakeNetwork(RandomNumbers& random) {
   auto schemes = RandomSchemes(graph, random);
   network.is_float32 = std::all_of(schemes.begin(), schemes.end(), [](const auto& entry) {
     return entry.second.activations == converter::quantize::ActivationType::float_ &&
-           entry.second.weights == converter::quantize::WeightType::fp32;
+           entry.second.kind == WeightKind::fp32;
   });
   converter::Warnings warnings;
   const converter::quantize::Quantization quantization =

@@ -100,10 +100,10 @@ ConvertOptions ChooseOptions(uint64_t choice, const TempFolder& folder) {
   if (choice == 0) return options;
   RandomNumbers random(choice);
   const auto any = [&](const auto& list) { return list[random.Below(std::size(list))]; };
-  quantize::SetWeights(options.scheme, any(kWeights));
+  converter::SetWeights(options.scheme, any(kWeights));
   if (random.OneIn(2)) quantize::SetActivations(options.scheme, any(kActivations));
   quantize::SetCalibrator(options.scheme, any(kCalibrators));
-  quantize::SetGranularity(options.scheme, random.OneIn(3) ? "tensor" : "channel");
+  converter::SetGranularity(options.scheme, random.OneIn(3) ? "tensor" : "channel");
   options.scheme.asymmetric = random.OneIn(4);
   options.scheme.codebook_channels = random.OneIn(4) ? 16 : 0;
   options.codec = static_cast<coding::Codec>(random.Below(3));

@@ -78,11 +78,11 @@ void ReadFlags(std::string_view text) {
     text.remove_prefix(std::min(text.size(), line.size() + 1));
     texts.emplace_back(line);
     LayerScheme scheme;
-    archive::ArchiveFormat format;
+    lutra::WeightFormat format;
     for (const auto& set :
-         {std::function<void()>([&] { quantize::SetWeights(scheme, line); }),
-          std::function<void()>([&] { archive::SetArchiveWeights(format, line); }),
-          std::function<void()>([&] { archive::SetArchiveGranularity(format, line); })}) {
+         {std::function<void()>([&] { SetWeights(scheme, line); }),
+          std::function<void()>([&] { SetWeights(format, line, kArchiveWords); }),
+          std::function<void()>([&] { SetGranularity(format, line, kArchiveWords); })}) {
       try {
         set();
       } catch (const Error&) {

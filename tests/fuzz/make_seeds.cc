@@ -17,6 +17,7 @@
 #include "converter/checkpoint/safetensors.h"
 #include "converter/coding/encode.h"
 #include "converter/data/test_images.h"
+#include "converter/graph/weight_text.h"
 #include "fuzz/onnx_networks.h"
 #include "golden/golden_files.h"
 #include "runtime/tools/npy.h"
@@ -72,7 +73,7 @@ void WriteArchives() {
     for (const auto codec : kCodecs) {
       for (const bool asymmetric : {false, true}) {
         converter::archive::CompressOptions options;
-        converter::archive::SetArchiveWeights(options.format, weights);
+        converter::SetWeights(options.format, weights, converter::kArchiveWords);
         options.format.asymmetric = asymmetric;
         options.codec = codec;
         Write("fuzz_archive",

@@ -7,7 +7,6 @@ using converter::Graph;
 using converter::Node;
 using converter::quantize::ActivationType;
 using converter::quantize::LayerScheme;
-using converter::quantize::WeightType;
 
 LayerScheme RandomScheme(RandomNumbers& random, ActivationType activations) {
   LayerScheme scheme;
@@ -20,7 +19,7 @@ LayerScheme RandomScheme(RandomNumbers& random, ActivationType activations) {
       scheme.bits = static_cast<int>(random.Between(2, 7));
       break;
     case 2:
-      scheme.weights = WeightType::codebook;
+      scheme.kind = WeightKind::codebook;
       scheme.bits = static_cast<int>(random.Between(1, 8));
       if (random.OneIn(3)) scheme.codebook_channels = 16;
       break;
@@ -32,10 +31,10 @@ LayerScheme RandomScheme(RandomNumbers& random, ActivationType activations) {
   if (activations == ActivationType::float_ && random.OneIn(2)) {
     scheme = LayerScheme{};
     scheme.activations = activations;
-    scheme.weights = random.OneIn(2) ? WeightType::fp16 : WeightType::fp32;
+    scheme.kind = random.OneIn(2) ? WeightKind::fp16 : WeightKind::fp32;
   }
-  if (scheme.weights == WeightType::linear && random.OneIn(4)) {
-    scheme.granularity = converter::quantize::Granularity::tensor;
+  if (scheme.kind == WeightKind::linear && random.OneIn(4)) {
+    scheme.granularity = Granularity::tensor;
   }
   return scheme;
 }
@@ -50,7 +49,7 @@ std::map<std::string, LayerScheme> RandomSchemes(const Graph& graph, RandomNumbe
   const size_t kind = random.Below(8);
   LayerScheme plain;
   plain.activations = ActivationType::float_;
-  plain.weights = WeightType::fp32;
+  plain.kind = WeightKind::fp32;
   std::map<std::string, LayerScheme> schemes;
   for (const Node& node : graph.nodes) {
     const size_t type = kind < 4 ? 0 : kind == 4 ? 1 : random.Below(3);

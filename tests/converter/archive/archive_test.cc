@@ -15,6 +15,7 @@
 #include <set>
 
 #include "converter/error.h"
+#include "converter/graph/weight_text.h"
 #include "schema/writer.h"
 #include "support/skip.h"
 
@@ -35,16 +36,16 @@ checkpoint::Checkpoint Holding(std::vector<checkpoint::NamedTensor> tensors) {
   return checkpoint;
 }
 
-ArchiveFormat FormatOf(std::string_view weights, std::string_view granularity = "channel",
-                       bool asymmetric = false) {
-  ArchiveFormat format;
-  SetArchiveWeights(format, weights);
-  SetArchiveGranularity(format, granularity);
+WeightFormat FormatOf(std::string_view weights, std::string_view granularity = "channel",
+                      bool asymmetric = false) {
+  WeightFormat format;
+  SetWeights(format, weights, kArchiveWords);
+  SetGranularity(format, granularity, kArchiveWords);
   format.asymmetric = asymmetric;
   return format;
 }
 
-CompressedArchive Pack(const checkpoint::Checkpoint& checkpoint, const ArchiveFormat& format,
+CompressedArchive Pack(const checkpoint::Checkpoint& checkpoint, const WeightFormat& format,
                        coding::Codec codec = coding::Codec::huffman) {
   CompressOptions options;
   options.format = format;
@@ -52,7 +53,7 @@ CompressedArchive Pack(const checkpoint::Checkpoint& checkpoint, const ArchiveFo
   return Compress(checkpoint, options);
 }
 
-Tensor Restored(const Tensor& tensor, const ArchiveFormat& format) {
+Tensor Restored(const Tensor& tensor, const WeightFormat& format) {
   return Decompress(Pack(Holding({{"w", tensor}}), format).file).tensors[0].tensor;
 }
 
@@ -280,8 +281,8 @@ TEST_CASE("Contents that lie are refused before memory is taken") {
     entry.name = "w";
     entry.dims = {4, 4};
     entry.scheme = ArchiveScheme::linear;
-    entry.bits = 8;
-    entry.granularity = ArchiveGranularity::channel;
+    entry.format.bits = 8;
+    entry.format.granularity = Granularity::channel;
     entry.stream.bytes = 16;
     contents.entries.push_back(entry);
     contents.parameters.bytes = 8;
@@ -304,8 +305,8 @@ TEST_CASE("Contents that lie are refused before memory is taken") {
   refused([](auto& c) { c.entries[0].dims.assign(17, 1); }, "out of range");
   refused([](auto& c) { c.entries[0].type = DataType::int32; }, "floating numbers");
   refused([](auto& c) { c.entries[0].type = DataType::string; }, "a type that");
-  refused([](auto& c) { c.entries[0].bits = 9; }, "bits are wrong");
-  refused([](auto& c) { c.entries[0].bits = 17; }, "out of range");
+  refused([](auto& c) { c.entries[0].format.bits = 9; }, "bits are wrong");
+  refused([](auto& c) { c.entries[0].format.bits = 17; }, "out of range");
   refused([](auto& c) { c.entries[0].name = ""; }, "name is empty");
   refused([](auto& c) { c.entries[0].name = "\xFF"; }, "not printable");
   refused([](auto& c) { c.entries.push_back(c.entries[0]); }, "the same name");

@@ -32,7 +32,7 @@ TEST_CASE("Recipes by name and pattern, with or without the module. prefix") {
   const CompressedArchive archive = Compress(checkpoint, options);
   CHECK(archive.listing.rows[0].scheme == "linear4");
   CHECK(archive.listing.rows[1].scheme == "fp16");
-  CHECK(options.formats[0]->granularity == ArchiveGranularity::tensor);
+  CHECK(options.formats[0]->granularity == Granularity::tensor);
   const auto fails = [&](const char* json, const char* why) {
     try {
       ReadArchiveRecipe(checkpoint, json, "r.json", options);

@@ -115,11 +115,10 @@ TEST_CASE("the user has had enough") {
 
 TEST_CASE("a sparsity takes the smallest weights, in every scheme") {
   Bench bench(true);
-  for (const quantize::WeightType type :
-       {quantize::WeightType::linear, quantize::WeightType::codebook}) {
+  for (const WeightKind type : {WeightKind::linear, WeightKind::codebook}) {
     for (int bits = 2; bits <= 4; ++bits) {
       LayerScheme scheme = FloatActivations(bits);
-      scheme.weights = type;
+      scheme.kind = type;
       scheme.sparsity = 0.5;
       const Node& node = *bench.layers[0].node;
       const std::vector<int8_t> values = bench.store->Get(node, scheme)->weights.values;

@@ -47,7 +47,7 @@ struct TwoKinds {
 
   static LayerScheme Codebook(int bits, double sparsity = 0) {
     LayerScheme scheme;
-    scheme.weights = quantize::WeightType::codebook;
+    scheme.kind = WeightKind::codebook;
     scheme.bits = bits;
     scheme.activations = quantize::ActivationType::float_;
     scheme.sparsity = sparsity;

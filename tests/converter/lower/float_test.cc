@@ -31,7 +31,7 @@ std::vector<schema::Compute> Computes(const Outcome& outcome) {
 
 Outcome RunWith(const char* weights, const char* activations) {
   quantize::LayerScheme scheme;
-  quantize::SetWeights(scheme, weights);
+  SetWeights(scheme, weights);
   quantize::SetActivations(scheme, activations);
   return Run(ConvAndGemm().graph, OnGrid(108, {0.05F, 13}, 3), scheme);
 }

@@ -19,7 +19,7 @@ std::vector<float> Random(size_t count, float scale, float shift, uint32_t seed)
 
 quantize::LayerScheme FloatScheme() {
   quantize::LayerScheme scheme;
-  scheme.weights = quantize::WeightType::fp32;
+  scheme.kind = WeightKind::fp32;
   scheme.activations = quantize::ActivationType::float_;
   return scheme;
 }

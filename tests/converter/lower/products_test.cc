@@ -135,8 +135,7 @@ TEST_CASE("low bits, asymmetric and per-tensor weights run; grids of fewer steps
       quantize::LayerScheme scheme;
       scheme.bits = bits;
       scheme.asymmetric = asymmetric;
-      scheme.granularity =
-          bits % 2 == 0 ? quantize::Granularity::channel : quantize::Granularity::tensor;
+      scheme.granularity = bits % 2 == 0 ? Granularity::channel : Granularity::tensor;
       const Outcome outcome = Run(b.graph, input, scheme);
       CAPTURE(bits);
       CAPTURE(asymmetric);

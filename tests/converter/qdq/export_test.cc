@@ -69,13 +69,13 @@ TEST_CASE("the exported network imported again gives the very bytes") {
   Exported exported;
   SUBCASE("int8") {}
   SUBCASE("codebooks: the integers that they stand for") {
-    exported.options.scheme.weights = quantize::WeightType::codebook;
+    exported.options.scheme.kind = WeightKind::codebook;
     exported.options.scheme.bits = 3;
     exported.options.scheme.codebook_channels = 16;
   }
   SUBCASE("4-bit weights, per tensor") {
     exported.options.scheme.bits = 4;
-    exported.options.scheme.granularity = quantize::Granularity::tensor;
+    exported.options.scheme.granularity = Granularity::tensor;
   }
   Convert(exported.options, exported.data.get());
   ConvertOptions again;

@@ -31,7 +31,7 @@ WeightMatrix MixedMatrix(size_t n, size_t k, uint32_t seed) {
 
 LayerScheme CodebookScheme(int bits, uint32_t channels = 0) {
   LayerScheme scheme;
-  scheme.weights = WeightType::codebook;
+  scheme.kind = WeightKind::codebook;
   scheme.bits = bits;
   scheme.codebook_channels = channels;
   return scheme;

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "converter/error.h"
+#include "converter/quantize/recipe_file.h"
 
 namespace lutra::converter::quantize {
 namespace {
@@ -85,7 +86,7 @@ TEST_CASE("weights as they are written") {
   }
   LayerScheme scheme;
   SetWeights(scheme, "codebook3");
-  CHECK(scheme.weights == WeightType::codebook);
+  CHECK(scheme.kind == WeightKind::codebook);
   CHECK(scheme.bits == 3);
   for (const char* text : {"linear1", "codebook0", "codebook9", "codebook", "int4"}) {
     CHECK_THROWS(SetWeights(scheme, text));

@@ -150,15 +150,15 @@ TEST_CASE("weights that are not kept are 0, and the others make up for them") {
     kept[i] = 0;
     cut.values[i] = 0;
   }
-  for (const auto& [type, bits] : {std::pair(WeightType::linear, 8),
-                                   {WeightType::linear, 3},
-                                   {WeightType::codebook, 4},
-                                   {WeightType::codebook, 2}}) {
+  for (const auto& [type, bits] : {std::pair(WeightKind::linear, 8),
+                                   {WeightKind::linear, 3},
+                                   {WeightKind::codebook, 4},
+                                   {WeightKind::codebook, 2}}) {
     CAPTURE(bits);
     LayerScheme scheme = SchemeOf(bits, false);
-    scheme.weights = type;
+    scheme.kind = type;
     scheme.sparsity = 0.5;  // codebooks have an entry 0
-    QuantizedWeights weights = type == WeightType::linear ? QuantizeWeights(cut, scheme, 0)
+    QuantizedWeights weights = type == WeightKind::linear ? QuantizeWeights(cut, scheme, 0)
                                                           : QuantizeToCodebook(cut, scheme, {}, 0);
     const OutputError before = ErrorOf(rows, matrix, weights, matrix.bias);
     WeightMatrix corrected = matrix;

@@ -220,7 +220,7 @@ TEST_CASE("what was learned brings the file nearer to FP32, with any number of t
   quantize::LayerScheme linear, codebook;
   linear.bits = 3;
   codebook.bits = 2;
-  codebook.weights = quantize::WeightType::codebook;
+  codebook.kind = WeightKind::codebook;
   for (const quantize::LayerScheme& scheme : {linear, codebook}) {
     const quantize::Quantization before = Quantized(graph, scheme, *images);
     quantize::Quantization one = before, three = before;

@@ -111,7 +111,7 @@ quantize::LayerScheme Linear(int bits) {
 }
 quantize::LayerScheme Codebook(int bits) {
   quantize::LayerScheme scheme = Linear(bits);
-  scheme.weights = quantize::WeightType::codebook;
+  scheme.kind = WeightKind::codebook;
   return scheme;
 }
 
@@ -224,7 +224,7 @@ TEST_CASE("what was tuned is what runs") {
 
 TEST_CASE("one scale for the tensor stays one") {
   for (quantize::LayerScheme scheme : {Linear(4), Codebook(3)}) {
-    scheme.granularity = quantize::Granularity::tensor;
+    scheme.granularity = Granularity::tensor;
     TuneSettings settings = Settings();
     settings.train.validation = 0;  // the last epoch counts
     const Tuned tuned = TuneTo(scheme, settings);
