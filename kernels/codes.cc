@@ -1,11 +1,13 @@
 #include "kernels/codes.h"
 
+#include <algorithm>
+
 #include "kernels/pieces.h"
 
 namespace lutra::kernels {
 namespace {
 
-/// Arrays of one value per channel, tables, then the weights: codes, or int8.
+/// Arrays of one value per channel, tables, factors, then the weights: codes, or int8.
 struct Stored {
   Stored(const void* stored, size_t n, size_t k, const WeightForm& form)
       : table_count(TableCount(n, form)),
@@ -16,6 +18,7 @@ struct Stored {
     float_bias = pieces.Take<float>(n);
     zero_points = pieces.Take<int8_t>(n);
     tables = pieces.Take<int8_t>(form.coded() ? table_count << form.bits : 0);
+    factors = pieces.Take<uint8_t>(n * RunCount(k, form));
     weights = pieces.Take<uint8_t>(weight_bytes);
     pieces.Align();
     bytes = pieces.bytes();
@@ -27,6 +30,7 @@ struct Stored {
   float* float_bias;
   int8_t* zero_points;
   int8_t* tables;
+  uint8_t* factors;
   uint8_t* weights;
 };
 
@@ -44,6 +48,7 @@ void StoreWeights(const IntWeights& w, void* stored) {
     s.float_bias[n] = w.float_bias != nullptr ? w.float_bias[n] : 0.0F;
     s.zero_points[n] = w.zero_points != nullptr ? w.zero_points[n] : int8_t{0};
   }
+  std::copy_n(w.factors, w.n * RunCount(w.k, w.form), s.factors);
   const size_t bits = w.form.bits;
   if (!w.form.coded()) {
     uint8_t* weight = s.weights;
@@ -74,6 +79,7 @@ IntWeights StoredWeights(const void* stored, size_t n, size_t k, const WeightFor
   w.stride_n = k;
   w.codes = s.weights;
   w.tables = s.tables;
+  w.factors = s.factors;
   w.zero_points = s.zero_points;
   w.bias = s.bias;
   w.scale = s.scale;

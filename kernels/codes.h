@@ -33,7 +33,17 @@ inline const int8_t* TableOf(const IntWeights& w, size_t n) {
   return w.tables + (n / w.form.table_channels << w.form.bits);
 }
 
-/// Weight (n, k) in any form.
+/// Runs of k elements that have a factor each.
+inline size_t RunCount(size_t k, const WeightForm& form) {
+  return form.run == 0 ? 0 : (k + form.run - 1) / form.run;
+}
+
+/// What multiplies weight (n, k).
+inline int32_t FactorAt(const IntWeights& w, size_t n, size_t k) {
+  return w.form.run == 0 ? 1 : w.factors[n * RunCount(w.k, w.form) + k / w.form.run];
+}
+
+/// Weight (n, k) in any form, without its factor.
 inline int8_t WeightAt(const IntWeights& w, size_t n, size_t k) {
   if (!w.form.coded()) return w.values[n * w.stride_n + k * w.stride_k];
   const size_t code = CodeAt(w.codes, w.form.bits, w.first_code + n * w.k + k);

@@ -42,6 +42,9 @@ struct WeightForm {
   /// Channels that share a table, a multiple of 16; 0: all. Or 1, where tables that begin elsewhere
   /// have been repeated for each channel: such codes are read one at a time.
   size_t table_channels = 0;
+  /// Elements of a row that share a factor, a multiple of 32 (the last run of a row may be
+  /// shorter); 0: there are none. Dense products of two's complement codes of 4 bits only.
+  size_t run = 0;
   int32_t largest = 128;  ///< no weight is larger in magnitude, nor any entry of a table
   /// Block-sparse (weights without zero points, of at most kMostSparseK k): the blocks that a
   /// group keeps, the most of all groups; 0: all weights are kept.
@@ -57,7 +60,8 @@ struct IntWeights {
   size_t stride_n = 0, stride_k = 1;
   const uint8_t* codes = nullptr;  ///< coded, least significant bit first, [n][k]
   size_t first_code = 0;
-  const int8_t* tables = nullptr;  ///< coded: 2^bits entries each; null: codes are the integers
+  const int8_t* tables = nullptr;    ///< coded: 2^bits entries each; null: codes are the integers
+  const uint8_t* factors = nullptr;  ///< [n][runs of k]: what multiplies the weights of a run
   const int8_t* zero_points = nullptr;  ///< [n]; null: all zero
   const int32_t* bias = nullptr;        ///< [n], requantize and raw; null: all zero
   const float* scale = nullptr;         ///< [n], multiplier (requantize) or weight scale (dynamic)

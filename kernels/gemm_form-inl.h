@@ -1,10 +1,11 @@
-// The integer GEMM for each form of weights: the block-sparse product, or the dense one with the
-// primitive that the weights allow.
+// The integer GEMM for each form of weights: the block-sparse product, that of runs with factors,
+// or the dense one with the primitive that the weights allow.
 HWY_BEFORE_NAMESPACE();
 namespace lutra::kernels::LUTRA_ROW {
 
 const IntGemmKernels& GemmFor(const WeightForm& form) {
   if (form.sparse()) return kSparseGemm;
+  if (form.run != 0) return kRunGemm;
 #if defined(LUTRA_HAS_BYTE_DOT)
   if (form.coded() && form.largest <= ByteDot<2>::kLargest) return kIntGemm<ByteDot<2>>;
   if (form.coded() && form.largest <= ByteDot<1>::kLargest) return kIntGemm<ByteDot<1>>;

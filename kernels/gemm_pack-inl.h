@@ -3,7 +3,7 @@
 // Packed group: weights by tiles of kTileVectors vectors of channels (the last tile may have
 // fewer), each tile [k / kUnit][vector][channel][kUnit], zero beyond n and k; codes by groups of
 // that, [k / kUnit / 8][vector][group] (codes-inl.h); then five arrays of one value per channel,
-// and the tables.
+// the tables, and the factors of runs of k by the same tiles, [run][channel].
 //
 // The sums of the register tile are those of the packed operands; what the zero points and the flip
 // to unsigned add is known in advance but for the row sums: with a the left row, za its zero point,
@@ -21,7 +21,7 @@ constexpr size_t kBandVectors = kBandChannels / kLanes;
 
 struct PackedInt {
   PackedInt(const void* packed, size_t n, size_t step_count, size_t bytes_of_channel,
-            size_t table_bytes = 0)
+            size_t table_bytes = 0, size_t run_count = 0)
       : padded_n(RoundUp(n, kLanes)), steps(step_count), channel_bytes(bytes_of_channel) {
     Pieces pieces(packed);
     weights = pieces.Take<int8_t>(padded_n * channel_bytes);
@@ -34,10 +34,15 @@ struct PackedInt {
     pieces.Align();
     tables = pieces.Take<int8_t>(table_bytes);
     pieces.Align();
+    runs = run_count;
+    factors = pieces.Take<uint8_t>(padded_n * runs);
+    pieces.Align();
     bytes = pieces.bytes();
   }
   /// Weights of the tile that begins at channel n, a multiple of kTileChannels.
   const int8_t* Tile(size_t n) const { return weights + n * channel_bytes; }
+  /// The factors of that tile.
+  const uint8_t* TileFactors(size_t n) const { return factors + n * runs; }
 
   size_t padded_n, steps, channel_bytes;
   size_t bytes;  ///< of all
@@ -48,6 +53,8 @@ struct PackedInt {
   float* scale;
   float* float_bias;
   int8_t* tables;  ///< coded: as PackTable writes them; one by one: the whole stored operand
+  size_t runs;
+  uint8_t* factors;
 };
 
 /// The packed form for the primitive D.
@@ -58,7 +65,7 @@ PackedInt PackedFor(const void* packed, size_t n, size_t k, const WeightForm& fo
   steps = RoundUp(steps, kGroupSteps);
   if (form.one_by_one()) return PackedInt(packed, n, steps, 0, StoredBytes(n, k, form));
   return PackedInt(packed, n, steps, steps * D::kUnit / 8 * form.bits,
-                   TableCount(n, form) * TableVectors(form.bits) * kTableBytes);
+                   TableCount(n, form) * TableVectors(form.bits) * kTableBytes, RunCount(k, form));
 }
 
 template <class D>
@@ -125,13 +132,24 @@ void PackCodeVector(const IntWeights& w, const PackedInt& packed, size_t n) {
         const size_t code = CodeAt(w.codes, bits, first + i);
         codes[i / D::kUnit * kVectorElements<D> + lane * D::kUnit + i % D::kUnit] =
             static_cast<uint8_t>(code);
-        sums[lane] += static_cast<uint32_t>(EntryOf(table, bits, code));
+        sums[lane] +=
+            static_cast<uint32_t>(EntryOf(table, bits, code) * FactorAt(w, n + lane, begin + i));
       }
     }
     PackGroup(codes, kVectorElements<D>, bits, to);
   }
   for (size_t lane = 0; lane < kLanes; ++lane) {
     PackChannelTerms<D>(w, packed, n + lane, sums[lane]);
+  }
+}
+
+/// Of one channel.
+void PackFactors(const IntWeights& w, const PackedInt& packed, size_t n) {
+  const size_t tile_begin = n / kTileChannels * kTileChannels;
+  const size_t tile_channels = std::min(kTileChannels, packed.padded_n - tile_begin);
+  uint8_t* to = packed.factors + tile_begin * packed.runs + (n - tile_begin);
+  for (size_t run = 0; run < packed.runs; ++run, to += tile_channels) {
+    *to = n < w.n ? w.factors[n * packed.runs + run] : uint8_t{0};
   }
 }
 
@@ -167,6 +185,7 @@ void PackInt(const IntWeights& w, void* memory) {
   }
   if (w.form.one_by_one()) return PackOneByOne<D>(w, packed);
   for (size_t n = 0; n < packed.padded_n; n += kLanes) PackCodeVector<D>(w, packed, n);
+  for (size_t n = 0; n < packed.padded_n && packed.runs != 0; ++n) PackFactors(w, packed, n);
   for (size_t table = 0; table < TableCount(w.n, w.form); ++table) {
     const int8_t* entries = w.tables == nullptr ? nullptr : w.tables + (table << w.form.bits);
     PackTable(entries, w.form.bits,

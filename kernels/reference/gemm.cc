@@ -108,7 +108,8 @@ void RunInt(const GemmProblem& p, const GemmOperands& o, size_t task, void* scra
       uint32_t acc = 0;
       for (size_t k = 0; k < p.k; ++k) {
         const int32_t a = row[k] - left_zero;
-        acc += static_cast<uint32_t>(a * (WeightAt(weights, n, k) - weight_zero));
+        acc += static_cast<uint32_t>(a * (WeightAt(weights, n, k) - weight_zero) *
+                                     FactorAt(weights, n, k));
       }
       StoreInt(p, o, weights, acc, band.group, m, n);
     }

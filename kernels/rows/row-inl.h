@@ -36,6 +36,7 @@
 #include "kernels/gemm_epilogue-inl.h"
 #include "kernels/gemm_int-inl.h"
 #include "kernels/gemm_sparse-inl.h"
+#include "kernels/gemm_runs-inl.h"
 #include "kernels/gemm_form-inl.h"
 #include "kernels/winograd-inl.h"
 #include "kernels/gemm_float-inl.h"

@@ -84,6 +84,108 @@ TEST_CASE("tables of some channels each, groups, epilogues, zero points") {
   }
 }
 
+/// Weights of 4 bits with random factors, of which every eighth is the largest or 0.
+IntCase MakeRunCase(const GemmProblem& problem, std::mt19937& random) {
+  IntCase c = MakeCodedCase(problem, false, random);
+  const size_t runs = (problem.k + problem.form.run - 1) / problem.form.run;
+  for (size_t i = 0; i < problem.n * runs; ++i) {
+    const auto r = static_cast<uint32_t>(random());
+    c.factors.push_back(static_cast<uint8_t>(r % 8 != 0 ? r >> 8 : (r >> 3 & 1U) * 255));
+  }
+  return c;
+}
+
+WeightForm RunForm(size_t run) { return {.bits = 4, .run = run, .largest = 8}; }
+
+TEST_CASE("factors of runs: every sum is that of the weights times their factors") {
+  std::mt19937 random(kSeed);
+  for (size_t run : {32, 64, 128}) {
+    for (size_t m : {1, 2, 4, 5, 13}) {
+      for (size_t n : {1, 8, 17, 33, 70}) {
+        for (size_t k : {1, 31, 32, 33, 65, 129, 1100}) {
+          GemmProblem p = Dense(m, n, k);
+          p.left_zero_point = static_cast<int32_t>(k * 37 % 256) - 128;
+          p.epilogue = Epilogue::raw;
+          p.form = RunForm(run);
+          const IntCase c = MakeRunCase(p, random);
+          for (size_t i = 0; const Row* row = RowAt(i); ++i) {
+            if (!row->available()) continue;
+            INFO(std::string(row->name), " run ", run, ": ", Describe(p));
+            const auto out = RunCase(*row, c);
+            for (size_t at = 0; at < m * n; ++at) {
+              const size_t channel = at % n;
+              int64_t sum = c.bias[channel];
+              for (size_t j = 0; j < k; ++j) {
+                const size_t runs = (k + run - 1) / run;
+                sum += int64_t{c.left[at / n * k + j] - p.left_zero_point} *
+                       c.weights[channel * k + j] * c.factors[channel * runs + j / run];
+              }
+              int32_t value = 0;
+              std::memcpy(&value, out.data() + (kGuard + at) * 4, 4);
+              REQUIRE(value == sum);
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("factors of runs: all epilogues, threads and blocks of k give the reference's bytes") {
+  std::mt19937 random(kSeed);
+  for (Epilogue epilogue : {Epilogue::requantize, Epilogue::dynamic}) {
+    for (size_t run : {32, 64, 128}) {
+      for (size_t m : {1, 3, 4, 17}) {
+        for (size_t k : {96, 1025, 3079}) {
+          GemmProblem p = Dense(m, 75, k);
+          p.epilogue = epilogue;
+          p.left_stride = p.k + 5;
+          p.out_stride = p.n + 3;
+          p.left_zero_point = 17;
+          p.form = RunForm(run);
+          IntCase c = MakeRunCase(p, random);
+          for (float& scale : c.scale) scale /= 128;
+          const auto expected = RunCase(*FindRow("reference"), c);
+          for (size_t i = 0; const Row* row = RowAt(i); ++i) {
+            if (!row->available()) continue;
+            for (size_t threads : {size_t{1}, size_t{3}}) {
+              INFO(std::string(row->name), " run ", run, " threads ", threads, ": ", Describe(p));
+              CHECK(RunCase(*row, c, threads) == expected);
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("factors of runs: the extremes are exact") {
+  for (int8_t left : {int8_t{-128}, int8_t{127}}) {
+    for (size_t m : {1, 9}) {
+      GemmProblem p = Dense(m, 20, 1100);
+      p.epilogue = Epilogue::raw;
+      p.form = RunForm(128);
+      IntCase c;
+      c.problem = p;
+      c.left.assign(p.m * p.k, left);
+      c.codes.assign(p.n * p.k / 2, 0x88);  // -8
+      c.factors.assign(p.n * 9, 255);
+      c.bias.assign(p.n, -77);
+      c.scale.assign(p.n, 1.0F);
+      for (size_t i = 0; const Row* row = RowAt(i); ++i) {
+        if (!row->available()) continue;
+        INFO(std::string(row->name));
+        const auto out = RunCase(*row, c);
+        for (size_t at = 0; at < p.m * p.n; ++at) {
+          int32_t value = 0;
+          std::memcpy(&value, out.data() + (kGuard + at) * 4, 4);
+          REQUIRE(value == 1100 * left * -8 * 255 - 77);
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("convolutions with coded weights") {
   std::mt19937 random(kSeed);
   for (size_t bits = 1; bits <= 7; ++bits) {

@@ -149,6 +149,7 @@ std::vector<uint8_t> RunCase(const IntGemmKernels& kernels, const IntCase& c, si
       w.values = c.weights.data() + group * p.n * p.k;
       w.stride_n = p.k;
     }
+    w.factors = c.factors.data();
     w.zero_points = p.weight_zero_points ? c.zero_points.data() + group * p.n : nullptr;
     w.bias = dynamic ? nullptr : c.bias.data() + group * p.n;
     w.scale = c.scale.data() + group * p.n;

@@ -18,8 +18,9 @@ constexpr size_t kGuard = 3;  ///< elements before the output, which also unalig
 struct IntCase {
   GemmProblem problem;
   std::vector<int8_t> left, weights, zero_points;  ///< weights [groups * n][k]
-  std::vector<uint8_t> codes;  ///< of the same weights, where problem.form is coded
-  std::vector<int8_t> tables;  ///< of the whole tensor; empty: two's complement
+  std::vector<uint8_t> codes;    ///< of the same weights, where problem.form is coded
+  std::vector<uint8_t> factors;  ///< [n][runs of k], where problem.form has runs
+  std::vector<int8_t> tables;    ///< of the whole tensor; empty: two's complement
   std::vector<int32_t> bias, row_zero_point;
   std::vector<float> scale, float_bias, row_scale;
 };
