@@ -15,8 +15,7 @@ void AddLevels(const QuantizedWeights& weights, WeightHistogram& histogram) {
   std::map<int, uint64_t> counts;  // every entry of a codebook is one, used or not
   for (const int8_t entry : weights.tables) counts[entry];
   for (size_t i = 0; i < weights.values.size(); ++i) {
-    const int zero_point = weights.zero_point.empty() ? 0 : weights.zero_point[i / weights.k];
-    ++counts[weights.values[i] - zero_point];
+    ++counts[weights.values[i] - weights.ZeroPoint(i / weights.k)];
   }
   const double step = histogram.in_steps ? 1 : weights.scale[0];
   for (const auto& [value, count] : counts) histogram.levels.push_back({value * step, count});
@@ -30,8 +29,8 @@ std::vector<double> ValuesOf(const Graph& graph, const Node& node, const Quantiz
   if (matrix.n != weights.n || matrix.k != weights.k) return values;
   values.reserve(matrix.values.size());
   for (size_t i = 0; i < matrix.values.size(); ++i) {
-    values.push_back(in_steps ? matrix.values[i] / double{weights.scale[i / weights.k]}
-                              : double{matrix.values[i]});
+    const double step = double{weights.ScaleAt(i / weights.k, i % weights.k)};
+    values.push_back(in_steps ? matrix.values[i] / step : double{matrix.values[i]});
   }
   return values;
 }
@@ -81,8 +80,7 @@ std::map<std::string, WeightHistogram> MakeWeightHistograms(
     const QuantizedWeights& weights = found->second;
     WeightHistogram histogram;
     histogram.weights = weights.values.size();
-    histogram.in_steps =
-        !std::ranges::all_of(weights.scale, [&](float scale) { return scale == weights.scale[0]; });
+    histogram.in_steps = !weights.OneScale();
     AddLevels(weights, histogram);
     const auto old = nodes_before.find(node.Label());
     const std::vector<double> values =

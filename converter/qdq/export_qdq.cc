@@ -261,9 +261,9 @@ class Exporter {
   }
 
   void CheckWeights(const Node& node, const quantize::QuantizedWeights& quantized) const {
-    if (std::ranges::any_of(quantized.zero_point, [](int8_t z) { return z != 0; })) {
-      throw Error("node '" + node.Label() + "': asymmetric weights are not exported; convert it " +
-                  "with symmetric ones");
+    if (const auto peculiar = quantized.Peculiar()) {
+      throw Error("node '" + node.Label() + "': " + peculiar->what + " are not exported; " +
+                  peculiar->cure);
     }
     if (quantize::IsDynamic(quantization_, *LabelOf(node), *ProductOf(node))) {
       throw Error("node '" + node.Label() + "': dynamic activations (a scale for each row) have " +

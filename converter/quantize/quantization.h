@@ -2,8 +2,10 @@
 // Filled by calibration and a recipe, or by importing a QDQ / QOperator network; read by lower/.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -46,6 +48,23 @@ struct QuantizedWeights {
   std::vector<int8_t> tables = {};
   size_t table_channels = 0;
 
+  int ZeroPoint(size_t row) const { return zero_point.empty() ? 0 : zero_point[row]; }
+  /// What a step of this value is worth.
+  float ScaleAt(size_t row, size_t /*column*/) const { return scale[row]; }
+  bool OneScale() const {
+    return std::ranges::all_of(scale, [this](float s) { return s == scale[0]; });
+  }
+  /// No weight is larger in magnitude, in steps of its row's scale.
+  int LargestWeight() const { return 128; }
+  /// What is here and in none but model files, and the cure; or null.
+  struct Peculiarity {
+    const char* what;
+    const char* cure;
+  };
+  std::optional<Peculiarity> Peculiar() const {
+    if (std::ranges::all_of(zero_point, [](int8_t z) { return z == 0; })) return std::nullopt;
+    return Peculiarity{"asymmetric weights", "leave --asymmetric out"};
+  }
   std::span<const int8_t> Table(size_t channel) const {
     const size_t entries = size_t{1} << bits;
     return std::span(tables).subspan(channel / table_channels * entries, entries);

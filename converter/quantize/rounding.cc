@@ -92,11 +92,10 @@ Square InvertUpper(const Square& r, size_t size) {
 }
 
 struct Grid {
-  double scale;
   int zero_point;
   LinearLevels levels;
   const cluster::NearestEntry* codebook;  // or null: all integers of `levels`
-  int Round(double w) const {
+  int Round(double w, double scale) const {
     if (codebook != nullptr) return (*codebook)(w / scale);
     return NearestLevel(w, scale, zero_point, levels);
   }
@@ -105,17 +104,20 @@ struct Grid {
 // Whether weight i of a row may be other than 0.
 bool IsKept(const uint8_t* kept, size_t i) { return kept == nullptr || kept[i] != 0; }
 
-// `kept`, of the row, and `bias` may be null.
+// `scale_of` gives a column's scale. `kept`, of the row, and `bias` may be null.
+template <typename ScaleOf>
 void RoundRow(const Square& factor, const std::vector<size_t>& order, const Grid& grid,
-              const float* real, const uint8_t* kept, int8_t* rounded, float* bias) {
+              const ScaleOf& scale_of, const float* real, const uint8_t* kept, int8_t* rounded,
+              float* bias) {
   const size_t size = order.size(), k = size - 1;
   std::vector<double> w(size, 0.0);  // in order; the last is what the bias gains
   for (size_t i = 0; i < k; ++i) w[i] = static_cast<double>(real[order[i]]);
   for (size_t i = 0; i < k; ++i) {
-    const int q = IsKept(kept, order[i]) ? grid.Round(w[i]) : grid.zero_point;
+    const double scale = scale_of(order[i]);
+    const int q = IsKept(kept, order[i]) ? grid.Round(w[i], scale) : grid.zero_point;
     rounded[order[i]] = static_cast<int8_t>(q);
     const double* row = factor.data() + i * size;
-    const double error = (w[i] - grid.scale * (q - grid.zero_point)) / row[i];
+    const double error = (w[i] - scale * (q - grid.zero_point)) / row[i];
     for (size_t j = i + 1; j < size; ++j) w[j] -= error * row[j];
   }
   if (bias != nullptr) *bias += static_cast<float>(w[k]);
@@ -140,11 +142,11 @@ Square Central(const OrderedMoments& moments, size_t size) {
 // Moves single weights to the entry of the codebook that makes the row's error e^T C e least while
 // the others stay, until none moves. The error never grows.
 void Descend(const Square& central, const std::vector<size_t>& order, const Grid& grid,
-             const float* real, const uint8_t* kept, int8_t* rounded) {
+             double scale, const float* real, const uint8_t* kept, int8_t* rounded) {
   const size_t k = order.size() - 1;
   std::vector<double> slope(k, 0.0);  // C e
   for (size_t j = 0; j < k; ++j) {
-    const double e = static_cast<double>(real[order[j]]) - grid.scale * rounded[order[j]];
+    const double e = static_cast<double>(real[order[j]]) - scale * rounded[order[j]];
     const double* row = central.data() + j * k;
     for (size_t i = 0; i < k; ++i) slope[i] += row[i] * e;
   }
@@ -155,9 +157,9 @@ void Descend(const Square& central, const std::vector<size_t>& order, const Grid
       const double* row = central.data() + i * k;
       if (!(row[i] > 0) || !IsKept(kept, order[i])) continue;
       int8_t& q = rounded[order[i]];
-      const int nearest = grid.Round(grid.scale * q + slope[i] / row[i]);
+      const int nearest = grid.Round(scale * q + slope[i] / row[i], scale);
       if (nearest == q) continue;
-      const double gain = grid.scale * (nearest - q);
+      const double gain = scale * (nearest - q);
       for (size_t j = 0; j < k; ++j) slope[j] -= row[j] * gain;
       q = static_cast<int8_t>(nearest);
       moved = true;
@@ -207,22 +209,28 @@ void OptimizeRounding(const InputMoments& moments, WeightMatrix& matrix, Quantiz
       if (!weights.tables.empty() && (n == g * per_group || n % weights.table_channels == 0)) {
         codebook.emplace(weights.Table(n));
       }
-      const int zero_point = weights.zero_point.empty() ? 0 : weights.zero_point[n];
-      Grid grid{static_cast<double>(weights.scale[n]), zero_point,
-                LevelsOf(weights.bits, asymmetric), codebook ? &*codebook : nullptr};
+      const Grid grid{weights.ZeroPoint(n), LevelsOf(weights.bits, asymmetric),
+                      codebook ? &*codebook : nullptr};
+      const auto scale_of = [&weights, n](size_t column) {
+        return static_cast<double>(weights.ScaleAt(n, column));
+      };
       const float* real = matrix.values.data() + n * matrix.k;
       const uint8_t* row = kept.empty() ? nullptr : kept.data() + n * matrix.k;
       int8_t* rounded = weights.values.data() + n * matrix.k;
-      RoundRow(factor, order, grid, real, row, rounded, descend ? nullptr : &matrix.bias[n]);
-      if (descend) Descend(central, order, grid, real, row, rounded);
-      const double first_scale = grid.scale;
-      for (int turn = 0; descend && fit_scales && turn < kSweeps; ++turn) {
-        const double before = grid.scale;
-        grid.scale = FitScale(central, order, before, first_scale, real, rounded);
-        if (grid.scale == before) break;
-        Descend(central, order, grid, real, row, rounded);
+      RoundRow(factor, order, grid, scale_of, real, row, rounded,
+               descend ? nullptr : &matrix.bias[n]);
+      if (!descend) continue;
+      // Codebooks have one scale in a row.
+      const double first_scale = static_cast<double>(weights.scale[n]);
+      double scale = first_scale;
+      Descend(central, order, grid, scale, real, row, rounded);
+      for (int turn = 0; fit_scales && turn < kSweeps; ++turn) {
+        const double before = scale;
+        scale = FitScale(central, order, before, first_scale, real, rounded);
+        if (scale == before) break;
+        Descend(central, order, grid, scale, real, row, rounded);
       }
-      weights.scale[n] = static_cast<float>(grid.scale);
+      weights.scale[n] = static_cast<float>(scale);
     }
   }
   if (descend) CorrectBias(moments, matrix, weights);
@@ -235,12 +243,12 @@ void CorrectBias(const InputMoments& moments, WeightMatrix& matrix,
     const size_t g = n / per_group;
     const double count = static_cast<double>(moments.Sum(g, k));
     if (!(count > 0)) continue;
-    const int zero_point = weights.zero_point.empty() ? 0 : weights.zero_point[n];
+    const int zero_point = weights.ZeroPoint(n);
     double lost = 0;
     for (size_t i = 0; i < k; ++i) {
       const double real = static_cast<double>(matrix.values[n * k + i]);
       const int q = weights.values[n * k + i] - zero_point;
-      lost += (real - static_cast<double>(weights.scale[n]) * q) *
+      lost += (real - static_cast<double>(weights.ScaleAt(n, i)) * q) *
               static_cast<double>(moments.Sum(g, i));
     }
     if (std::isfinite(lost)) matrix.bias[n] += static_cast<float>(lost / count);

@@ -112,10 +112,10 @@ QuantizedWeights QuantizeWeights(const WeightMatrix& matrix, const LayerScheme& 
 std::vector<float> Dequantize(const QuantizedWeights& weights) {
   std::vector<float> real(weights.values.size());
   for (size_t n = 0; n < weights.n; ++n) {
-    const int zero_point = weights.zero_point.empty() ? 0 : weights.zero_point[n];
     for (size_t k = 0; k < weights.k; ++k) {
       const size_t i = n * weights.k + k;
-      real[i] = weights.scale[n] * static_cast<float>(weights.values[i] - zero_point);
+      real[i] =
+          weights.ScaleAt(n, k) * static_cast<float>(weights.values[i] - weights.ZeroPoint(n));
     }
   }
   return real;

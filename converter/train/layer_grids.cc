@@ -72,9 +72,9 @@ std::vector<Layer> FindLayers(const Graph& fused, const quantize::LayoutMap& map
 
 TrainedWeight OnGrid(const Graph& fused, const Layer& layer, const quantize::LayoutMap& map,
                      const QuantizedWeights& weights, bool zero, bool one_scale) {
-  if (std::ranges::any_of(weights.zero_point, [](int8_t z) { return z != 0; })) {
-    throw Error("layer '" + layer.label + "': asymmetric weights cannot be tuned; leave " +
-                "--asymmetric out");
+  if (const auto peculiar = weights.Peculiar()) {
+    throw Error("layer '" + layer.label + "': " + peculiar->what + " cannot be tuned; " +
+                peculiar->cure);
   }
   const Tensor real = fused.Constant(layer.weight)->Cast(DataType::float32);
   const Product product = *ProductOf(*layer.node);

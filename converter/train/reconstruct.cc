@@ -26,8 +26,9 @@ constexpr std::array kStarts = {Start::rounding, Start::weight};
 constexpr size_t kFewestSteps = 50;
 // Biases alone are learned in a quarter of the steps.
 constexpr size_t kBiasShare = 4;
-// Longer rows, changed without looking, could leave int32.
-constexpr size_t kLongestRow = 32768;
+// Longer rows, changed without looking, could leave int32: of int8, and of larger weights as much
+// shorter ones.
+constexpr size_t kLongestRow = 32768, kLargestOfInt8 = 128;
 
 /// Ends before a Softmax at the end, whose probabilities tell less than its scores.
 Graph BeforeSoftmax(Graph graph) {
@@ -52,7 +53,9 @@ std::set<std::string> LayersOf(const Graph& graph, const quantize::Quantization&
   for (const Node& node : graph.nodes) {
     const auto weights = quantization.weights.find(node.Label());
     if (weights == quantization.weights.end() || !quantization.IsInteger(node)) continue;
-    if (weights->second.k <= kLongestRow) layers.insert(node.Label());
+    const auto largest = static_cast<size_t>(weights->second.LargestWeight());
+    if (weights->second.k * largest > kLongestRow * kLargestOfInt8) continue;
+    layers.insert(node.Label());
   }
   return layers;
 }

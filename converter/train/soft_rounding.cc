@@ -60,8 +60,8 @@ SoftRounding::SoftRounding(const quantize::WeightMatrix& real,
       latents_(order_.size()) {
   for (size_t e = 0; e < order_.size(); ++e) {
     const size_t n = e / before.k, i = order_[e];
-    const float scale = before.scale[n], w = real.values[e];
-    const int zero_point = before.zero_point.empty() ? 0 : before.zero_point[n];
+    const float scale = before.ScaleAt(n, e % before.k), w = real.values[e];
+    const int zero_point = before.ZeroPoint(n);
     const int level = before.values[e];
     const auto value = [&](int of) { return scale * static_cast<float>(of - zero_point); };
     const bool pruned = w == 0 && level == zero_point;
