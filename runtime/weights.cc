@@ -43,8 +43,8 @@ void ExpandFloat(const WeightSource& source, size_t first, size_t rows, float* o
         value = HalfToFloat(half);
       } else {
         const int32_t zero_point = source.zero_points == nullptr ? 0 : source.zero_points[row];
-        const int32_t q = IntegerAt(source, row, element);
-        value = source.Scale(row) * static_cast<float>(q - zero_point);
+        const int32_t q = IntegerAt(source, row, element) - zero_point;
+        value = source.Scale(row) * static_cast<float>(q * source.GroupScale(row, i));
       }
       *out++ = value;
     }
@@ -111,6 +111,7 @@ kernels::IntWeights IntGroup(const WeightSource& source, const kernels::WeightFo
   if (form.coded()) {
     weights.codes = source.values;
     weights.first_code = first * source.k;
+    weights.factors = source.group_scales + first * kernels::RunCount(source.k, form);
     if (form.one_by_one()) {
       RepeatTables(source, first, n, expanded);
       weights.tables = expanded;
@@ -133,6 +134,7 @@ kernels::WeightForm FormOf(const WeightSource& source, size_t groups) {
   if (source.compute == schema::Compute::float_ || source.bits() == 8) return form;
   form.bits = source.bits();
   form.largest = 1 << (source.format.bits - 1);
+  form.run = source.format.group;
   if (source.tables == nullptr) return form;
   const size_t n = source.n / groups;
   if (source.table_channels() < n) form.table_channels = source.table_channels();
@@ -157,7 +159,7 @@ WeightSource ReadWeights(const ModelView& view, const schema::Weights& weights,
   source.k = k;
   source.values = view.Blob(weights.values());
   const uint8_t* params = view.Blob(weights.params());
-  const ParamLayout layout = LayOutParams(weights, n);
+  const ParamLayout layout = LayOutParams(weights, n, k);
   if (compute != schema::Compute::integer) {
     source.float_bias = reinterpret_cast<const float*>(params);
   } else if (weights.short_bias()) {
@@ -170,6 +172,7 @@ WeightSource ReadWeights(const ModelView& view, const schema::Weights& weights,
   if (weights.has_zero_points()) {
     source.zero_points = reinterpret_cast<const int8_t*>(params + layout.zero_point_begin);
   }
+  if (weights.group() != 0) source.group_scales = params + layout.group_scale_begin;
   if (source.format.kind == WeightKind::codebook) {
     source.tables = reinterpret_cast<const int8_t*>(view.Blob(weights.codebook()));
   }
@@ -179,7 +182,8 @@ WeightSource ReadWeights(const ModelView& view, const schema::Weights& weights,
 void AllowSparse(const WeightSource& source, const kernels::Row& row, bool winograd,
                  PackTarget* target) {
   const bool possible = row.int_gemm.skips_blocks && source.compute != schema::Compute::float_ &&
-                        source.zero_points == nullptr && source.k <= kernels::kMostSparseK;
+                        source.zero_points == nullptr && source.group_scales == nullptr &&
+                        source.k <= kernels::kMostSparseK;
   target->sparse = possible ? &row.int_gemm : nullptr;
   target->most_kept_percent = winograd || target->form.coded() ? kernels::kMostKeptPercentOfFaster
                                                                : kernels::kMostKeptPercent;

@@ -25,12 +25,17 @@ struct WeightSource {
   const float* float_bias = nullptr;    ///< [n], dynamic and float
   /// Multiplier (integer) or scale, [n], or [1] for granularity tensor; null for fp16, fp32.
   const float* scale = nullptr;
-  const int8_t* zero_points = nullptr;  ///< [n] or null
-  const int8_t* tables = nullptr;       ///< codebook
+  const int8_t* zero_points = nullptr;    ///< [n] or null
+  const uint8_t* group_scales = nullptr;  ///< [n][groups of k] or null: times the channel's scale
+  const int8_t* tables = nullptr;         ///< codebook
 
   size_t bits() const { return static_cast<size_t>(format.bits); }
   bool one_scale() const { return format.granularity == Granularity::tensor; }
   float Scale(size_t channel) const { return scale[one_scale() ? 0 : channel]; }
+  int32_t GroupScale(size_t channel, size_t i) const {
+    if (group_scales == nullptr) return 1;
+    return group_scales[channel * ((k + format.group - 1) / format.group) + i / format.group];
+  }
   /// Output channels that share a table.
   size_t table_channels() const { return format.ChannelsPerTable(n); }
   const int8_t* Table(size_t channel) const {

@@ -13,8 +13,8 @@ constexpr uint16_t kFormatVersion = 1;
 /// Feature level of this runtime, compared with Model.min_runtime_version: 2 reads weights of kind
 /// codebook, 3 entropy-coded weights, 4 codebooks that do not hold 0, 5 weights coded with today's
 /// `best`, 6 parameters with one scale for all channels, or with biases of 16 bits, 7 streams of
-/// `best` that hold more than kMaxWeightsPerCodedByte.
-constexpr uint16_t kRuntimeVersion = 7;
+/// `best` that hold more than kMaxWeightsPerCodedByte, 8 weights with a scale for each group.
+constexpr uint16_t kRuntimeVersion = 8;
 /// Formulas of docs/quantization.md, compared with Model.numerics_version.
 constexpr uint16_t kNumericsVersion = 1;
 
@@ -44,6 +44,10 @@ constexpr uint64_t kMaxArenaBytes = (uint64_t{1} << 32) - 64;
 constexpr uint32_t kMaxPoolWindow = 65536;
 /// Output channels that share a codebook are a multiple of this.
 constexpr uint32_t kCodebookChannels = 16;
+/// Elements that may share a scale of their own.
+constexpr bool IsScaleGroup(uint64_t elements) {
+  return elements == 32 || elements == 64 || elements == 128;
+}
 /// Entropy-coded weights of n bytes are at most kFreeCodedWeights + n * kMaxWeightsPerCodedByte (of
 /// `best` n * kMaxWeightsPerBestByte), so that a short stream cannot ask for much memory or time,
 /// and at most kMaxCodedWeights.

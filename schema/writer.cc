@@ -38,6 +38,7 @@ uint16_t ModelWriter::RuntimeVersion() const {
     const schema::WeightsT* weights = WeightsOf(*op);
     if (weights == nullptr) continue;
     if (weights->short_bias || weights->one_scale) version = std::max<uint16_t>(version, 6);
+    if (weights->group != 0) version = std::max<uint16_t>(version, 8);
     if (weights->values < blobs_.size()) {
       const Blob& values = blobs_[weights->values];
       const size_t most = kFreeCodedWeights + values.stream.size() * kMaxWeightsPerCodedByte;

@@ -169,7 +169,10 @@ void ModelCommand::AddModelFlags(CLI::App& command) {
                   "int8 (calibrated), dynamic (linear layers, at run time) or float")
       ->type_name("TYPE")
       ->capture_default_str();
-  command.add_option("--granularity", granularity_, "of weight scales: channel or tensor")
+  command
+      .add_option(
+          "--granularity", granularity_,
+          "of weight scales: channel, tensor, or of linear4 group:32, group:64 or group:128")
       ->type_name("WHICH")
       ->capture_default_str();
   command

@@ -42,18 +42,21 @@ std::vector<uint8_t> Compact(const Operand& operand, std::span<const uint8_t> wi
   schema::WeightsT& weights = *operand.weights;
   const size_t n = operand.n;
   WeightFormat format{.asymmetric = weights.has_zero_points};
-  const ParamLayout from = LayOutParams(format, n, false);
+  const ParamLayout from = LayOutParams(format, n, 0, false);
   const auto biases = Array<int32_t>(wide, 0, n);
   std::vector<float> scales = Array<float>(wide, from.scale_begin, n);
   const bool short_bias =
       operand.compute == schema::Compute::integer && std::ranges::all_of(biases, FitsShort);
-  const bool one_scale = std::ranges::all_of(scales, [&](float s) { return s == scales[0]; });
+  const bool one_scale =
+      weights.group == 0 && std::ranges::all_of(scales, [&](float s) { return s == scales[0]; });
   if (one_scale) format.granularity = Granularity::tensor;
-  const ParamLayout to = LayOutParams(format, n, short_bias);
+  const ParamLayout to = LayOutParams(format, n, 0, short_bias);
   if (from.bytes - to.bytes < kFieldBytes) return {};
   weights.short_bias = short_bias;
   weights.one_scale = one_scale;
-  std::vector<uint8_t> bytes(to.bytes);
+  // Zero points, or the scales of groups.
+  const auto rest = wide.subspan(from.zero_point_begin);
+  std::vector<uint8_t> bytes(to.zero_point_begin);
   if (short_bias) {
     Write(std::vector<int16_t>(biases.begin(), biases.end()), 0, bytes);
   } else {
@@ -61,9 +64,7 @@ std::vector<uint8_t> Compact(const Operand& operand, std::span<const uint8_t> wi
   }
   if (one_scale) scales.resize(1);
   Write(scales, to.scale_begin, bytes);
-  if (weights.has_zero_points) {
-    Write(Array<int8_t>(wide, from.zero_point_begin, n), to.zero_point_begin, bytes);
-  }
+  bytes.insert(bytes.end(), rest.begin(), rest.end());
   return bytes;
 }
 

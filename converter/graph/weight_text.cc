@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "converter/error.h"
+#include "schema/limits.h"
 
 namespace lutra::converter {
 namespace {
@@ -40,8 +41,9 @@ void SetWeights(WeightFormat& format, std::string_view text, const WeightWords& 
 }
 
 void SetGranularity(WeightFormat& format, std::string_view text, const WeightWords& words) {
-  const int group = words.groups ? NumberAfter(text, "group:") : 0;
-  if (text != "channel" && text != "tensor" && group == 0) {
+  const int group = NumberAfter(text, "group:");
+  const bool is_group = words.any_group ? group != 0 : IsScaleGroup(static_cast<uint64_t>(group));
+  if (text != "channel" && text != "tensor" && !is_group) {
     RefuseWord("granularity", text, words.granularity);
   }
   format.granularity = text == "channel"  ? Granularity::channel

@@ -13,12 +13,12 @@ struct WeightWords {
   bool fp32;                ///< also "int8"
   int widest;               ///< "linear16"
   const char* weights;      ///< what is allowed, for messages
-  bool groups;              ///< "group:N"
+  bool any_group;           ///< "group:N" for all N
   const char* granularity;  ///< what is allowed
 };
 constexpr WeightWords kModelWords = {
     true, 8, "int8, linear2 to linear8, codebook1 to codebook8, fp16 or fp32", false,
-    "channel or tensor"};
+    "channel, tensor, group:32, group:64 or group:128"};
 constexpr WeightWords kArchiveWords = {
     false, 16, "fp16, linear2 to linear8, linear16 or codebook1 to codebook8", true,
     "channel, tensor or group:N"};

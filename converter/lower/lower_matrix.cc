@@ -85,6 +85,8 @@ std::unique_ptr<schema::WeightsT> IntegerWeights(Lowering& lowering, const Node&
     Append(params, weights.scale);
   }
   Append(params, weights.zero_point);
+  Append(params, weights.group_scale);
+  result->group = static_cast<uint16_t>(weights.group);
   result->params = lowering.AddBlob(params);
   return result;
 }

@@ -208,6 +208,10 @@ void Lowering::EmitUnion(const Node& node, schema::OptionsUnion options,
   if (quantize::HasWeights(graph, node)) {
     const quantize::LayerScheme& scheme = quantization.schemes.at(node.Label());
     report.scheme = scheme.kind == WeightKind::fp32 ? "float32" : WeightsText(scheme);
+    const auto weights = quantization.weights.find(node.Label());
+    if (weights != quantization.weights.end() && weights->second.group != 0) {
+      report.scheme += " " + GranularityText(scheme);
+    }
     if (scheme.HasIntegers() && !quantization.IsInteger(node)) {
       const bool dynamic = quantize::IsDynamic(quantization, node.Label(), *ProductOf(node));
       report.scheme += dynamic ? " dynamic" : " float";

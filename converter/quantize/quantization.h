@@ -47,21 +47,32 @@ struct QuantizedWeights {
   /// table_channels channels; every value is an entry of its channel's. Empty for linear weights.
   std::vector<int8_t> tables = {};
   size_t table_channels = 0;
+  /// Scales of `group` elements of a row each, in units of the row's: [n][ceil(k / group)]. Empty:
+  /// the row has one scale.
+  std::vector<uint8_t> group_scale = {};
+  size_t group = 0;
 
   int ZeroPoint(size_t row) const { return zero_point.empty() ? 0 : zero_point[row]; }
   /// What a step of this value is worth.
-  float ScaleAt(size_t row, size_t /*column*/) const { return scale[row]; }
+  float ScaleAt(size_t row, size_t column) const {
+    return scale[row] * static_cast<float>(GroupScale(row, column));
+  }
+  int GroupScale(size_t row, size_t column) const {
+    return group == 0 ? 1 : group_scale[row * ((k + group - 1) / group) + column / group];
+  }
   bool OneScale() const {
-    return std::ranges::all_of(scale, [this](float s) { return s == scale[0]; });
+    return group == 0 && std::ranges::all_of(scale, [this](float s) { return s == scale[0]; });
   }
   /// No weight is larger in magnitude, in steps of its row's scale.
-  int LargestWeight() const { return 128; }
+  int LargestWeight() const { return group == 0 ? 128 : 255 << (bits - 1); }
   /// What is here and in none but model files, and the cure; or null.
   struct Peculiarity {
     const char* what;
     const char* cure;
   };
   std::optional<Peculiarity> Peculiar() const {
+    if (group != 0)
+      return Peculiarity{"weights with a scale per group", "use --granularity channel"};
     if (std::ranges::all_of(zero_point, [](int8_t z) { return z == 0; })) return std::nullopt;
     return Peculiarity{"asymmetric weights", "leave --asymmetric out"};
   }

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "converter/error.h"
+#include "converter/graph/product.h"
 #include "converter/quantize/codebook_quantizer.h"
 #include "converter/quantize/formats.h"
 #include "converter/quantize/layer_name.h"
@@ -40,10 +41,31 @@ std::map<std::string, Range> ChooseRanges(const Graph& graph, const Quantization
   return ranges;
 }
 
-void CheckScheme(const Graph& graph, const Node& node, const LayerScheme& scheme) {
-  if (scheme.kind != WeightKind::codebook || !scheme.asymmetric) return;
-  throw Error("layer '" + LayerName(graph, node) +
-              "': codebooks have no zero points; use them without asymmetric");
+// A scale per group is for linear weights of 4 bits, and for products that see one pixel.
+bool HasGroups(const Graph& graph, const Node& node, const LayerScheme& scheme) {
+  if (scheme.granularity != Granularity::group || scheme.kind != WeightKind::linear ||
+      scheme.bits != 4) {
+    return false;
+  }
+  const Product product = *ProductOf(node);
+  if (!product.convolves) return true;
+  const std::vector<int64_t>& dims = graph.Constant(node.inputs[1])->dims();
+  return product.groups == 1 &&
+         std::all_of(dims.begin() + 2, dims.end(), [](int64_t taps) { return taps == 1; });
+}
+
+// What the layer makes of its scheme: layers that cannot take groups have a scale per channel.
+LayerScheme SchemeOf(const Graph& graph, const Node& node, LayerScheme scheme) {
+  const bool groups = HasGroups(graph, node, scheme);
+  if (scheme.asymmetric && (groups || scheme.kind == WeightKind::codebook)) {
+    throw Error("layer '" + LayerName(graph, node) +
+                "': " + (groups ? "weights with a scale per group" : "codebooks") +
+                " have no zero points; use them without asymmetric");
+  }
+  if (scheme.granularity == Granularity::group && !groups) {
+    scheme.granularity = Granularity::channel;
+  }
+  return scheme;
 }
 
 // All but the share of smallest magnitude; of equal ones the first go.
@@ -116,9 +138,9 @@ bool HasIntegerWeights(const Graph& graph, const Node& node, const LayerScheme& 
   return HasWeights(graph, node) && scheme.HasIntegers() && WhyNoWeightMatrix(graph, node).empty();
 }
 
-LayerWeights QuantizeLayer(const Graph& graph, const Node& node, const LayerScheme& scheme,
+LayerWeights QuantizeLayer(const Graph& graph, const Node& node, const LayerScheme& wanted,
                            const Quantization& formats, const InputMoments* moments) {
-  CheckScheme(graph, node, scheme);
+  const LayerScheme scheme = SchemeOf(graph, node, wanted);
   WeightMatrix matrix = ReadWeightMatrix(graph, node);
   const double input_scale = InputScale(node, formats);
   LayerWeights layer{QuantizeOne(matrix, scheme, input_scale, moments), {}};

@@ -23,11 +23,12 @@ struct ChannelParams {
   int zero_point = 0;
 };
 
+// `largest_factor`: what the largest of the channel's groups will multiply the scale by.
 ChannelParams ParamsFor(ChannelRange range, LinearLevels levels, bool asymmetric,
-                        double input_scale) {
+                        double input_scale, int largest_factor) {
   const double magnitude = std::max(-range.lo, range.hi);
   double scale = asymmetric ? (range.hi - range.lo) / (levels.highest - levels.lowest)
-                            : magnitude / levels.highest;
+                            : magnitude / levels.highest / largest_factor;
   const double bias_unit = input_scale > 0 ? range.bias / input_scale : 0;
   if (scale < kSmallestScale) scale = bias_unit > 0 ? bias_unit / (1 << 23) : 1;
   scale = std::max({scale, bias_unit / kLargestBias, kSmallestScale});
@@ -42,17 +43,49 @@ ChannelParams ParamsFor(ChannelRange range, LinearLevels levels, bool asymmetric
   return {scale, zero_point};
 }
 
-void QuantizeRow(std::span<const float> row, ChannelParams params, LinearLevels levels,
-                 int8_t* out) {
-  for (size_t k = 0; k < row.size(); ++k) {
-    out[k] = static_cast<int8_t>(
-        NearestLevel(static_cast<double>(row[k]), params.scale, params.zero_point, levels));
+// One output channel. Without groups, `group` is all of it and there are no scales of groups.
+struct Row {
+  std::span<const float> real;
+  size_t group;
+  std::span<int8_t> values;
+  std::span<uint8_t> group_scale;
+};
+
+constexpr int kLargestGroupScale = 255;
+
+// A group's scale may fall short by as much as the rounding of the row's to a float comes to.
+constexpr double kWithoutRounding = 1 - 0x1p-22;
+
+// The least multiple of `scale` with which no weight lies beyond the highest level.
+int GroupScaleFor(std::span<const float> group, double scale, LinearLevels levels) {
+  double magnitude = 0;
+  for (const float w : group) magnitude = std::max(magnitude, std::fabs(static_cast<double>(w)));
+  const double wanted = std::ceil(magnitude / levels.highest / scale * kWithoutRounding);
+  return static_cast<int>(std::clamp(wanted, 1.0, static_cast<double>(kLargestGroupScale)));
+}
+
+void QuantizeRow(ChannelParams params, LinearLevels levels, const Row& row) {
+  for (size_t begin = 0; begin < row.real.size(); begin += row.group) {
+    const size_t end = std::min(begin + row.group, row.real.size());
+    double scale = params.scale;
+    if (!row.group_scale.empty()) {
+      const int factor = GroupScaleFor(row.real.subspan(begin, end - begin), scale, levels);
+      row.group_scale[begin / row.group] = static_cast<uint8_t>(factor);
+      scale *= factor;
+    }
+    for (size_t k = begin; k < end; ++k) {
+      row.values[k] = static_cast<int8_t>(
+          NearestLevel(static_cast<double>(row.real[k]), scale, params.zero_point, levels));
+    }
   }
 }
 
-double LargestSum(std::span<const int8_t> row, int zero_point) {
+double LargestSum(const Row& row, int zero_point) {
   double sum = 0;
-  for (const int8_t q : row) sum += std::abs(q - zero_point);
+  for (size_t k = 0; k < row.values.size(); ++k) {
+    const int factor = row.group_scale.empty() ? 1 : row.group_scale[k / row.group];
+    sum += std::abs(row.values[k] - zero_point) * factor;
+  }
   return sum * kActivationSteps;
 }
 
@@ -84,24 +117,33 @@ QuantizedWeights QuantizeWeights(const WeightMatrix& matrix, const LayerScheme& 
                           .values = std::vector<int8_t>(matrix.n * matrix.k),
                           .scale = std::vector<float>(matrix.n),
                           .zero_point = {}};
+  const bool groups = scheme.granularity == Granularity::group;
+  const size_t group = groups ? scheme.group : matrix.k;
+  const size_t per_row = groups ? (matrix.k + group - 1) / group : 0;
+  if (groups) {
+    result.group = group;
+    result.group_scale.resize(matrix.n * per_row);
+  }
   if (scheme.asymmetric) result.zero_point.resize(matrix.n);
   for (size_t n = 0; n < matrix.n; ++n) {
-    const std::span<const float> row(matrix.values.data() + n * matrix.k, matrix.k);
-    int8_t* out = result.values.data() + n * matrix.k;
-    ChannelParams params = ParamsFor(ranges[n], levels, scheme.asymmetric, input_scale);
-    QuantizeRow(row, params, levels, out);
+    const Row row{std::span(matrix.values).subspan(n * matrix.k, matrix.k), group,
+                  std::span(result.values).subspan(n * matrix.k, matrix.k),
+                  std::span(result.group_scale).subspan(n * per_row, per_row)};
+    ChannelParams params = ParamsFor(ranges[n], levels, scheme.asymmetric, input_scale,
+                                     groups ? kLargestGroupScale : 1);
+    QuantizeRow(params, levels, row);
     // Very long rows: coarser steps until the sum provably fits.
     const auto too_large = [&] {
-      return LargestSum({out, matrix.k}, params.zero_point) + kLargestBias >=
+      return LargestSum(row, params.zero_point) + kLargestBias >=
              std::numeric_limits<int32_t>::max();
     };
-    while (input_scale > 0 && too_large()) {
+    while ((input_scale > 0 || groups) && too_large()) {
       params.scale = static_cast<double>(static_cast<float>(params.scale * 1.25));
       if (scheme.asymmetric) {
         params.zero_point =
             static_cast<int>(std::nearbyint(levels.lowest - ranges[n].lo / params.scale));
       }
-      QuantizeRow(row, params, levels, out);
+      QuantizeRow(params, levels, row);
     }
     result.scale[n] = static_cast<float>(params.scale);
     if (scheme.asymmetric) result.zero_point[n] = static_cast<int8_t>(params.zero_point);

@@ -1,5 +1,6 @@
 // Linear weight quantization: real = scale * (q - zero_point), one scale (and zero point) per
-// output channel or per tensor.
+// output channel or per tensor; or real = scale * group_scale * q, a whole number of 1 to 255 for
+// each group of a channel's k.
 #pragma once
 
 #include "converter/quantize/quantization.h"

@@ -65,7 +65,7 @@ struct Operand {
   const uint8_t* params = nullptr;
   const uint8_t* tables = nullptr;
   WeightFormat format = FormatOf(weights);
-  ParamLayout layout = LayOutParams(weights, n);
+  ParamLayout layout = LayOutParams(weights, n, k);
 
   bool codebook() const { return format.kind == WeightKind::codebook; }
   const uint8_t* Table(uint64_t channel) const {
@@ -84,8 +84,15 @@ struct Operand {
     return weights.has_zero_points() ? ElementAt<int8_t>(params + layout.zero_point_begin, channel)
                                      : 0;
   }
+  /// What multiplies weight i of the channel, beside the channel's own scale.
+  int32_t GroupScale(uint64_t channel, uint64_t i) const {
+    if (weights.group() == 0) return 1;
+    const uint64_t groups = (k + weights.group() - 1) / weights.group();
+    return params[layout.group_scale_begin + channel * groups + i / weights.group()];
+  }
   /// No |w - zero_point| of the channel can be larger.
   int64_t LargestWeight(uint64_t channel) const {
+    if (weights.group() != 0) return int64_t{UINT8_MAX} << (weights.bits() - 1);
     if (!codebook()) return (int64_t{1} << (weights.bits() - 1)) + std::abs(ZeroPoint(channel));
     // Sorted, and at least -127.
     const uint8_t* table = Table(channel);
@@ -104,15 +111,32 @@ struct Operand {
     }
     if (bits == 8) return SumBytes(values + channel * k, k, ZeroPoint(channel));
     const int32_t zero_point = ZeroPoint(channel);
-    for (uint64_t i = channel * k; i < (channel + 1) * k; ++i) {
-      sums.Add(SignedElement(PackedAt(values, bits, i), bits) - zero_point);
+    for (uint64_t i = 0; i < k; ++i) {
+      const int32_t w = SignedElement(PackedAt(values, bits, channel * k + i), bits) - zero_point;
+      sums.Add(w * GroupScale(channel, i));
     }
     return sums;
   }
 };
 
+Status CheckGroup(const OperatorUse& use, const schema::Weights& weights) {
+  if (!IsScaleGroup(weights.group())) {
+    return use.Fail("%u weights share a scale, 32, 64 and 128 are allowed", weights.group());
+  }
+  if (weights.kind() != schema::WeightKind::linear || weights.bits() != 4 ||
+      weights.has_zero_points() || weights.one_scale()) {
+    return use.Fail("a scale per group goes with linear weights of 4 bits alone");
+  }
+  const schema::Conv* conv = use.op().options_as_Conv();
+  if (conv != nullptr && (conv->kernel_h() != 1 || conv->kernel_w() != 1 || conv->groups() != 1)) {
+    return use.Fail("a scale per group in a convolution of more than one pixel, or of groups");
+  }
+  return Status();
+}
+
 Status CheckKind(const OperatorUse& use, const Operand& operand) {
   const schema::Weights& weights = operand.weights;
+  if (weights.group() != 0) LUTRA_RETURN_IF_ERROR(CheckGroup(use, weights));
   if (weights.short_bias() && operand.compute != Compute::integer) {
     return use.Fail("biases of 16 bits go with compute integer alone");
   }

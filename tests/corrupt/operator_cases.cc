@@ -232,6 +232,20 @@ std::vector<CorruptCase> ConvCases() {
        [] {
          return CodebookConv({-128, 0, 1, 2}, 0);
        }},
+      {"conv_group_of_48", Code::malformed,
+       "operator 0 (Conv): 48 weights share a scale, 32, 64 and 128 are allowed",
+       [] { return EditedConv([](auto&, auto& conv) { conv.weights->group = 48; }); }},
+      {"conv_group_of_8_bits", Code::malformed,
+       "operator 0 (Conv): a scale per group goes with linear weights of 4 bits alone",
+       [] { return EditedConv([](auto&, auto& conv) { conv.weights->group = 32; }); }},
+      {"conv_group_of_many_pixels", Code::malformed,
+       "operator 0 (Conv): a scale per group in a convolution of more than one pixel, or of groups",
+       [] {
+         return EditedConv([](auto&, auto& conv) {
+           conv.weights->group = 32;
+           conv.weights->bits = 4;
+         });
+       }},
       {"conv_range_empty", Code::malformed, "operator 0 (Conv): range 5..4 is empty",
        [] {
          return EditedConv([](auto&, auto& conv) {

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstring>
 #include <string>
 
 #include "schema/limits.h"
@@ -86,6 +87,31 @@ TEST_CASE("Codebooks need not hold 0, but then an older runtime must not read th
   CHECK(version_of({-32, 0, 0, 5}, 16) == 2);
   CHECK(version_of({-32, 32}, 0) == 4);
   CHECK(version_of({-32, 0, -7, 7}, 16) == 4);
+}
+
+TEST_CASE("Scales of groups count in the largest sum, and older runtimes must not read them") {
+  // 8192 weights of 7 times the scale of their group, times inputs of at most 255.
+  const auto open = [](uint8_t group_scale) {
+    ModelBuilder b;
+    const auto x = b.Input("x", {1, 8192}, {0.5F, -128});
+    const auto y = b.Int8({1, 1}, {0.5F, 7});
+    schema::LinearT linear;
+    linear.weights = b.IntWeights(std::vector<int8_t>(8192, 7), {0}, {0.01F}, {}, 4);
+    std::vector<uint8_t> params(8);
+    const float multiplier = 0.01F;
+    std::memcpy(params.data() + 4, &multiplier, sizeof(multiplier));
+    params.insert(params.end(), 8192 / 64, group_scale);
+    linear.weights->params = b.Blob(std::move(params));
+    linear.weights->group = 64;
+    b.Add(std::move(linear), {x}, {y});
+    b.Output("y", y);
+    const Status status = test::OpenAndValidate(b.Finish());
+    CHECK(b.model().min_runtime_version == 8);
+    return status.ok();
+  };
+  // 8192 * 7 * 146 * 255 = 2134917120, and for 147 it is 2149539840; 2^31 lies between.
+  CHECK(open(146));
+  CHECK(!open(147));
 }
 
 TEST_CASE("Averages list the counts that occur") {

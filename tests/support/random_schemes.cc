@@ -17,6 +17,11 @@ LayerScheme RandomScheme(RandomNumbers& random, ActivationType activations) {
       break;
     case 1:
       scheme.bits = static_cast<int>(random.Between(2, 7));
+      if (scheme.bits == 4 && random.OneIn(2)) {
+        scheme.granularity = Granularity::group;
+        scheme.group = uint64_t{32} << random.Below(3);
+        return scheme;
+      }
       break;
     case 2:
       scheme.kind = WeightKind::codebook;

@@ -2,8 +2,10 @@
 // rounding of the output (half a step), of the bias (half a step of the accumulator) and float32.
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <random>
 
+#include "converter/quantize/recipe.h"
 #include "lowered.h"
 
 namespace lutra::converter::test {
@@ -146,6 +148,63 @@ TEST_CASE("low bits, asymmetric and per-tensor weights run; grids of fewer steps
             36 * 7.05 * step + 0.51 * static_cast<double>(outcome.scale));
       CHECK(outcome.OperatorTypes() == std::vector<std::string>{"Conv"});
     }
+  }
+}
+
+// -7..7, 7 in every group of 32 k, times a scale of the group: whole multiples of the smallest, 255
+// of them in every channel.
+std::vector<float> GroupedWeights(size_t n, size_t k, float scale, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::vector<float> weights(n * k);
+  for (size_t row = 0; row < n; ++row) {
+    for (size_t i = 0; i < k; ++i) {
+      const auto factor = static_cast<float>(i < 32 ? 255 : 20 + (row * 31 + i / 32 * 57) % 200);
+      const int q = i % 32 == 0 ? 7 : static_cast<int>(random() % 15) - 7;
+      weights[row * k + i] = scale * factor * static_cast<float>(q);
+    }
+  }
+  return weights;
+}
+
+TEST_CASE("a scale per group of k: Gemm, MatMul and convolutions of one pixel lose nothing by it") {
+  quantize::LayerScheme scheme;
+  scheme.bits = 4;
+  scheme.granularity = Granularity::group;
+  scheme.group = 32;
+  for (const char* activations : {"int8", "dynamic", "float"}) {
+    CAPTURE(activations);
+    quantize::SetActivations(scheme, activations);
+    GraphBuilder b;
+    b.Input("x", {3, 75});
+    b.Floats("w", {6, 75}, GroupedWeights(6, 75, 1e-4F, 5));
+    b.Floats("b", {6}, Bias(6, 6));
+    b.Add("Gemm", {"x", "w", "b"}, {"y"}).attributes["transB"] = int64_t{1};
+    const Outcome outcome = Run(b.graph, OnGrid(3 * 75, kInput, 7), scheme);
+    const schema::LinearT& linear = *outcome.model.writer.model.operators[0]->options.AsLinear();
+    CHECK(linear.weights->group == 32);
+    if (outcome.scale != 0) {
+      CHECK(outcome.ErrorInSteps() <= kBound);
+      continue;
+    }
+    // Floats: of sums around 10. Dynamic: a row's step is about its range of 12.75 / 255, and 75
+    // weights of up to 0.18 times half of it are below 0.34.
+    const double bound = std::string(activations) == "float" ? 1e-4 : 0.34;
+    for (size_t i = 0; i < outcome.got.size(); ++i) {
+      CHECK(std::fabs(outcome.got[i] - outcome.wanted[i]) <= static_cast<float>(bound));
+    }
+  }
+  quantize::SetActivations(scheme, "int8");
+  for (const int64_t side : {int64_t{1}, int64_t{3}}) {
+    GraphBuilder b;
+    b.Input("x", {1, 5, 6, 70});
+    const auto k = static_cast<size_t>(side * side * 70);
+    b.Floats("w", {9, 70, side, side}, GroupedWeights(9, k, 1e-4F, 8));
+    b.Add("Conv", {"x", "w"}, {"y"}).attributes["strides"] = std::vector<int64_t>{2, 2};
+    const Outcome outcome = Run(b.graph, OnGrid(5 * 6 * 70, kInput, 9), scheme);
+    const schema::ConvT& conv = *outcome.model.writer.model.operators[0]->options.AsConv();
+    // Convolutions of more pixels keep a scale per channel.
+    CHECK(conv.weights->group == (side == 1 ? 32 : 0));
+    if (side == 1) CHECK(outcome.ErrorInSteps() <= kBound);
   }
 }
 

@@ -51,6 +51,7 @@ TEST_CASE("what is written reads back the same") {
   SetWeights(schemes["conv2"], "linear3");
   SetActivations(schemes["conv2"], "dynamic");
   SetWeights(schemes["head_cls"], "fp16");
+  SetGranularity(schemes["conv1"], "group:64");
   const std::string text = WriteRecipe(ThreeLayers(), defaults, schemes);
   CHECK(ReadRecipe(ThreeLayers(), LayerScheme{}, text, "r.json") == schemes);
 }
@@ -65,6 +66,9 @@ TEST_CASE("faults are named by file and JSON path") {
   CHECK(MessageOf(R"({"default": {"weights": "linear9"}})") ==
         "r.json: $.default.weights: weights 'linear9' is unknown; use int8, linear2 to linear8, "
         "codebook1 to codebook8, fp16 or fp32");
+  CHECK(MessageOf(R"({"default": {"granularity": "group:16"}})") ==
+        "r.json: $.default.granularity: granularity 'group:16' is unknown; use channel, tensor, "
+        "group:32, group:64 or group:128");
   CHECK(MessageOf(R"({"default": {"codebook_channels": 24}})") ==
         "r.json: $.default.codebook_channels: 24 channels cannot share a codebook; use a multiple "
         "of 16, or 0 for all");
