@@ -37,17 +37,22 @@ size_t CodedBlobs(const std::vector<uint8_t>& file) {
   return coded;
 }
 
-/// Whether any weights have parameters of the short forms.
-bool CompactParams(const ModelView& view) {
-  bool compact = false;
+/// Whether any weights are so.
+bool AnyWeights(const ModelView& view, bool (*is)(const schema::Weights& weights)) {
   for (const schema::Operator* op : *view.model->operators()) {
     const auto* conv = op->options_as_Conv();
     const auto* linear = op->options_as_Linear();
     const schema::Weights* weights = conv ? conv->weights() : linear ? linear->weights() : nullptr;
-    compact = compact || (weights && (weights->one_scale() || weights->short_bias()));
+    if (weights && is(*weights)) return true;
   }
-  return compact;
+  return false;
 }
+
+/// Parameters of the short forms.
+bool AreCompact(const schema::Weights& weights) {
+  return weights.one_scale() || weights.short_bias();
+}
+bool HaveGroups(const schema::Weights& weights) { return weights.group() != 0; }
 
 /// All outputs of one run over generated inputs.
 std::vector<uint8_t> Run(const std::vector<uint8_t>& file, const char* row) {
@@ -110,10 +115,11 @@ TEST_CASE("coded golden models give the same bytes on every row") {
       ModelView view;
       REQUIRE(OpenContainer(coded.data(), coded.size(), &view).ok());
       const int version = view.model->min_runtime_version();
-      const bool compact = codec == Codec::best && CompactParams(view);
-      CHECK((compact      ? version == 6
-             : blobs == 0 ? version < 3
-                          : version == (codec == Codec::best ? 5 : 3)));
+      const bool compact = codec == Codec::best && AnyWeights(view, AreCompact);
+      CHECK((AnyWeights(view, HaveGroups) ? version == 8
+             : compact                    ? version == 6
+             : blobs == 0                 ? version < 3
+                                          : version == (codec == Codec::best ? 5 : 3)));
       for (size_t r = 0; lutra_row_name(r) != nullptr; ++r) {
         if (lutra_row_available(lutra_row_name(r)) == 0) continue;
         CHECK(Run(coded, lutra_row_name(r)) == Run(file, lutra_row_name(r)));

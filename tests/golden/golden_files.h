@@ -18,6 +18,7 @@ struct GoldenFile {
 constexpr GoldenFile kGoldenFiles[] = {{"integer", 0x173DFE2B},
                                        {"mixed", 0x7A06AB90},
                                        {"codebook", 0xA3901EC9},
+                                       {"grouped", 0xCCCA8F73},
                                        {"coded_none", 0xB42B48C6},
                                        {"coded_huffman", 0xA36C3BCB, "coded_none"},
                                        {"coded_best", 0x47A188DF, "coded_none"},

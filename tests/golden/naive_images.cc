@@ -49,6 +49,12 @@ struct Weights {
       const uint8_t* entries = view.Blob(source.codebook()) + (table << source.bits());
       return static_cast<int8_t>(entries[value]);
     }
+    if (source.group() != 0) {
+      const size_t k = view.BlobBytes(source.values()) * 2 / n;
+      const size_t groups = (k + source.group() - 1) / source.group();
+      const size_t group = (index - channel * k) / source.group();
+      return value * Param<uint8_t>(8 * n + channel * groups + group);
+    }
     return value - (source.has_zero_points() ? Param<int8_t>(8 * n + channel) : 0);
   }
   double Real(size_t channel, size_t index) const {
