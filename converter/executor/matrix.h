@@ -29,4 +29,9 @@ using Matrix = MatrixOf<float>;
 /// Error when oneDNN cannot.
 void Multiply(const ConstMatrix& left, const ConstMatrix& right, const Matrix& result);
 
+/// result += factor * left * right, on the calling thread alone, so that its bits depend on nothing
+/// else. Otherwise as above; nothing for a product of no columns and rows.
+void AddProduct(float factor, const ConstMatrix& left, const ConstMatrix& right,
+                const Matrix& result);
+
 }  // namespace lutra::converter::executor

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "converter/executor/float_executor.h"
+#include "converter/executor/matrix.h"
 #include "converter/quantize/weight_matrix.h"
 
 namespace lutra::converter::quantize {
@@ -12,6 +13,14 @@ namespace {
 // a small layer needs are cheap.
 constexpr size_t kPatchesPerEntry = 4;
 constexpr size_t kFewestPatches = 2048;
+
+// Patches of a layer wait until there are this many numbers (1 MB), or rows, of them: one product
+// of matrices then takes them all.
+constexpr size_t kWaitingNumbers = size_t{1} << 18;
+constexpr size_t kMostWaitingRows = 256;
+
+// Rows of the sums that one product of matrices makes: what lies below the diagonal is wasted.
+constexpr int64_t kTile = 256;
 
 // Geometry of a convolution over [N, H, W, C] or [N, W, C]; Gemm is a 1 x 1 one.
 struct Patches {
@@ -80,87 +89,152 @@ void ReadPatch(const Patches& p, std::span<const float> image, int64_t position,
   *patch = p.constant;
 }
 
-void AddProducts(const std::vector<float>& patch, float* sums) {
-  const size_t size = patch.size();
-  for (size_t i = 0; i < size; ++i) {
-    const float a = patch[i];
-    if (a == 0) continue;
-    float* row = sums + i * size;
-    for (size_t j = i; j < size; ++j) row[j] += a * patch[j];
+// patches^T patches, [k + 1][k + 1], the upper triangle and some of the lower.
+void AddProducts(const executor::ConstMatrix& patches, float* sums) {
+  const int64_t size = patches.columns;
+  for (int64_t first = 0; first < size; first += kTile) {
+    const int64_t rows = std::min(kTile, size - first), columns = size - first;
+    executor::AddProduct(1, patches.Columns(first, rows).Turned(), patches.Columns(first, columns),
+                         {sums + first * size + first, rows, columns, size});
   }
 }
 
-void AddSquares(const std::vector<float>& patch, float* squares, float* constants) {
+void AddSquares(std::span<const float> patch, float* squares, float* constants) {
   for (size_t i = 0; i < patch.size(); ++i) {
     squares[i] += patch[i] * patch[i];
     constants[i] += patch[i] * patch.back();
   }
 }
 
-struct Watched {
-  std::string label;
-  Patches patches;
-};
+size_t ProductBytes(const Patches& patches) {
+  return patches.groups * (patches.k + 1) * (patches.k + 1) * sizeof(float);
+}
 
-void AddSample(const Watched& layer, const Tensor& tensor, size_t sample, size_t samples,
-               InputMoments& moments) {
-  const Patches& p = layer.patches;
-  const std::span<const float> image = tensor.as<float>();
-  const auto positions = static_cast<size_t>(p.out_h * p.out_w);
-  const size_t wanted = std::max(kFewestPatches, kPatchesPerEntry * p.k);
-  const size_t count = std::min(positions, (wanted + samples - 1) / samples);
-  std::vector<float> patch(p.k + 1);
-  for (size_t i = 0; i < count; ++i) {
-    // Samples look at shifted positions, so that together they see all of them.
-    const size_t position = (i * positions / count + sample) % positions;
-    for (size_t g = 0; g < p.groups; ++g) {
-      ReadPatch(p, image, static_cast<int64_t>(position), g, patch.data());
-      const size_t size = moments.size();
-      if (moments.HasProducts()) {
-        AddProducts(patch, moments.sums.data() + g * size * size);
-      } else {
-        AddSquares(patch, moments.squares.data() + g * size, moments.constants.data() + g * size);
-      }
-    }
+// Of which layers there is room for products.
+std::set<std::string> LayersWithProducts(const std::map<std::string, Patches>& layers,
+                                         size_t most_bytes) {
+  std::vector<std::pair<size_t, std::string>> by_length;
+  for (const auto& [label, patches] : layers) by_length.emplace_back(patches.k, label);
+  std::ranges::sort(by_length);
+  std::set<std::string> result;
+  for (const auto& [k, label] : by_length) {
+    const size_t bytes = ProductBytes(layers.at(label));
+    if (bytes > most_bytes) break;
+    most_bytes -= bytes;
+    result.insert(label);
   }
+  return result;
 }
 
 }  // namespace
+
+struct MomentsCollector::Layer {
+  std::string label;
+  Patches patches;
+  InputMoments moments = {};
+  size_t most_rows = 0, rows = 0;   // of each group that wait
+  std::vector<float> waiting = {};  // [group][most_rows][k + 1]
+
+  Layer(std::string name, const Patches& geometry, bool products)
+      : label(std::move(name)), patches(geometry) {
+    moments.k = patches.k;
+    moments.groups = patches.groups;
+    const size_t numbers = moments.groups * moments.size();
+    most_rows = 1;
+    if (products) {
+      moments.sums.assign(numbers * moments.size(), 0.0F);
+      most_rows = std::clamp<size_t>(kWaitingNumbers / numbers, 1, kMostWaitingRows);
+    } else {
+      moments.squares.assign(numbers, 0.0F);
+      moments.constants.assign(numbers, 0.0F);
+    }
+    waiting.resize(numbers * most_rows);
+  }
+
+  void AddSample(std::span<const float> image, size_t sample, size_t samples) {
+    const auto positions = static_cast<size_t>(patches.out_h * patches.out_w);
+    const size_t wanted = std::max(kFewestPatches, kPatchesPerEntry * patches.k);
+    const size_t count = std::min(positions, (wanted + samples - 1) / samples);
+    for (size_t i = 0; i < count; ++i) {
+      // Samples look at shifted positions, so that together they see all of them.
+      const size_t position = (i * positions / count + sample) % positions;
+      for (size_t g = 0; g < patches.groups; ++g) {
+        ReadPatch(patches, image, static_cast<int64_t>(position), g,
+                  waiting.data() + (g * most_rows + rows) * moments.size());
+      }
+      if (++rows == most_rows) Flush();
+    }
+  }
+
+  void Flush() {
+    const size_t size = moments.size();
+    for (size_t g = 0; g < patches.groups; ++g) {
+      const float* const first = waiting.data() + g * most_rows * size;
+      if (moments.HasProducts()) {
+        const auto columns = static_cast<int64_t>(size);
+        AddProducts({first, static_cast<int64_t>(rows), columns, columns},
+                    moments.sums.data() + g * size * size);
+        continue;
+      }
+      for (size_t row = 0; row < rows; ++row) {
+        AddSquares({first + row * size, size}, moments.squares.data() + g * size,
+                   moments.constants.data() + g * size);
+      }
+    }
+    rows = 0;
+  }
+};
+
+MomentsCollector::MomentsCollector(const Graph& graph, const std::set<std::string>& labels,
+                                   size_t samples, size_t most_bytes)
+    : samples_(samples) {
+  std::map<std::string, Patches> layers;
+  for (const Node& node : graph.nodes) {
+    if (labels.contains(node.Label())) layers[node.Label()] = PatchesOf(graph, node);
+  }
+  const std::set<std::string> products = LayersWithProducts(layers, most_bytes);
+  for (const Node& node : graph.nodes) {
+    const auto layer = layers.find(node.Label());
+    if (layer == layers.end()) continue;
+    readers_.emplace(node.inputs[0], std::make_unique<Layer>(layer->first, layer->second,
+                                                             products.contains(layer->first)));
+  }
+}
+
+MomentsCollector::~MomentsCollector() = default;
+
+void MomentsCollector::Observe(const std::string& value, const Tensor& tensor, size_t sample) {
+  const auto [begin, end] = readers_.equal_range(value);
+  for (auto reader = begin; reader != end; ++reader) {
+    reader->second->AddSample(tensor.as<float>(), sample, samples_);
+  }
+}
+
+std::map<std::string, InputMoments> MomentsCollector::Take() {
+  std::map<std::string, InputMoments> result;
+  for (const auto& [value, layer] : readers_) {
+    layer->Flush();
+    result[layer->label] = std::move(layer->moments);
+  }
+  readers_.clear();
+  return result;
+}
 
 std::map<std::string, InputMoments> CollectMoments(const Graph& graph,
                                                    const std::set<std::string>& labels,
                                                    const data::Dataset& data,
                                                    const Progress& progress) {
-  std::map<std::string, InputMoments> result;
-  std::multimap<std::string, Watched> readers;  // by input value
-  for (const Node& node : graph.nodes) {
-    if (!labels.contains(node.Label())) continue;
-    const Patches patches = PatchesOf(graph, node);
-    InputMoments moments{.k = patches.k, .groups = patches.groups};
-    const size_t vectors = moments.groups * moments.size();
-    if (patches.k <= kLongestOptimizedRow) {
-      moments.sums.assign(vectors * moments.size(), 0.0F);
-    } else {
-      moments.squares.assign(vectors, 0.0F);
-      moments.constants.assign(vectors, 0.0F);
-    }
-    result[node.Label()] = std::move(moments);
-    readers.emplace(node.inputs[0], Watched{node.Label(), patches});
-  }
-  if (result.empty()) return result;
+  MomentsCollector collector(graph, labels, data.size());
   executor::FloatExecutor executor(graph);
   const std::string& input = graph.inputs[0];
   for (size_t i = 0; i < data.size(); ++i) {
-    const auto observe = [&](const std::string& value, const Tensor& tensor) {
-      const auto [begin, end] = readers.equal_range(value);
-      for (auto reader = begin; reader != end; ++reader) {
-        AddSample(reader->second, tensor, i, data.size(), result.at(reader->second.label));
-      }
-    };
-    executor.Run({{input, data::AsInput(data.Get(i), *graph.Info(input)->dims)}}, observe);
+    executor.Run({{input, data::AsInput(data.Get(i), *graph.Info(input)->dims)}},
+                 [&](const std::string& value, const Tensor& tensor) {
+                   collector.Observe(value, tensor, i);
+                 });
     if (progress) progress("rounding", i + 1, data.size());
   }
-  return result;
+  return collector.Take();
 }
 
 }  // namespace lutra::converter::quantize

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -15,7 +16,7 @@
 namespace lutra::converter::quantize {
 
 /// One symmetric matrix for each group of a convolution. Entry k is the constant 1, which stands
-/// for the bias; for a MatMul, which has none, 0. Of rows longer than kLongestOptimizedRow only the
+/// for the bias; for a MatMul, which has none, 0. Of rows too long for kMostProductBytes only the
 /// diagonal and the products with the constant are kept.
 struct InputMoments {
   size_t k = 0, groups = 1;
@@ -36,12 +37,34 @@ struct InputMoments {
   }
 };
 
-/// Rounding of longer rows does not look at products: the work grows with the cube of k.
-constexpr size_t kLongestOptimizedRow = 1024;
+/// Of all layers' products together, which are in memory at once; rounding a layer takes twice as
+/// much again as that layer has. Enough for rows of 16,000, or for AlexNet's of 9,216, 4,096 and
+/// 4,096, and not for the 25,088 of VGG's first linear layer (2.5 GB).
+constexpr size_t kMostProductBytes = size_t{1} << 30;
 
-/// For the nodes with these labels (Conv, Gemm, MatMul with constant weights, channels last), over
-/// every sample; of an image only as many positions as a few thousand patches in all need, evenly
-/// spaced.
+/// Sums up moments while a network runs over data.
+class MomentsCollector {
+ public:
+  /// Of the nodes with these labels (Conv, Gemm, MatMul with constant weights, channels last) over
+  /// `samples` samples; of an image only as many positions as a few thousand patches in all need,
+  /// evenly spaced. Products are kept within `most_bytes`, of short rows first.
+  MomentsCollector(const Graph& graph, const std::set<std::string>& labels, size_t samples,
+                   size_t most_bytes = kMostProductBytes);
+  ~MomentsCollector();
+
+  /// For each value of each sample; values that no layer reads are ignored.
+  void Observe(const std::string& value, const Tensor& tensor, size_t sample);
+
+  /// By node label, of what was observed. Ends the collection.
+  std::map<std::string, InputMoments> Take();
+
+ private:
+  struct Layer;
+  size_t samples_;
+  std::multimap<std::string, std::unique_ptr<Layer>> readers_;  // by input value
+};
+
+/// The same over every sample in a run of its own.
 std::map<std::string, InputMoments> CollectMoments(const Graph& graph,
                                                    const std::set<std::string>& labels,
                                                    const data::Dataset& data,

@@ -1,12 +1,13 @@
 #include "converter/quantize/rounding.h"
 
+#include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <optional>
 #include <span>
 
 #include "converter/cluster/integer_codebook.h"
+#include "converter/executor/matrix.h"
 #include "converter/linear_level.h"
 
 namespace lutra::converter::quantize {
@@ -15,234 +16,307 @@ namespace {
 // Part of the inputs' mean energy that is added to each one's: the moments are those of a sample,
 // and inputs that never occur in it must not be trusted to stay away.
 constexpr double kDamping = 0.01;
-// Where no input ever differs from 0.
-constexpr double kSmallestDamping = 1e-20;
 
 // Sweeps over a row that end the descent if it has not ended by itself.
 constexpr int kSweeps = 20;
 
-using Square = std::vector<double>;  // [size][size]
+// Positions whose errors are carried to the others by one product of matrices, and channels that
+// go through all positions together: their errors stay in the cache.
+constexpr Eigen::Index kBlock = 128;
+constexpr Eigen::Index kChannels = 256;
 
-// Inputs by falling energy, so that the errors of the most important are compensated by the most
-// others; the constant stays last.
-std::vector<size_t> OrderOf(const float* sums, size_t size) {
-  std::vector<size_t> order(size);
+using Square = Eigen::MatrixXf;  // [position][position]
+// [channel of the group][position]
+using Rows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using Eigen::Index;
+
+// As oneDNN sees them, which multiplies with all that the processor has; Eigen with what every
+// processor of its kind has.
+executor::ConstMatrix View(const Square& square) {
+  return {square.data(), square.cols(), square.rows(), square.rows(), true};
+}
+executor::ConstMatrix View(const Rows& rows) {
+  return {rows.data(), rows.rows(), rows.cols(), rows.cols()};
+}
+
+Rows Product(const executor::ConstMatrix& left, const executor::ConstMatrix& right) {
+  Rows product = Rows::Zero(left.rows, right.columns);
+  executor::AddProduct(1, left, right,
+                       {product.data(), product.rows(), product.cols(), product.cols()});
+  return product;
+}
+
+size_t At(Index i) { return static_cast<size_t>(i); }
+
+// The input of each position: by rising energy. Weights are rounded from the last position on, so
+// that the errors of the most important are compensated by the most others.
+std::vector<size_t> OrderOf(const InputMoments& moments, size_t g) {
+  std::vector<size_t> order(moments.k);
   std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end() - 1,
-                   [&](size_t a, size_t b) { return sums[a * size + a] > sums[b * size + b]; });
+  std::ranges::stable_sort(order, {}, [&](size_t i) { return moments.Square(g, i); });
   return order;
 }
 
-struct OrderedMoments {
-  Square square;
-  double damping;
-};
-
-// The constant needs no damping, being known; without it the bias takes the whole mean error.
-OrderedMoments Ordered(const float* sums, const std::vector<size_t>& order) {
-  const size_t size = order.size(), k = size - 1;
-  OrderedMoments moments{Square(size * size), 0};
-  for (size_t i = 0; i < size; ++i) {
-    for (size_t j = 0; j < size; ++j) {
-      const auto [low, high] = std::minmax(order[i], order[j]);
-      moments.square[i * size + j] = static_cast<double>(sums[low * size + high]);
-    }
-  }
+// Mean energy of the inputs.
+double EnergyOf(const InputMoments& moments, size_t g) {
   double mean = 0;
-  for (size_t i = 0; i < k; ++i) mean += moments.square[i * size + i] / static_cast<double>(k);
-  moments.damping = std::max(kDamping * mean, kSmallestDamping);
-  for (size_t i = 0; i < k; ++i) moments.square[i * size + i] += moments.damping;
-  return moments;
+  for (size_t i = 0; i < moments.k; ++i) {
+    mean += static_cast<double>(moments.Square(g, i)) / static_cast<double>(moments.k);
+  }
+  return mean;
 }
 
-// R upper triangular with square = R R^T (Cholesky from the last row up), in place. An input's
-// exact squared pivot is never below the damping; sums in float may say otherwise.
-void FactorFromBelow(OrderedMoments& moments, size_t size) {
-  Square& square = moments.square;
-  for (size_t j = size; j-- > 0;) {
-    double* column_row = square.data() + j * size;
-    double pivot = column_row[j];
-    for (size_t m = j + 1; m < size; ++m) pivot -= column_row[m] * column_row[m];
-    pivot = std::sqrt(std::max(pivot, j + 1 < size ? moments.damping : kSmallestDamping));
-    column_row[j] = pivot;
-    for (size_t i = 0; i < j; ++i) {
-      double* row = square.data() + i * size;
-      double sum = row[j];
-      for (size_t m = j + 1; m < size; ++m) sum -= row[m] * column_row[m];
-      row[j] = sum / pivot;
+// Both triangles of a matrix whose upper one is given by rows.
+Square Mirrored(const float* upper, Index size) {
+  Square square = Eigen::Map<const Square>(upper, size, size);  // by columns: the lower one
+  for (Index j = 0; j < size; j += kBlock) {
+    const Index columns = std::min(kBlock, size - j);
+    for (Index i = j; i < size; i += kBlock) {
+      const Index rows = std::min(kBlock, size - i);
+      if (i > j) square.block(j, i, columns, rows) = square.block(i, j, rows, columns).transpose();
+    }
+    for (Index i = j; i < j + columns; ++i) {
+      const Index inside = j + columns - i;
+      square.row(i).segment(i, inside) = square.col(i).segment(i, inside).transpose();
     }
   }
+  return square;
 }
 
-// The inverse of R, upper triangular too: the Cholesky factor of the inverse moments.
-Square InvertUpper(const Square& r, size_t size) {
-  Square inverse(size * size, 0.0);
-  for (size_t i = size; i-- > 0;) {
-    double* row = inverse.data() + i * size;
-    row[i] = 1;
-    for (size_t m = i + 1; m < size; ++m) {
-      const double factor = r[i * size + m];
-      const double* below = inverse.data() + m * size;
-      for (size_t j = m; j < size; ++j) row[j] -= factor * below[j];
+// The moments around the inputs' means, in parts of the mean energy, both triangles: what is left
+// of a row's error once the bias has taken its mean. `damping` is on the diagonal.
+Square CentralMoments(const InputMoments& moments, size_t g, const std::vector<size_t>& order,
+                      double damping) {
+  const auto k = static_cast<Index>(moments.k);
+  const Square sums = Mirrored(moments.Group(g), k + 1);
+  const double count = static_cast<double>(sums(k, k)), energy = EnergyOf(moments, g);
+  const double unit = energy > 0 ? 1 / energy : 1;
+  Square central(k, k);
+  for (Index j = 0; j < k; ++j) {
+    const auto column = sums.col(static_cast<Index>(order[At(j)]));
+    const double mean = count > 0 ? static_cast<double>(column[k]) / count : 0;
+    for (Index i = 0; i < k; ++i) {
+      const auto input = static_cast<Index>(order[At(i)]);
+      const double sum = static_cast<double>(column[input]);
+      const double of_means = mean * static_cast<double>(sums(input, k));
+      central(i, j) = static_cast<float>((sum - of_means) * unit);
     }
-    const double scale = 1 / r[i * size + i];
-    for (size_t j = i; j < size; ++j) row[j] *= scale;
-  }
-  return inverse;
-}
-
-struct Grid {
-  int zero_point;
-  LinearLevels levels;
-  const cluster::NearestEntry* codebook;  // or null: all integers of `levels`
-  int Round(double w, double scale) const {
-    if (codebook != nullptr) return (*codebook)(w / scale);
-    return NearestLevel(w, scale, zero_point, levels);
-  }
-};
-
-// Whether weight i of a row may be other than 0.
-bool IsKept(const uint8_t* kept, size_t i) { return kept == nullptr || kept[i] != 0; }
-
-// `scale_of` gives a column's scale. `kept`, of the row, and `bias` may be null.
-template <typename ScaleOf>
-void RoundRow(const Square& factor, const std::vector<size_t>& order, const Grid& grid,
-              const ScaleOf& scale_of, const float* real, const uint8_t* kept, int8_t* rounded,
-              float* bias) {
-  const size_t size = order.size(), k = size - 1;
-  std::vector<double> w(size, 0.0);  // in order; the last is what the bias gains
-  for (size_t i = 0; i < k; ++i) w[i] = static_cast<double>(real[order[i]]);
-  for (size_t i = 0; i < k; ++i) {
-    const double scale = scale_of(order[i]);
-    const int q = IsKept(kept, order[i]) ? grid.Round(w[i], scale) : grid.zero_point;
-    rounded[order[i]] = static_cast<int8_t>(q);
-    const double* row = factor.data() + i * size;
-    const double error = (w[i] - scale * (q - grid.zero_point)) / row[i];
-    for (size_t j = i + 1; j < size; ++j) w[j] -= error * row[j];
-  }
-  if (bias != nullptr) *bias += static_cast<float>(w[k]);
-}
-
-// The second moments of the inputs around their means, if the constant knows them: what is left of
-// a row's error once the bias has taken the mean.
-Square Central(const OrderedMoments& moments, size_t size) {
-  const size_t k = size - 1;
-  Square central(k * k);
-  const double* constant = moments.square.data() + k * size;
-  const double count = constant[k];
-  for (size_t i = 0; i < k; ++i) {
-    for (size_t j = 0; j < k; ++j) {
-      central[i * k + j] =
-          moments.square[i * size + j] - (count > 0 ? constant[i] * constant[j] / count : 0.0);
-    }
+    central(j, j) += static_cast<float>(damping);
   }
   return central;
 }
 
-// Moves single weights to the entry of the codebook that makes the row's error e^T C e least while
-// the others stay, until none moves. The error never grows.
-void Descend(const Square& central, const std::vector<size_t>& order, const Grid& grid,
-             double scale, const float* real, const uint8_t* kept, int8_t* rounded) {
-  const size_t k = order.size() - 1;
-  std::vector<double> slope(k, 0.0);  // C e
-  for (size_t j = 0; j < k; ++j) {
-    const double e = static_cast<double>(real[order[j]]) - scale * rounded[order[j]];
-    const double* row = central.data() + j * k;
-    for (size_t i = 0; i < k; ++i) slope[i] += row[i] * e;
+// L of moments = L L^T in place of the lower triangle, a block of columns after another. False: the
+// moments are not positive.
+bool Factorize(Square& moments) {
+  const Index size = moments.rows();
+  // Turned: the upper triangle by rows.
+  const executor::Matrix all{moments.data(), size, size, size};
+  const executor::ConstMatrix read{moments.data(), size, size, size};
+  for (Index first = 0; first < size; first += kBlock) {
+    const Index width = std::min(kBlock, size - first), below = size - first - width;
+    const executor::ConstMatrix before = read.Rows(0, first);
+    executor::AddProduct(-1, before.Columns(first, width).Turned(),
+                         before.Columns(first, size - first),
+                         all.Rows(first, width).Columns(first, size - first));
+    Eigen::Ref<Square> diagonal = moments.block(first, first, width, width);
+    const Eigen::LLT<Eigen::Ref<Square>> cholesky(diagonal);
+    if (cholesky.info() != Eigen::Success) return false;
+    Eigen::Ref<Square> rest = moments.block(first + width, first, below, width);
+    diagonal.triangularView<Eigen::Lower>().transpose().solveInPlace<Eigen::OnTheRight>(rest);
   }
-  bool moved = true;
-  for (int sweep = 0; moved && sweep < kSweeps; ++sweep) {
-    moved = false;
-    for (size_t i = 0; i < k; ++i) {
-      const double* row = central.data() + i * k;
-      if (!(row[i] > 0) || !IsKept(kept, order[i])) continue;
-      int8_t& q = rounded[order[i]];
-      const int nearest = grid.Round(scale * q + slope[i] / row[i], scale);
-      if (nearest == q) continue;
-      const double gain = scale * (nearest - q);
-      for (size_t j = 0; j < k; ++j) slope[j] -= row[j] * gain;
-      q = static_cast<int8_t>(nearest);
-      moved = true;
-    }
+  return true;
+}
+
+// L below a diagonal of 1, to which each column is scaled. Sums in float may leave moments that are
+// not positive: then with more damping.
+Square UnitFactor(const Square& moments) {
+  for (double more = 0;; more = std::max(10 * more, kDamping)) {
+    Square factor = moments;
+    factor.diagonal().array() += static_cast<float>(more);
+    if (!Factorize(factor)) continue;
+    for (Index p = 0; p < factor.cols(); ++p) factor.col(p) /= float{factor(p, p)};
+    return factor;
   }
 }
 
-// The scale that makes e^T C e least while the entries stay, within a factor of two of where all
-// began so that bias and products keep their room in int32 (the rows that get here are short).
-double FitScale(const Square& central, const std::vector<size_t>& order, double scale,
-                double first_scale, const float* real, const int8_t* rounded) {
-  const size_t k = order.size() - 1;
-  double cross = 0, square = 0;
-  for (size_t i = 0; i < k; ++i) {
-    const double* row = central.data() + i * k;
-    double with_real = 0, with_rounded = 0;
-    for (size_t j = 0; j < k; ++j) {
-      with_real += row[j] * static_cast<double>(real[order[j]]);
-      with_rounded += row[j] * rounded[order[j]];
-    }
-    cross += rounded[order[i]] * with_real;
-    square += rounded[order[i]] * with_rounded;
+struct Grid {
+  double scale;  // of the row, whose groups may have their own
+  int zero_point;
+  LinearLevels levels;
+  const cluster::NearestEntry* codebook;  // or null: all integers of `levels`
+  int Round(double w, double step) const {
+    if (codebook != nullptr) return (*codebook)(w / step);
+    return NearestLevel(w, step, zero_point, levels);
   }
-  if (!(square > 0) || !std::isfinite(cross)) return scale;
-  return static_cast<double>(
-      static_cast<float>(std::clamp(cross / square, 0.5 * first_scale, 2 * first_scale)));
-}
+};
 
-}  // namespace
-
-void OptimizeRounding(const InputMoments& moments, WeightMatrix& matrix, QuantizedWeights& weights,
-                      bool asymmetric, bool fit_scales, const KeptWeights& kept) {
-  const size_t per_group = matrix.n / moments.groups, size = moments.size();
-  // A codebook of 8 bits has all integers and shall give what int8 gives.
-  const bool descend = !weights.tables.empty() && weights.bits < 8;
-  for (size_t g = 0; g < moments.groups; ++g) {
-    const std::span<const float> sums(moments.Group(g), size * size);
-    // Activations beyond 1e19 overflow here: then the nearest integers stay.
-    if (!std::ranges::all_of(sums, [](float sum) { return std::isfinite(sum); })) continue;
-    const std::vector<size_t> order = OrderOf(sums.data(), size);
-    OrderedMoments ordered = Ordered(sums.data(), order);
-    const Square central = descend ? Central(ordered, size) : Square();
-    FactorFromBelow(ordered, size);
-    const Square factor = InvertUpper(ordered.square, size);
-    std::optional<cluster::NearestEntry> codebook;
-    for (size_t n = g * per_group; n < (g + 1) * per_group; ++n) {
-      if (!weights.tables.empty() && (n == g * per_group || n % weights.table_channels == 0)) {
-        codebook.emplace(weights.Table(n));
+// The channels that see one group of the inputs. What is by position is in the order that rounding
+// takes, `order`.
+class GroupRounding {
+ public:
+  GroupRounding(const InputMoments& moments, size_t group, const WeightMatrix& matrix,
+                const KeptWeights& kept, bool asymmetric, QuantizedWeights& weights)
+      : matrix_(matrix),
+        kept_(kept),
+        weights_(weights),
+        order_(OrderOf(moments, group)),
+        central_(CentralMoments(moments, group, order_, kDamping)),
+        count_(matrix.n / moments.groups),
+        first_(group * count_),
+        errors_(Reals()) {
+    codebooks_.reserve(weights.tables.empty() ? 0 : count_);
+    for (size_t n = first_; n < first_ + count_; ++n) {
+      if (!weights.tables.empty() && (n == first_ || n % weights.table_channels == 0)) {
+        codebooks_.emplace_back(weights.Table(n));
       }
-      const Grid grid{weights.ZeroPoint(n), LevelsOf(weights.bits, asymmetric),
-                      codebook ? &*codebook : nullptr};
-      const auto scale_of = [&weights, n](size_t column) {
-        return static_cast<double>(weights.ScaleAt(n, column));
-      };
-      const float* real = matrix.values.data() + n * matrix.k;
-      const uint8_t* row = kept.empty() ? nullptr : kept.data() + n * matrix.k;
-      int8_t* rounded = weights.values.data() + n * matrix.k;
-      RoundRow(factor, order, grid, scale_of, real, row, rounded,
-               descend ? nullptr : &matrix.bias[n]);
-      if (!descend) continue;
-      // Codebooks have one scale in a row.
-      const double first_scale = static_cast<double>(weights.scale[n]);
-      double scale = first_scale;
-      Descend(central, order, grid, scale, real, row, rounded);
+      grids_.push_back({static_cast<double>(weights.scale[n]), weights.ZeroPoint(n),
+                        LevelsOf(weights.bits, asymmetric),
+                        codebooks_.empty() ? nullptr : &codebooks_.back()});
+    }
+  }
+
+  // Position by position, the last first. With moments = L L^T of unit columns the output's squared
+  // error is the sum over p of (e_p + sum over j > p of e_j L_jp)^2 times what no choice changes:
+  // every weight is rounded so that its term is least, given the errors e of those before.
+  void Round() {
+    const Square factor = UnitFactor(central_);
+    for (Index row = 0; row < errors_.rows(); row += kChannels) {
+      const Index rows = std::min(kChannels, errors_.rows() - row);
+      for (Index last = errors_.cols(), first = 0; last > 0; last = first) {
+        first = std::max<Index>(last - kBlock, 0);
+        RoundBlock(factor, {row, rows}, {first, last - first});
+      }
+    }
+  }
+
+  // Moves single weights to the entry of the codebook that makes the row's error e^T C e least
+  // while the others stay, until none moves. The error never grows. Then, if scales may change, the
+  // best of these and again.
+  void Descend(bool fit_scales) {
+    const Rows slopes = Product(View(errors_), View(central_));
+    Rows pulls;  // C w
+    if (fit_scales) pulls = Product(View(Reals()), View(central_));
+    for (Index row = 0; row < errors_.rows(); ++row) {
+      Vector slope = slopes.row(row);
+      DescendRow(row, slope);
+      const double first_scale = grids_[At(row)].scale;
       for (int turn = 0; fit_scales && turn < kSweeps; ++turn) {
-        const double before = scale;
-        scale = FitScale(central, order, before, first_scale, real, rounded);
-        if (scale == before) break;
-        Descend(central, order, grid, scale, real, row, rounded);
+        if (!FitScale(row, pulls.row(row), first_scale, slope)) break;
+        DescendRow(row, slope);
       }
-      weights.scale[n] = static_cast<float>(scale);
+      weights_.scale[first_ + At(row)] = static_cast<float>(grids_[At(row)].scale);
     }
   }
-  if (descend) CorrectBias(moments, matrix, weights);
+
+ private:
+  using Vector = Eigen::RowVectorXf;
+
+  struct Range {
+    Index first, count;
+    Index end() const { return first + count; }
+  };
+
+  // Of positions from `block` on errors_ has the errors, before them the real weights.
+  void RoundBlock(const Square& factor, Range rows, Range block) {
+    const Index done = errors_.cols() - block.end();
+    const Rows carried =
+        Product(View(errors_).Rows(rows.first, rows.count).Columns(block.end(), done),
+                View(factor).Rows(block.end(), done).Columns(block.first, block.count));
+    // Apart: columns a power of two apart would drive each other out of the cache.
+    const Square within = factor.block(block.first, block.first, block.count, block.count);
+    for (Index row = rows.first; row < rows.end(); ++row) {
+      const Grid& grid = grids_[At(row)];
+      for (Index i = block.count; i-- > 0;) {
+        const Index p = block.first + i, inside = block.count - i - 1;
+        const float more = errors_.row(row).segment(p + 1, inside).dot(within.col(i).tail(inside)) +
+                           carried(row - rows.first, i);
+        const double wanted = static_cast<double>(errors_(row, p)) + static_cast<double>(more);
+        const double scale = static_cast<double>(weights_.ScaleAt(first_ + At(row), order_[At(p)]));
+        const int q = IsKept(row, p) ? grid.Round(wanted, scale) : grid.zero_point;
+        weights_.values[Weight(row, p)] = static_cast<int8_t>(q);
+        errors_(row, p) -= static_cast<float>(scale * (q - grid.zero_point));
+      }
+    }
+  }
+
+  size_t Weight(Index row, Index position) const {
+    return (first_ + At(row)) * matrix_.k + order_[At(position)];
+  }
+  // Whether it may be other than 0.
+  bool IsKept(Index row, Index p) const { return kept_.empty() || kept_[Weight(row, p)] != 0; }
+
+  Rows Reals() const {
+    Rows reals(static_cast<Index>(count_), static_cast<Index>(order_.size()));
+    for (Index row = 0; row < reals.rows(); ++row) {
+      for (Index p = 0; p < reals.cols(); ++p) reals(row, p) = matrix_.values[Weight(row, p)];
+    }
+    return reals;
+  }
+
+  // `slope`: C e.
+  void DescendRow(Index row, Vector& slope) {
+    const Grid& grid = grids_[At(row)];
+    bool moved = true;
+    for (int sweep = 0; moved && sweep < kSweeps; ++sweep) {
+      moved = false;
+      for (Index p = central_.cols(); p-- > 0;) {
+        if (!IsKept(row, p)) continue;
+        const int q = weights_.values[Weight(row, p)];
+        const double step = static_cast<double>(slope[p]) / static_cast<double>(central_(p, p));
+        const int nearest = grid.Round(grid.scale * q + step, grid.scale);
+        if (nearest == q) continue;
+        slope -= central_.col(p).transpose() * static_cast<float>(grid.scale * (nearest - q));
+        weights_.values[Weight(row, p)] = static_cast<int8_t>(nearest);
+        moved = true;
+      }
+    }
+  }
+
+  // The scale that makes e^T C e least while the entries stay, within a factor of two of where all
+  // began so that bias and products keep their room in int32 (the rows that get here are short).
+  // False: it is that already.
+  bool FitScale(Index row, const Vector& pull, double first_scale, Vector& slope) {
+    Grid& grid = grids_[At(row)];
+    double cross = 0, square = 0;  // q^T C w, q^T C q
+    for (Index p = 0; p < slope.cols(); ++p) {
+      const int q = weights_.values[Weight(row, p)];
+      const double with_real = static_cast<double>(pull[p]);
+      cross += q * with_real;
+      square += q * (with_real - static_cast<double>(slope[p])) / grid.scale;
+    }
+    if (!(square > 0)) return false;
+    const double best = static_cast<double>(
+        static_cast<float>(std::clamp(cross / square, 0.5 * first_scale, 2 * first_scale)));
+    if (best == grid.scale) return false;
+    slope = pull - (pull - slope) * static_cast<float>(best / grid.scale);
+    grid.scale = best;
+    return true;
+  }
+
+  const WeightMatrix& matrix_;
+  const KeptWeights& kept_;
+  QuantizedWeights& weights_;
+  const std::vector<size_t> order_;
+  const Square central_;
+  const size_t count_, first_;  // channels
+  std::vector<cluster::NearestEntry> codebooks_;
+  std::vector<Grid> grids_;
+  Rows errors_;  // of the weights: real minus rounded
+};
+
+// Whether all are finite. Activations beyond 1e19 overflow in the sums.
+bool AreFinite(const InputMoments& moments, size_t g) {
+  const std::span sums(moments.Group(g), moments.size() * moments.size());
+  return std::ranges::all_of(sums, [](float sum) { return std::isfinite(sum); });
 }
 
-void CorrectBias(const InputMoments& moments, WeightMatrix& matrix,
-                 const QuantizedWeights& weights) {
+void CorrectGroupBias(const InputMoments& moments, size_t g, const QuantizedWeights& weights,
+                      WeightMatrix& matrix) {
   const size_t per_group = matrix.n / moments.groups, k = matrix.k;
-  for (size_t n = 0; n < matrix.n; ++n) {
-    const size_t g = n / per_group;
-    const double count = static_cast<double>(moments.Sum(g, k));
-    if (!(count > 0)) continue;
+  const double count = static_cast<double>(moments.Sum(g, k));
+  if (!(count > 0)) return;
+  for (size_t n = g * per_group; n < (g + 1) * per_group; ++n) {
     const int zero_point = weights.ZeroPoint(n);
     double lost = 0;
     for (size_t i = 0; i < k; ++i) {
@@ -253,6 +327,26 @@ void CorrectBias(const InputMoments& moments, WeightMatrix& matrix,
     }
     if (std::isfinite(lost)) matrix.bias[n] += static_cast<float>(lost / count);
   }
+}
+
+}  // namespace
+
+void OptimizeRounding(const InputMoments& moments, WeightMatrix& matrix, QuantizedWeights& weights,
+                      bool asymmetric, bool fit_scales, const KeptWeights& kept) {
+  // A codebook of 8 bits has all integers and shall give what int8 gives.
+  const bool descend = !weights.tables.empty() && weights.bits < 8;
+  for (size_t g = 0; g < moments.groups; ++g) {
+    if (!AreFinite(moments, g)) continue;  // then the nearest integers stay
+    GroupRounding rounding(moments, g, matrix, kept, asymmetric, weights);
+    rounding.Round();
+    if (descend) rounding.Descend(fit_scales);
+    CorrectGroupBias(moments, g, weights, matrix);
+  }
+}
+
+void CorrectBias(const InputMoments& moments, WeightMatrix& matrix,
+                 const QuantizedWeights& weights) {
+  for (size_t g = 0; g < moments.groups; ++g) CorrectGroupBias(moments, g, weights, matrix);
 }
 
 std::vector<float> ImportanceOf(const InputMoments& moments) {

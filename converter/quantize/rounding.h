@@ -3,10 +3,11 @@
 // those still to come. What remains in the mean goes into the bias.
 //
 // Frantar, Ashkboos, Hoefler, Alistarh, "GPTQ", arXiv 2210.17323 (the optimal brain surgeon of
-// Hassibi and Stork, row by row), with the constant 1 as a last input whose weight, the bias, is
-// never rounded. Entries of a codebook lie far apart, and an early choice is often a poor one once
-// the later ones are known: there the weights of a row then move, one at a time, to better entries
-// until none finds one.
+// Hassibi and Stork, row by row), in the form of Chee, Cai, Kuleshov, De Sa, "QuIP", arXiv
+// 2307.13304, which needs no inverse; with the constant 1 as a last input whose weight, the bias,
+// is never rounded, so that moments around the means are what counts. Entries of a codebook lie far
+// apart, and an early choice is often a poor one once the later ones are known: there the weights
+// of a row then move, one at a time, to better entries until none finds one.
 #pragma once
 
 #include <cstdint>

@@ -9,10 +9,7 @@
 #include <thread>
 #include <vector>
 
-// Of GCC's OpenMP library, which oneDNN computes with. Declared here, as clang comes without omp.h,
-// or with that of another library.
-extern "C" void omp_set_num_threads(int threads);
-extern "C" int omp_get_max_threads();
+#include "converter/executor/one_thread.h"
 
 namespace lutra::converter::train {
 namespace {
@@ -25,16 +22,6 @@ size_t Processors() {
   }
   return std::max(1U, std::thread::hardware_concurrency());
 }
-
-/// OpenMP's number of threads belongs to the thread that sets it.
-class OneOpenMpThread {
- public:
-  OneOpenMpThread() { omp_set_num_threads(1); }
-  ~OneOpenMpThread() { omp_set_num_threads(before_); }
-
- private:
-  int before_ = omp_get_max_threads();
-};
 
 }  // namespace
 
@@ -61,7 +48,7 @@ struct Workers::State {
   }
 
   void Loop() {
-    omp_set_num_threads(1);
+    const executor::OneThread alone;
     size_t seen = 0;
     std::unique_lock lock(mutex);
     while (true) {
@@ -94,7 +81,7 @@ size_t Workers::threads() const { return state_->threads.size() + 1; }
 
 void Workers::Run(size_t count, const std::function<void(size_t)>& task) {
   State& state = *state_;
-  const OneOpenMpThread one;
+  const executor::OneThread one;
   state.task = &task;
   state.count = count;
   state.next = 0;

@@ -178,21 +178,53 @@ TEST_CASE("of large images a few thousand patches are taken, other ones from eve
   CHECK(static_cast<double>(moments.sums[0]) / patches == doctest::Approx(1.09).epsilon(0.1));
 }
 
-TEST_CASE("layers that were not asked for are left out, of long rows only squares are kept") {
-  const auto k = static_cast<int64_t>(kLongestOptimizedRow);
-  const Graph longest = OneNode("Gemm", {1, k}, {1, 2}, {k, 2});
-  CHECK(Collect(longest, Samples({1, k}, 1)).k == kLongestOptimizedRow);
-  CHECK(CollectMoments(longest, {"z"}, Samples({1, k}, 1), {}).empty());
-  const Graph longer = OneNode("Gemm", {1, k + 1}, {1, 2}, {k + 1, 2});
-  const Samples data({1, k + 1}, 2);
-  const InputMoments moments = Collect(longer, data);
-  CHECK(!moments.HasProducts());
-  for (const size_t i : {size_t{0}, size_t{500}, kLongestOptimizedRow}) {
+// Two linear layers beside each other, the labels "y" and "z".
+Graph LongAndShort(int64_t k, int64_t short_k) {
+  Graph graph = OneNode("Gemm", {1, k}, {1, 2}, {k, 2});
+  const Graph other = OneNode("Gemm", {1, short_k}, {1, 2}, {short_k, 2});
+  graph.values["short"] = {DataType::float32, std::vector<int64_t>{1, short_k}};
+  graph.values["z"] = other.values.at("y");
+  graph.initializers["v"] = other.initializers.at("w");
+  Node node = other.nodes[0];
+  node.inputs = {"short", "v"};
+  node.outputs = {"z"};
+  graph.nodes.push_back(node);
+  return graph;
+}
+
+TEST_CASE("layers that were not asked for are left out") {
+  const Graph graph = OneNode("Gemm", {1, 4}, {1, 2}, {4, 2});
+  CHECK(CollectMoments(graph, {"z"}, Samples({1, 4}, 1), {}).empty());
+}
+
+TEST_CASE("products are kept as far as memory goes, of short rows first; of others only squares") {
+  constexpr int64_t kLong = 50, kShort = 8;
+  constexpr size_t kLongBytes = 51 * 51 * 4, kShortBytes = 9 * 9 * 4;
+  const Graph graph = LongAndShort(kLong, kShort);
+  const Samples data({1, kLong}, 2), short_data({1, kShort}, 2);
+  const auto collect = [&](size_t most_bytes) {
+    MomentsCollector collector(graph, {"y", "z"}, 2, most_bytes);
+    for (size_t i = 0; i < 2; ++i) {
+      collector.Observe("x", data.Get(i).input, i);
+      collector.Observe("short", short_data.Get(i).input, i);
+      collector.Observe("y", data.Get(i).input, i);  // nobody reads it
+    }
+    return collector.Take();
+  };
+  const auto all = collect(kLongBytes + kShortBytes);
+  CHECK(all.at("y").HasProducts());
+  CHECK(all.at("z").HasProducts());
+  const auto some = collect(kLongBytes + kShortBytes - 1);
+  CHECK(some.at("z").sums == all.at("z").sums);
+  CHECK(!collect(kShortBytes - 1).at("z").HasProducts());
+  const InputMoments& moments = some.at("y");
+  REQUIRE(!moments.HasProducts());
+  for (const size_t i : {size_t{0}, size_t{23}, size_t{kLong - 1}}) {
     const float a = data.Get(0).input.as<float>()[i], b = data.Get(1).input.as<float>()[i];
     CHECK(moments.Square(0, i) == doctest::Approx(a * a + b * b));
     CHECK(moments.Sum(0, i) == doctest::Approx(a + b));
   }
-  CHECK(moments.Sum(0, kLongestOptimizedRow + 1) == 2);
+  CHECK(moments.Sum(0, kLong) == 2);
 }
 
 }  // namespace

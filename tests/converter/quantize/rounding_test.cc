@@ -108,6 +108,97 @@ TEST_CASE("inputs that are not correlated give the nearest integers") {
   }
 }
 
+// Solves a x = b by Gaussian elimination; a is positive definite.
+std::vector<double> Solve(Rows a, std::vector<double> b) {
+  const size_t size = b.size();
+  for (size_t p = 0; p < size; ++p) {
+    for (size_t i = p + 1; i < size; ++i) {
+      const double factor = a[i][p] / a[p][p];
+      for (size_t j = p; j < size; ++j) a[i][j] -= factor * a[p][j];
+      b[i] -= factor * b[p];
+    }
+  }
+  for (size_t p = size; p-- > 0;) {
+    for (size_t j = p + 1; j < size; ++j) b[p] -= a[p][j] * b[j];
+    b[p] /= a[p][p];
+  }
+  return b;
+}
+
+// The definition, for one row: weights by falling energy of their inputs, each rounded to what is
+// best when all that are still to come, and the bias, may be any real numbers. In double, a system
+// of equations for every weight.
+std::vector<int8_t> RoundOneByOne(const InputMoments& moments, const float* real, double scale,
+                                  int highest, double& bias) {
+  const size_t k = moments.k, size = k + 1;
+  const auto sum = [&](size_t i, size_t j) {
+    return static_cast<double>(moments.sums[std::min(i, j) * size + std::max(i, j)]);
+  };
+  double energy = 0;
+  std::vector<size_t> free(size);
+  for (size_t i = 0; i < size; ++i) free[i] = i;
+  for (size_t i = 0; i < k; ++i) energy += sum(i, i) / static_cast<double>(k);
+  const auto damped = [&](size_t i, size_t j) {
+    return sum(i, j) + (i == j && i < k ? 0.01 * energy : 0);
+  };
+  std::sort(free.begin(), free.end() - 1,
+            [&](size_t a, size_t b) { return sum(a, a) > sum(b, b); });
+  std::vector<int8_t> rounded(k);
+  std::vector<double> errors(k, 0.0);  // real minus rounded
+  for (;;) {
+    Rows left;
+    std::vector<double> pull;
+    for (const size_t i : free) {
+      std::vector<double>& row = left.emplace_back();
+      for (const size_t j : free) row.push_back(damped(i, j));
+      pull.push_back(0);
+      for (size_t j = 0; j < k; ++j) pull.back() += damped(i, j) * errors[j];
+    }
+    const double shift = Solve(left, pull)[0];
+    const size_t i = free[0];
+    if (i == k) {
+      bias += shift;
+      return rounded;
+    }
+    const double q = std::nearbyint((static_cast<double>(real[i]) + shift) / scale);
+    rounded[i] = static_cast<int8_t>(std::clamp<double>(q, -highest, highest));
+    errors[i] = static_cast<double>(real[i]) - scale * rounded[i];
+    free.erase(free.begin());
+  }
+}
+
+TEST_CASE("the weights that come out when each is rounded with a system of equations") {
+  // More than one block of columns, and the end of a grid within reach.
+  constexpr size_t kInputs = 100, kOutputs = 3;
+  const Rows rows = CorrelatedRows(150, kInputs, 0.7, 31);
+  const InputMoments moments = MomentsOf(rows);
+  const WeightMatrix matrix = RandomMatrix(kOutputs, kInputs, 32);
+  for (const int bits : {3, 8}) {
+    CAPTURE(bits);
+    const Result result = Optimize(matrix, moments, SchemeOf(bits, false));
+    for (size_t n = 0; n < kOutputs; ++n) {
+      double bias = static_cast<double>(matrix.bias[n]);
+      const std::vector<int8_t> wanted =
+          RoundOneByOne(moments, matrix.values.data() + n * kInputs,
+                        static_cast<double>(result.nearest.scale[n]), (1 << (bits - 1)) - 1, bias);
+      const int8_t* const row = result.optimized.values.data() + n * kInputs;
+      CHECK(std::vector<int8_t>(row, row + kInputs) == wanted);
+      CHECK(static_cast<double>(result.matrix.bias[n]) == doctest::Approx(bias).epsilon(1e-4));
+    }
+  }
+}
+
+TEST_CASE("long rows") {
+  constexpr size_t kInputs = 1100;
+  const Rows rows = CorrelatedRows(200, kInputs, 1, 33);
+  const WeightMatrix matrix = RandomMatrix(2, kInputs, 34);
+  const Result result = Optimize(matrix, MomentsOf(rows), SchemeOf(4, false));
+  const OutputError before = ErrorOf(rows, matrix, result.nearest, matrix.bias);
+  const OutputError after = ErrorOf(rows, matrix, result.optimized, result.matrix.bias);
+  CHECK(after.square < 0.2 * before.square);
+  CHECK(after.largest_mean < 1e-4 * before.largest_mean);
+}
+
 TEST_CASE("equal inputs need the right sum only") {
   Rows rows;
   for (const double t : {-2.0, -1.0, 0.5, 2.5}) rows.emplace_back(16, t);
