@@ -104,7 +104,8 @@ class Rest {
     for (size_t i = 0; i < order_.size(); ++i) weights.as<float>()[order_[i]] = real[i];
     TensorMap constants{{weight_, std::move(weights)}};
     if (!ProductOf(node_)->takes_bias) return constants;
-    std::vector<float> bias = quantize::ReadWeightMatrix(graph_, node_).bias;
+    std::vector<float> bias = layer.float_bias;
+    if (bias.empty()) bias = quantize::ReadWeightMatrix(graph_, node_).bias;
     for (size_t n = 0; n < layer.bias.size(); ++n) {
       bias[n] = static_cast<float>(layer.bias[n]) * input_scale_ * layer.weights.scale[n];
     }

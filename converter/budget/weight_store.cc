@@ -73,6 +73,7 @@ quantize::Quantization WeightStore::Assemble(const Schemes& schemes) {
     const Weights weights = Get(node, scheme);
     quantization.weights[label] = weights->weights;
     if (quantization.IsInteger(node)) quantization.bias[label] = weights->bias;
+    if (!weights->float_bias.empty()) quantization.float_bias[label] = weights->float_bias;
   }
   return quantization;
 }

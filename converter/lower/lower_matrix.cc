@@ -8,6 +8,7 @@
 #include "converter/lower/lowering.h"
 #include "converter/lower/window.h"
 #include "converter/quantize/operators.h"
+#include "converter/quantize/quantize.h"
 #include "converter/quantize/weight_matrix.h"
 
 namespace lutra::converter::lowering {
@@ -81,7 +82,7 @@ std::unique_ptr<schema::WeightsT> IntegerWeights(Lowering& lowering, const Node&
     Append(params, q.bias.at(node.Label()));
     Append(params, RequantMultipliers(node, weights, in, *q.Params(node.outputs[0])));
   } else {
-    Append(params, quantize::ReadWeightMatrix(lowering.graph, node).bias);
+    Append(params, quantize::FloatBias(lowering.graph, node, q));
     Append(params, weights.scale);
   }
   Append(params, weights.zero_point);

@@ -275,10 +275,18 @@ class Exporter {
   std::string AddBias(const Node& node, bool integer) {
     const std::string stem = node.Label() + "_bias";
     if (!integer) {
-      const quantize::WeightMatrix matrix = quantize::ReadWeightMatrix(graph_, node);
-      if (!matrix.has_bias) return "";
-      const auto n = static_cast<int64_t>(matrix.n);
-      return AddTensor(out_, Fresh(stem), Tensor::Of({n}, matrix.bias));
+      std::vector<float> bias;
+      if (const std::string* label = LabelOf(node)) {
+        const auto corrected = quantization_.float_bias.find(*label);
+        if (corrected != quantization_.float_bias.end()) bias = corrected->second;
+      }
+      if (bias.empty()) {
+        quantize::WeightMatrix matrix = quantize::ReadWeightMatrix(graph_, node);
+        if (!matrix.has_bias) return "";
+        bias = std::move(matrix.bias);
+      }
+      const auto n = static_cast<int64_t>(bias.size());
+      return AddTensor(out_, Fresh(stem), Tensor::Of({n}, std::move(bias)));
     }
     const std::vector<int32_t>& bias = quantization_.bias.at(*LabelOf(node));
     const auto n = static_cast<int64_t>(bias.size());

@@ -31,7 +31,8 @@ void WarnOfZeros(const Graph& graph, const std::map<std::string, Histogram>& his
 
 std::map<std::string, Histogram> Calibrate(const Graph& graph, const std::set<std::string>& values,
                                            const data::Dataset& data, const Progress& progress,
-                                           Warnings& warnings, bool takes_bytes) {
+                                           Warnings& warnings, bool takes_bytes,
+                                           const ValueObserver& also) {
   if (graph.inputs.size() != 1) {
     throw Error("calibration needs a network with one input, this one has " +
                 std::to_string(graph.inputs.size()));
@@ -47,6 +48,7 @@ std::map<std::string, Histogram> Calibrate(const Graph& graph, const std::set<st
     const data::Sample sample = data.Get(i);
     const auto observe = [&](const std::string& value, const Tensor& tensor) {
       RefuseNan(value, tensor, sample.source);
+      if (also) also(value, tensor, i);
       if (!values.contains(value) || !IsFloating(tensor.type())) return;
       try {
         if (tensor.type() == DataType::float32) {

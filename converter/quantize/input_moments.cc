@@ -4,6 +4,7 @@
 
 #include "converter/executor/float_executor.h"
 #include "converter/executor/matrix.h"
+#include "converter/graph/product.h"
 #include "converter/quantize/weight_matrix.h"
 
 namespace lutra::converter::quantize {
@@ -35,11 +36,11 @@ Patches PatchesOf(const Graph& graph, const Node& node) {
   Patches p;
   const Tensor& weights = *graph.Constant(node.inputs[1]);
   const std::vector<int64_t>& in = *graph.Info(node.inputs[0])->dims;
-  if (node.op != "Conv") {
+  if (!ProductOf(node)->convolves) {
     p.k = p.channels = static_cast<size_t>(in.back());
     for (size_t d = 0; d + 1 < in.size(); ++d) p.in_w *= in[d];
     p.out_w = p.in_w;
-    p.constant = node.op == "MatMul" ? 0.0F : 1.0F;
+    p.constant = ProductOf(node)->takes_bias ? 1.0F : 0.0F;
     return p;
   }
   const std::vector<int64_t>& out = *graph.Info(node.outputs[0])->dims;

@@ -88,6 +88,8 @@ struct Quantization {
   std::map<std::string, QuantParams> activations;    ///< by value; absent = float32
   std::map<std::string, QuantizedWeights> weights;   ///< by node label
   std::map<std::string, std::vector<int32_t>> bias;  ///< by node label, for integer nodes
+  /// The same for others with integer weights, where rounding corrected what the graph has.
+  std::map<std::string, std::vector<float>> float_bias;
   /// Node label -> why it stays float although its scheme asks for integers.
   std::map<std::string, std::string> float_reason;
 

@@ -95,33 +95,34 @@ QuantizedWeights QuantizeOne(WeightMatrix& matrix, const LayerScheme& scheme, do
     for (size_t i = 0; i < kept.size(); ++i) pruned.values[i] *= static_cast<float>(kept[i]);
   }
   const WeightMatrix& gridded = kept.empty() ? matrix : pruned;
-  if (scheme.kind == WeightKind::linear) {
-    QuantizedWeights weights = QuantizeWeights(gridded, scheme, input_scale);
-    if (moments != nullptr && moments->HasProducts()) {
-      OptimizeRounding(*moments, matrix, weights, scheme.asymmetric, false, kept);
-    }
-    return weights;
-  }
+  const bool codebook = scheme.kind == WeightKind::codebook;
   const std::vector<float> importance =
-      moments == nullptr ? std::vector<float>() : ImportanceOf(*moments);
-  QuantizedWeights weights = QuantizeToCodebook(gridded, scheme, importance, input_scale);
+      codebook && moments != nullptr ? ImportanceOf(*moments) : std::vector<float>();
+  QuantizedWeights weights = codebook ? QuantizeToCodebook(gridded, scheme, importance, input_scale)
+                                      : QuantizeWeights(gridded, scheme, input_scale);
   if (moments == nullptr) return weights;
   if (moments->HasProducts()) {
     // Of two entries the scale is half of what can be chosen; more entries leave it little to gain.
-    const bool fit_scales = scheme.bits == 1 && scheme.granularity == Granularity::channel;
-    OptimizeRounding(*moments, matrix, weights, false, fit_scales, kept);
+    const bool fit_scales =
+        codebook && scheme.bits == 1 && scheme.granularity == Granularity::channel;
+    OptimizeRounding(*moments, matrix, weights, scheme.asymmetric, fit_scales, kept);
   } else {
     CorrectBias(*moments, matrix, weights);
   }
   return weights;
 }
 
-// Integer nodes only: what the correction adds to a bias has no place in a float node's weights.
+bool HasKnownShape(const Graph& graph, const std::string& value) {
+  const ValueInfo* info = graph.Info(value);
+  return info != nullptr && info->dims;
+}
+
+// Whatever the activations are: the moments are those of the float network in any case.
 std::set<std::string> LabelsToOptimize(const Graph& graph, const Quantization& quantization) {
   std::set<std::string> labels;
   for (const Node& node : graph.nodes) {
-    const LayerScheme& scheme = quantization.schemes.at(node.Label());
-    if (quantization.IsInteger(node) && HasIntegerWeights(graph, node, scheme)) {
+    if (HasIntegerWeights(graph, node, quantization.schemes.at(node.Label())) &&
+        HasKnownShape(graph, node.inputs[0]) && HasKnownShape(graph, node.outputs[0])) {
       labels.insert(node.Label());
     }
   }
@@ -143,11 +144,20 @@ LayerWeights QuantizeLayer(const Graph& graph, const Node& node, const LayerSche
   const LayerScheme scheme = SchemeOf(graph, node, wanted);
   WeightMatrix matrix = ReadWeightMatrix(graph, node);
   const double input_scale = InputScale(node, formats);
-  LayerWeights layer{QuantizeOne(matrix, scheme, input_scale, moments), {}};
+  LayerWeights layer{QuantizeOne(matrix, scheme, input_scale, moments), {}, {}};
   if (formats.IsInteger(node)) {
     layer.bias = QuantizeBias(matrix.bias, input_scale, layer.weights.scale);
+  } else if (moments != nullptr && ProductOf(node)->takes_bias) {
+    layer.float_bias = std::move(matrix.bias);
   }
   return layer;
+}
+
+std::vector<float> FloatBias(const Graph& graph, const Node& node,
+                             const Quantization& quantization) {
+  const auto corrected = quantization.float_bias.find(node.Label());
+  if (corrected != quantization.float_bias.end()) return corrected->second;
+  return ReadWeightMatrix(graph, node).bias;
 }
 
 void QuantizeAllWeights(const Graph& graph, const std::map<std::string, InputMoments>& moments,
@@ -162,6 +172,7 @@ void QuantizeAllWeights(const Graph& graph, const std::map<std::string, InputMom
       LayerWeights layer = QuantizeLayer(graph, node, scheme, quantization,
                                          found == moments.end() ? nullptr : &found->second);
       quantization.weights[label] = std::move(layer.weights);
+      if (!layer.float_bias.empty()) quantization.float_bias[label] = std::move(layer.float_bias);
       if (quantization.IsInteger(node) && !has_bias)
         quantization.bias[label] = std::move(layer.bias);
     } else if (quantization.IsInteger(node) && !has_bias) {
@@ -179,14 +190,21 @@ Calibration CalibrateGraph(const Graph& graph, std::map<std::string, LayerScheme
   Quantization& quantization = calibration.quantization;
   quantization.schemes = std::move(schemes);
   const std::set<std::string> values = ChooseFormats(graph, quantization);
-  if (!values.empty()) {
-    if (data == nullptr) {
-      throw Error("static int8 needs calibration data: give --data, or --activations dynamic");
-    }
-    const auto histograms = Calibrate(graph, values, *data, progress, warnings, takes_bytes);
-    AssignActivations(graph, values, ChooseRanges(graph, quantization, histograms), quantization);
+  if (data == nullptr) {
+    if (values.empty()) return calibration;
+    throw Error("static int8 needs calibration data: give --data, or --activations dynamic");
   }
-  if (const auto labels = LabelsToOptimize(graph, quantization); !labels.empty()) {
+  const std::set<std::string> labels = LabelsToOptimize(graph, quantization);
+  if (!values.empty()) {
+    MomentsCollector collector(graph, labels, data->size());
+    const auto histograms =
+        Calibrate(graph, values, *data, progress, warnings, takes_bytes,
+                  [&](const std::string& value, const Tensor& tensor, size_t sample) {
+                    collector.Observe(value, tensor, sample);
+                  });
+    AssignActivations(graph, values, ChooseRanges(graph, quantization, histograms), quantization);
+    calibration.moments = collector.Take();
+  } else if (!labels.empty() && graph.inputs.size() == 1) {
     calibration.moments = CollectMoments(graph, labels, *data, progress);
   }
   return calibration;

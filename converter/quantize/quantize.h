@@ -14,7 +14,7 @@ namespace lutra::converter::quantize {
 /// alone share it.
 struct Calibration {
   Quantization quantization;                    ///< formats and activations; no weights yet
-  std::map<std::string, InputMoments> moments;  ///< of the integer layers, by node label
+  std::map<std::string, InputMoments> moments;  ///< of layers with integer weights
 };
 
 /// Arguments and errors as for QuantizeGraph.
@@ -27,16 +27,22 @@ bool HasIntegerWeights(const Graph& graph, const Node& node, const LayerScheme& 
 
 struct LayerWeights {
   QuantizedWeights weights;
-  std::vector<int32_t> bias;  ///< empty for nodes that compute in float
+  std::vector<int32_t> bias;      ///< empty for nodes that compute in float
+  std::vector<float> float_bias;  ///< of these, where rounding corrected it
 };
+
+/// The bias of a node that computes in float, zeros where there is none: corrected, or the graph's.
+std::vector<float> FloatBias(const Graph& graph, const Node& node,
+                             const Quantization& quantization);
 
 /// Of a node with integer weights. `moments` may be null. Throws Error for codebooks with zero
 /// points.
 LayerWeights QuantizeLayer(const Graph& graph, const Node& node, const LayerScheme& scheme,
                            const Quantization& formats, const InputMoments* moments);
 
-/// Schemes (ReadRecipe) -> everything else. Runs calibration over `data` when a node computes in
-/// integers; throws Error when it is null then. The graph must be optimized. `takes_bytes`: its
+/// Schemes (ReadRecipe) -> everything else. Runs the network over `data`, if they are given, for
+/// the ranges of what computes in integers and the rounding of integer weights; throws Error when
+/// they are null and there are ranges to find. The graph must be optimized. `takes_bytes`: its
 /// input was uint8 in the file, so pixels of 0 to 255 are meant.
 Quantization QuantizeGraph(const Graph& graph, std::map<std::string, LayerScheme> schemes,
                            const data::Dataset* data, const Progress& progress, Warnings& warnings,

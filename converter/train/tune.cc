@@ -318,6 +318,11 @@ class QuantizeStage {
     const auto integers = quantization_.bias.find(layer.label);
     const float beta = ProductOf(*layer.node)->beta;
     Tensor& latent = bias.latents()[0].values;
+    const auto real = quantization_.float_bias.find(layer.label);
+    if (real != quantization_.float_bias.end() && real->second.size() == latent.elements()) {
+      std::ranges::transform(real->second, latent.as<float>().begin(),
+                             [&](float b) { return b / (beta * bias.unit()); });
+    }
     if (integers == quantization_.bias.end() || integers->second.size() != latent.elements())
       return;
     const Node& node = *std::ranges::find(laid_out_.nodes, layer.label, &Node::Label);
@@ -337,6 +342,7 @@ class QuantizeStage {
     if (steps_) steps_->Write(network, quantization);
     const Graph laid_out = LaidOut(fused);
     quantization.bias.clear();
+    quantization.float_bias.clear();
     for (const Layer& layer : layers_) {
       const Node& node = *std::ranges::find(laid_out.nodes, layer.label, &Node::Label);
       const TrainedWeight& tuned =

@@ -38,7 +38,8 @@ struct TwoKinds {
     for (size_t i = 0; i < kSmall; ++i) w[i * 1237 % w.size()] = 0.1F;  // 1237 is prime
     graph = TwoLayers(true, kSize, signs(w), signs(std::vector<float>(kSize * kSize, 0.5F)));
     for (const char* layer : {"h", "y"}) schemes[layer] = Codebook(2);
-    for (int i = 0; i < 20; ++i) {
+    // Several times as many as inputs, half of which calibrate: rounding shall not fit them alone.
+    for (int i = 0; i < 800; ++i) {
       std::vector<float> x(kSize);
       for (float& value : x) value = random.Real(-1, 1);
       data.Add({kSize}, std::move(x), i % 2);

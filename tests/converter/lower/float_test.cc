@@ -66,6 +66,34 @@ TEST_CASE("dynamic: Linear quantizes its rows, Conv computes in float") {
   CHECK(outcome.ErrorInSteps() < 64 * (0.5 * 6 / 255 * 1.28 + 6 * 0.5 * 0.0101) + 0.05);
 }
 
+// One layer of 64 inputs and 5 outputs.
+Outcome RunLayer(const std::string& op, const char* weights, const char* activations) {
+  GraphBuilder b;
+  b.Input("x", {1, 64});
+  b.Floats("w", {64, 5}, OnGrid(320, {0.01F, 0}, 7));
+  b.Add(op, {"x", "w"}, {"y"});
+  quantize::LayerScheme scheme;
+  SetWeights(scheme, weights);
+  quantize::SetActivations(scheme, activations);
+  return Run(b.graph, OnGrid(64, {0.02F, 5}, 8), scheme);
+}
+
+TEST_CASE("float and dynamic layers: the bias takes the mean error of the data") {
+  // The data is one sample, so its mean error is its error. Only the order of sums of 64 products
+  // of up to 2.6 * 1.3 remains; the weights' rounding alone, to steps of 0.4, would be off by 5.
+  CHECK(RunLayer("Gemm", "linear3", "float").ErrorInSteps() < 1e-4);
+  CHECK(RunLayer("Gemm", "codebook2", "float").ErrorInSteps() < 1e-4);
+  // Activations are off by half of their step of 0.02, which meets the weights' 64 times 1.28.
+  CHECK(RunLayer("Gemm", "linear3", "dynamic").ErrorInSteps() < 64 * 0.5 * 0.02 * 1.28);
+}
+
+TEST_CASE("a float MatMul has no bias; its weights make up for each other") {
+  const Outcome outcome = RunLayer("MatMul", "linear3", "float");
+  // Each weight is off by up to half of 1.28 / 3, its input by up to 2.6. What the last weights
+  // cannot take of the sum is less than a step of one weight at a typical input.
+  CHECK(outcome.ErrorInSteps() < 0.5 * 1.28 / 3 * 2.6);
+}
+
 TEST_CASE("a node without integer form stands between Dequantize and Quantize, with its reason") {
   GraphBuilder b;
   b.Input("x", {1, 50});

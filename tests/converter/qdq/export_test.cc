@@ -147,6 +147,29 @@ TEST_CASE("what float nodes make is quantized for the products that read it in a
   }
 }
 
+TEST_CASE("float layers are exported with the bias that rounding corrected") {
+  Exported exported;
+  exported.options.scheme.bits = 3;
+  exported.options.scheme.activations = quantize::ActivationType::float_;
+  Convert(exported.options, exported.data.get());
+  const std::vector<uint8_t> file = ReadBytes(exported.options.output_path);
+  RuntimeSession session(file, "shapes");
+  const Graph graph = importing::ImportOnnx(*exported.options.emit_qdq_path, {});
+  executor::FloatExecutor executor(graph);
+  for (const size_t i : {0, 7, 40}) {
+    const Tensor x = data::AsInput(exported.data->Get(i), *graph.Info(graph.inputs[0])->dims);
+    session.Run({x});
+    const std::vector<float> got = session.Output(0).ToFloats();
+    const std::vector<float> wanted =
+        executor.Run({{graph.inputs[0], x}}).at(graph.outputs[0]).ToFloats();
+    REQUIRE(got.size() == wanted.size());
+    const float largest = std::fabs(
+        *std::ranges::max_element(wanted, {}, [](float value) { return std::fabs(value); }));
+    // The order of sums: 1e-6 of the scores for each of the few layers.
+    for (size_t k = 0; k < got.size(); ++k) CHECK(std::fabs(got[k] - wanted[k]) <= 1e-4F * largest);
+  }
+}
+
 TEST_CASE("exporting is reproducible") {
   const Exported a, b;
   Convert(a.options, a.data.get());
