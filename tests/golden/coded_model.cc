@@ -61,13 +61,7 @@ std::vector<uint8_t> RawModel(const std::vector<uint32_t>& output_crc) {
   b.Add(std::move(linear), {mean}, {last});
   b.Output("y", last);
 
-  b.model().name = "coded";
-  b.model().producer = "Lutra tests";
-  b.model().golden = std::make_unique<schema::GoldenCheckT>();
-  b.model().golden->seed = kGoldenSeed;
-  b.model().golden->output_crc = output_crc;
-  for (auto& tensor : b.model().tensors) tensor->name.clear();
-  return b.Finish();
+  return FinishGolden(b, "coded", output_crc);
 }
 
 }  // namespace

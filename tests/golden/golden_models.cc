@@ -42,8 +42,10 @@ schema::PoolT Pool(schema::PoolKind kind, uint16_t kernel, uint16_t stride, uint
   return pool;
 }
 
-std::vector<uint8_t> Finish(ModelBuilder& b, const char* name,
-                            const std::vector<uint32_t>& output_crc) {
+}  // namespace
+
+std::vector<uint8_t> FinishGolden(ModelBuilder& b, const char* name,
+                                  const std::vector<uint32_t>& output_crc) {
   b.model().name = name;
   b.model().producer = "Lutra tests";
   b.model().golden = std::make_unique<schema::GoldenCheckT>();
@@ -52,8 +54,6 @@ std::vector<uint8_t> Finish(ModelBuilder& b, const char* name,
   for (auto& tensor : b.model().tensors) tensor->name.clear();
   return b.Finish();
 }
-
-}  // namespace
 
 std::vector<uint8_t> IntegerModel(const std::vector<uint32_t>& output_crc) {
   ModelBuilder b;
@@ -158,7 +158,7 @@ std::vector<uint8_t> IntegerModel(const std::vector<uint32_t>& output_crc) {
 
   b.PlaceTensors();
   b.tensor(rows).arena_offset = b.tensor(fc).arena_offset;
-  return Finish(b, "golden integer", output_crc);
+  return FinishGolden(b, "golden integer", output_crc);
 }
 
 std::vector<uint8_t> MixedModel(const std::vector<uint32_t>& output_crc) {
@@ -264,7 +264,7 @@ std::vector<uint8_t> MixedModel(const std::vector<uint32_t>& output_crc) {
   certificate->value = 40.0F;
   certificate->samples = 1;
   b.model().certificate = std::move(certificate);
-  return Finish(b, "golden mixed", output_crc);
+  return FinishGolden(b, "golden mixed", output_crc);
 }
 
 }  // namespace lutra::test

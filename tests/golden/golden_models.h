@@ -11,6 +11,12 @@ namespace lutra::test {
 
 constexpr uint64_t kGoldenSeed = 20240607;
 
+class ModelBuilder;
+
+/// The file, with a golden check of these outputs.
+std::vector<uint8_t> FinishGolden(ModelBuilder& b, const char* name,
+                                  const std::vector<uint32_t>& output_crc);
+
 /// int8 from end to end: Conv, depthwise Conv, Linear, MatMul, Binary, Pool, Reduce, Resize,
 /// Transpose, Pad, Concat in place, Reshape in place, Softmax, Lookup.
 std::vector<uint8_t> IntegerModel(const std::vector<uint32_t>& output_crc);

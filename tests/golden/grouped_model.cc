@@ -77,13 +77,7 @@ std::vector<uint8_t> GroupedModel(const std::vector<uint32_t>& output_crc) {
   b.Output("rows", rows);
   b.Output("sums", sums);
 
-  b.model().name = "grouped";
-  b.model().producer = "Lutra tests";
-  b.model().golden = std::make_unique<schema::GoldenCheckT>();
-  b.model().golden->seed = kGoldenSeed;
-  b.model().golden->output_crc = output_crc;
-  for (auto& tensor : b.model().tensors) tensor->name.clear();
-  return b.Finish();
+  return FinishGolden(b, "grouped", output_crc);
 }
 
 }  // namespace lutra::test
