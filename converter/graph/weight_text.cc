@@ -8,10 +8,6 @@
 namespace lutra::converter {
 namespace {
 
-[[noreturn]] void RefuseWord(const char* what, std::string_view text, const char* allowed) {
-  throw Error(std::string(what) + " '" + std::string(text) + "' is unknown; use " + allowed);
-}
-
 /// The number behind `prefix`, 0 if there is none.
 int NumberAfter(std::string_view text, std::string_view prefix) {
   int value = 0;
@@ -23,6 +19,11 @@ int NumberAfter(std::string_view text, std::string_view prefix) {
 }
 
 }  // namespace
+
+void RefuseWord(std::string_view what, std::string_view text, std::string_view allowed) {
+  throw Error(std::string(what) + " '" + std::string(text) + "' is unknown; use " +
+              std::string(allowed));
+}
 
 void SetWeights(WeightFormat& format, std::string_view text, const WeightWords& words) {
   const int linear = words.fp32 && text == "int8" ? 8 : NumberAfter(text, "linear");

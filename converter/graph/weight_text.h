@@ -23,6 +23,10 @@ constexpr WeightWords kArchiveWords = {
     false, 16, "fp16, linear2 to linear8, linear16 or codebook1 to codebook8", true,
     "channel, tensor or group:N"};
 
+/// Throws Error: "weights 'int9' is unknown; use int8, ...".
+[[noreturn]] void RefuseWord(std::string_view what, std::string_view text,
+                             std::string_view allowed);
+
 /// "linear4", "codebook3", "fp16" ...: kind and bits. Throws Error listing what is allowed.
 void SetWeights(WeightFormat& format, std::string_view text,
                 const WeightWords& words = kModelWords);

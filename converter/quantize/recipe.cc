@@ -12,11 +12,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-[[noreturn]] void Refuse(std::string_view what, std::string_view text, std::string_view allowed) {
-  throw Error(std::string(what) + " '" + std::string(text) + "' is unknown; use " +
-              std::string(allowed));
-}
-
 std::string ActivationsText(const LayerScheme& scheme) {
   constexpr const char* kTexts[] = {"int8", "dynamic", "float"};
   return kTexts[static_cast<size_t>(scheme.activations)];
@@ -109,7 +104,7 @@ void SetActivations(LayerScheme& scheme, std::string_view text) {
   } else if (text == "float") {
     scheme.activations = ActivationType::float_;
   } else {
-    Refuse("activations", text, "int8, dynamic or float");
+    RefuseWord("activations", text, "int8, dynamic or float");
   }
 }
 
@@ -121,7 +116,7 @@ void SetCalibrator(LayerScheme& scheme, std::string_view text) {
       return;
     }
   }
-  Refuse("calibrator", text, "minmax, percentile, mse or entropy");
+  RefuseWord("calibrator", text, "minmax, percentile, mse or entropy");
 }
 
 std::map<std::string, LayerScheme> ReadRecipe(const Graph& graph, const LayerScheme& defaults,
