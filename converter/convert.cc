@@ -60,7 +60,7 @@ void CheckOperators(const Graph& graph) {
 Network ReadNetwork(const ConvertOptions& options) {
   Network network;
   network.graph = options.model_bytes
-                      ? ImportGraph(tools::BytesOf(*options.model_bytes), options.model_path,
+                      ? ImportGraph(BytesOf(*options.model_bytes), options.model_path,
                                     options.import, &network.declared)
                       : ImportGraph(options.model_path, options.import, &network.declared);
   network.imported = network.graph;

@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/file.h"
+#include "base/output_files.h"
 #include "converter/error.h"
-#include "runtime/tools/file.h"
-#include "runtime/tools/output_files.h"
 
 namespace lutra::converter {
 
@@ -17,7 +17,7 @@ namespace lutra::converter {
 inline std::vector<uint8_t> ReadBytes(const std::string& path, uint64_t most_bytes = UINT64_MAX) {
   std::vector<uint8_t> bytes;
   std::string error;
-  if (!tools::ReadFile(path, &bytes, &error, most_bytes)) throw Error(error);
+  if (!ReadFile(path, &bytes, &error, most_bytes)) throw Error(error);
   return bytes;
 }
 
@@ -29,14 +29,14 @@ inline std::string ReadText(const std::string& path, uint64_t most_bytes = UINT6
 /// Under a temporary name first: a file of that name stays as it was until this one is whole.
 inline void WriteBytes(const std::string& path, std::span<const uint8_t> bytes) {
   std::string error;
-  if (!tools::WriteFile(path, bytes, &error)) throw Error(error);
+  if (!WriteFile(path, bytes, &error)) throw Error(error);
 }
 
 inline void WriteText(const std::string& path, std::string_view text) {
-  WriteBytes(path, tools::BytesOf(text));
+  WriteBytes(path, BytesOf(text));
 }
 
-/// All the files of one command: tools::OutputFiles, which see, with errors thrown.
+/// All the files of one command: OutputFiles, which see, with errors thrown.
 class Outputs {
  public:
   void Reads(const std::string& role, const std::string& path) {
@@ -55,14 +55,14 @@ class Outputs {
     std::string error;
     if (!files_.Write(path, bytes, &error)) throw Error(error);
   }
-  void Write(const std::string& path, std::string_view text) { Write(path, tools::BytesOf(text)); }
+  void Write(const std::string& path, std::string_view text) { Write(path, BytesOf(text)); }
   void Commit() {
     std::string error;
     if (!files_.Commit(&error)) throw Error(error);
   }
 
  private:
-  tools::OutputFiles files_;
+  OutputFiles files_;
 };
 
 }  // namespace lutra::converter

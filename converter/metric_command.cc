@@ -13,9 +13,9 @@
 #include <filesystem>
 #include <utility>
 
+#include "base/npy.h"
+#include "base/temporaries.h"
 #include "converter/error.h"
-#include "runtime/tools/npy.h"
-#include "runtime/tools/temporaries.h"
 
 namespace lutra::converter {
 namespace {
@@ -29,8 +29,8 @@ bool IsProgram(const std::string& path) {
          ::access(path.c_str(), X_OK) == 0;
 }
 
-tools::NpyHeader HeaderFor(DataType type, size_t rows, const std::vector<int64_t>& row_dims) {
-  tools::NpyHeader header;
+NpyHeader HeaderFor(DataType type, size_t rows, const std::vector<int64_t>& row_dims) {
+  NpyHeader header;
   const bool is_signed = type == DataType::int8 || type == DataType::int16 ||
                          type == DataType::int32 || type == DataType::int64;
   header.kind = IsFloating(type) ? 'f' : type == DataType::boolean ? 'b' : is_signed ? 'i' : 'u';
@@ -156,7 +156,7 @@ double RunForNumber(const std::string& name, const std::string& program,
 NpyTemporary::Name::~Name() {
   if (path.empty()) return;
   ::unlink(path.c_str());
-  tools::ForgetTemporary(path.c_str());
+  ForgetTemporary(path.c_str());
 }
 
 NpyTemporary::NpyTemporary(const std::string& what, DataType type, size_t rows,
@@ -168,10 +168,10 @@ NpyTemporary::NpyTemporary(const std::string& what, DataType type, size_t rows,
   const int fd = ::mkstemps(path.data(), 4);
   if (fd < 0) Fail(path, errno);
   name_.path = std::move(path);
-  tools::RememberTemporary(name_.path.c_str());
+  RememberTemporary(name_.path.c_str());
   file_.reset(::fdopen(fd, "wb"));
   if (!file_) Fail(name_.path, errno);
-  const std::vector<uint8_t> header = tools::EncodeNpy(HeaderFor(type, rows, row_dims), {});
+  const std::vector<uint8_t> header = EncodeNpy(HeaderFor(type, rows, row_dims), {});
   Append(std::as_bytes(std::span(header)));
 }
 

@@ -4,9 +4,9 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/half.h"
 #include "kernels/pieces.h"
 #include "kernels/sparse.h"
-#include "runtime/half.h"
 #include "schema/params.h"
 
 namespace lutra {

@@ -7,9 +7,9 @@
 #include <set>
 #include <string_view>
 
+#include "base/utf8.h"
 #include "converter/error.h"
 #include "schema/limits.h"
-#include "schema/utf8.h"
 
 namespace lutra::converter::archive {
 namespace {

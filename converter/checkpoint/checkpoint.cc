@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include "base/utf8.h"
 #include "converter/checkpoint/pickle.h"
 #include "converter/checkpoint/safetensors.h"
 #include "converter/checkpoint/torch.h"
@@ -15,7 +16,6 @@
 #include "converter/import/onnx_file.h"
 #include "converter/import/onnx_tensor.h"
 #include "schema/limits.h"
-#include "schema/utf8.h"
 
 namespace lutra::converter::checkpoint {
 namespace {

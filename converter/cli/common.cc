@@ -8,8 +8,8 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "converter/import/external_files.h"
-#include "runtime/tools/text.h"
 
 namespace lutra::converter::cli {
 
@@ -65,7 +65,7 @@ void ReadsExternalFiles(Outputs& outputs, const std::string& onnx_path,
   }
 }
 
-void PrintText(const std::string& text) { std::fputs(tools::Lines(text).c_str(), stdout); }
+void PrintText(const std::string& text) { std::fputs(Lines(text).c_str(), stdout); }
 
 void PrintJson(const nlohmann::json& json) {
   const std::string text = json.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
@@ -74,7 +74,7 @@ void PrintJson(const nlohmann::json& json) {
 
 void PrintWarnings(const char* command, const Warnings& warnings) {
   for (const std::string& line : warnings.lines()) {
-    std::fprintf(stderr, "lutra %s: warning: %s\n", command, tools::Message(line).c_str());
+    std::fprintf(stderr, "lutra %s: warning: %s\n", command, Message(line).c_str());
   }
 }
 
@@ -103,7 +103,7 @@ void Progress::Show(const std::string& stage, size_t done, size_t total) {
   stage_ = stage;
   percent_ = percent;
   shown_ = true;
-  std::fprintf(stderr, "\r\x1b[K%s %zu/%zu", tools::Printable(stage).c_str(), done, total);
+  std::fprintf(stderr, "\r\x1b[K%s %zu/%zu", Printable(stage).c_str(), done, total);
   std::fflush(stderr);
 }
 

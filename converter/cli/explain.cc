@@ -6,9 +6,9 @@
 #include <new>
 #include <stdexcept>
 
+#include "base/temporaries.h"
 #include "converter/error.h"
 #include "runtime/tools/options.h"
-#include "runtime/tools/temporaries.h"
 
 namespace lutra::converter::cli {
 namespace {
@@ -33,7 +33,7 @@ std::string Explain(const std::exception& error) {
 }
 
 void EndUnexplained() {
-  tools::RemoveTemporaries();
+  RemoveTemporaries();
   try {
     if (const std::exception_ptr current = std::current_exception()) {
       std::rethrow_exception(current);

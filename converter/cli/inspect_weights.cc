@@ -50,7 +50,7 @@ bool IsWeightsFile(const std::vector<std::string>& arguments) {
   tools::Options options;
   std::string error;
   if (!Parse(arguments, &options, &error) || options.plain().size() != 1) return false;
-  const int file = tools::OpenForReading(options.plain()[0], &error);
+  const int file = OpenForReading(options.plain()[0], &error);
   if (file < 0) return false;
   std::array<uint8_t, 8> head{};
   const ssize_t got = ::read(file, head.data(), head.size());

@@ -96,7 +96,7 @@ std::string ModelCommand::NameOwnRecipe(Outputs& outputs, Warnings& warnings) co
     return "";
   }
   const std::string path = RecipePath(options_.output_path);
-  if (!recipe_.empty() && tools::IdentityOf(path) == tools::IdentityOf(recipe_)) return "";
+  if (!recipe_.empty() && IdentityOf(path) == IdentityOf(recipe_)) return "";
   if (Exists(path)) {
     const bool ours = std::filesystem::is_regular_file(path) && IsMarkedRecipe(ReadText(path));
     if (!ours) {

@@ -7,13 +7,13 @@
 #include <memory>
 #include <span>
 
+#include "base/text.h"
 #include "converter/cli/common.h"
 #include "converter/cli/data_flags.h"
 #include "converter/error.h"
 #include "converter/evaluate/evaluate.h"
 #include "converter/prune/prune.h"
 #include "converter/prune/share.h"
-#include "runtime/tools/text.h"
 
 namespace lutra::converter::cli {
 namespace {
@@ -113,7 +113,7 @@ class NameColumn {
         return other.layer == weight.layer;
       };
       const bool several = std::ranges::count_if(weights, same) > 1;
-      names_.push_back(tools::Printable(several ? weight.tensor : weight.layer));
+      names_.push_back(Printable(several ? weight.tensor : weight.layer));
       width_ = std::max(width_, static_cast<int>(names_.back().size()));
     }
   }

@@ -7,10 +7,10 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "converter/error.h"
 #include "converter/report/report.h"
 #include "converter/train/checkpoint.h"
-#include "runtime/tools/text.h"
 
 namespace lutra::converter::cli {
 namespace {
@@ -120,7 +120,7 @@ TrainingLog::TrainingLog(bool json) : json_(json || isatty(STDOUT_FILENO) == 0) 
 void TrainingLog::Resume(const char* command, const std::string& checkpoint, size_t step,
                          size_t steps) {
   std::fprintf(stderr, "lutra %s: %s: goes on after step %zu of %zu\n", command,
-               tools::Printable(checkpoint).c_str(), step, steps);
+               Printable(checkpoint).c_str(), step, steps);
 }
 
 void TrainingLog::Stage(const std::string& name) {

@@ -7,16 +7,16 @@
 namespace lutra::converter::data {
 namespace {
 
-tools::NpyHeader HeaderOf(const std::string& path) {
-  tools::NpyHeader header;
+NpyHeader HeaderOf(const std::string& path) {
+  NpyHeader header;
   std::string error;
-  if (!tools::ReadNpyHeader(path, &header, &error)) throw Error(error);
+  if (!ReadNpyHeader(path, &header, &error)) throw Error(error);
   return header;
 }
 
 }  // namespace
 
-DataType TypeOf(const tools::NpyHeader& header) {
+DataType TypeOf(const NpyHeader& header) {
   switch (header.kind) {
     case 'b':
       return DataType::boolean;

@@ -5,13 +5,13 @@
 #include <string>
 #include <vector>
 
+#include "base/npy.h"
 #include "converter/data/random_access_file.h"
 #include "converter/graph/tensor.h"
-#include "runtime/tools/npy.h"
 
 namespace lutra::converter::data {
 
-DataType TypeOf(const tools::NpyHeader& header);
+DataType TypeOf(const NpyHeader& header);
 
 class NpyRows {
  public:
@@ -19,7 +19,7 @@ class NpyRows {
   explicit NpyRows(const std::string& path);
 
   const std::string& path() const { return file_.path(); }
-  const tools::NpyHeader& header() const { return header_; }
+  const NpyHeader& header() const { return header_; }
   size_t size() const { return static_cast<size_t>(header_.shape[0]); }
   /// Dimensions of one.
   const std::vector<int64_t>& dims() const { return dims_; }
@@ -28,7 +28,7 @@ class NpyRows {
   std::vector<uint8_t> Bytes(size_t row) const;
 
  private:
-  tools::NpyHeader header_;
+  NpyHeader header_;
   RandomAccessFile file_;
   std::vector<int64_t> dims_;
 };

@@ -11,9 +11,9 @@ namespace {
 
 std::vector<int64_t> ReadLabels(const std::string& path, int64_t samples,
                                 const std::string& images) {
-  tools::NpyArray array;
+  NpyArray array;
   std::string error;
-  if (!tools::ReadNpy(path, &array, &error)) throw Error(error);
+  if (!ReadNpy(path, &array, &error)) throw Error(error);
   if (array.header.kind == 'f' || array.header.shape != std::vector<int64_t>{samples}) {
     throw Error(path + ": labels must be integers of shape [" + std::to_string(samples) +
                 "] (one per sample of " + images + "), but are " + array.header.TypeName() + " " +
@@ -34,7 +34,7 @@ std::vector<int64_t> ReadLabels(const std::string& path, int64_t samples,
 class NpySource : public Source {
  public:
   explicit NpySource(const DataSpec& spec) : rows_(spec.images), nhwc_(spec.nhwc) {
-    const tools::NpyHeader& header = rows_.header();
+    const NpyHeader& header = rows_.header();
     if (nhwc_ && header.shape.size() != 4) {
       throw Error(spec.origin + ": \"layout\" NHWC needs images of four dimensions, but " +
                   spec.images + " has shape " + header.ShapeText());

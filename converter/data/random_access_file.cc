@@ -11,8 +11,8 @@
 #include <memory>
 #include <vector>
 
+#include "base/file.h"
 #include "converter/error.h"
-#include "runtime/tools/file.h"
 
 namespace lutra::converter::data {
 namespace {
@@ -43,7 +43,7 @@ void WriteAll(int fd, const uint8_t* bytes, size_t count, const std::string& pat
 
 RandomAccessFile::RandomAccessFile(const std::string& path, uint64_t most_bytes) : path_(path) {
   std::string error;
-  fd_ = tools::OpenForReading(path, &error);
+  fd_ = OpenForReading(path, &error);
   if (fd_ < 0) throw Error(error);
   struct stat info;
   uint8_t magic[2] = {};

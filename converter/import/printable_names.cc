@@ -4,9 +4,9 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "runtime/tools/text.h"
+#include "base/text.h"
+#include "base/utf8.h"
 #include "schema/limits.h"
-#include "schema/utf8.h"
 
 namespace lutra::converter::importing {
 namespace {
@@ -74,7 +74,7 @@ void MakeNamesPrintable(onnx::ModelProto& model) {
     if (IsFit(name)) return;
     std::string& better = renamed[name];
     if (better.empty()) {
-      const std::string stem = Shortened(tools::Printable(name));
+      const std::string stem = Shortened(Printable(name));
       better = stem;
       while (!taken.insert(better).second) better = stem + "_" + std::to_string(++number);
     }

@@ -3,13 +3,13 @@
 #include <cmath>
 #include <cstdio>
 
-#include "runtime/tools/text.h"
+#include "base/text.h"
 
 namespace lutra::converter::report {
 
 std::string Escape(const std::string& text) {
   std::string escaped;
-  for (const char c : tools::Printable(text)) {
+  for (const char c : Printable(text)) {
     switch (c) {
       case '&':
         escaped += "&amp;";

@@ -9,16 +9,16 @@
 #include <cstring>
 #include <thread>
 
+#include "base/file.h"
+#include "base/json.h"
+#include "base/output_files.h"
+#include "base/text.h"
 #include "runtime/clock.h"
-#include "runtime/tools/file.h"
-#include "runtime/tools/json.h"
 #include "runtime/tools/machine.h"
 #include "runtime/tools/model.h"
 #include "runtime/tools/options.h"
-#include "runtime/tools/output_files.h"
 #include "runtime/tools/process.h"
 #include "runtime/tools/profile.h"
-#include "runtime/tools/text.h"
 #include "runtime/tools/timings.h"
 #include "schema/container.h"
 #include "schema/golden.h"

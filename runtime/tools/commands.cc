@@ -2,10 +2,10 @@
 
 #include <cstdio>
 
+#include "base/text.h"
 #include "runtime/tools/model.h"
 #include "runtime/tools/options.h"
 #include "runtime/tools/process.h"
-#include "runtime/tools/text.h"
 
 namespace lutra::tools {
 namespace {

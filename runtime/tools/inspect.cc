@@ -2,14 +2,14 @@
 #include <cinttypes>
 #include <cstdio>
 
+#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
 #include "runtime/hooks.h"
 #include "runtime/tools/commands.h"
-#include "runtime/tools/file.h"
-#include "runtime/tools/json.h"
 #include "runtime/tools/model.h"
 #include "runtime/tools/options.h"
 #include "runtime/tools/process.h"
-#include "runtime/tools/text.h"
 #include "schema/container.h"
 
 namespace lutra::tools {

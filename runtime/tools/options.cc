@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "runtime/tools/text.h"
+#include "base/text.h"
 
 namespace lutra::tools {
 

@@ -8,8 +8,8 @@
 #include <cstring>
 #include <new>
 
+#include "base/temporaries.h"
 #include "runtime/tools/options.h"
-#include "runtime/tools/temporaries.h"
 
 namespace lutra::tools {
 namespace {

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "lutra/lutra.h"
-#include "runtime/tools/json.h"
 #include "runtime/tools/timings.h"
 
 namespace lutra::tools {

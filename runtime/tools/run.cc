@@ -4,13 +4,13 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/npy.h"
+#include "base/npy_floats.h"
+#include "base/output_files.h"
 #include "runtime/hooks.h"
 #include "runtime/tools/commands.h"
 #include "runtime/tools/model.h"
-#include "runtime/tools/npy.h"
-#include "runtime/tools/npy_floats.h"
 #include "runtime/tools/options.h"
-#include "runtime/tools/output_files.h"
 #include "runtime/tools/process.h"
 
 namespace lutra::tools {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "schema/utf8.h"
+#include "base/utf8.h"
 
 namespace lutra::validate {
 namespace {

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/npy.h"
 #include "coding/tensors.h"
 #include "converter/archive/archive.h"
 #include "converter/checkpoint/pickle_writer.h"
@@ -20,7 +21,6 @@
 #include "converter/graph/weight_text.h"
 #include "fuzz/onnx_networks.h"
 #include "golden/golden_files.h"
-#include "runtime/tools/npy.h"
 
 namespace {
 
@@ -169,12 +169,11 @@ void WriteData() {
   write("idx", kIdx, 0, images, {0, 0, 8, 1, 0, 0, 0, 4, 3, 1, 4, 1});
   write("idx_gzip", kIdx, 1, Gzip(images), {});
   write("cifar10", kCifar10, 3, Bytes(size_t{2} * 3073, 7), {});
-  tools::NpyHeader floats{'f', 4, {2, 3, 2}, 0}, labels{'i', 8, {2}, 0};
+  NpyHeader floats{'f', 4, {2, 3, 2}, 0}, labels{'i', 8, {2}, 0};
   // Halves of the rest are halves of these: both are 128 bytes of header and 48 and 16 of data.
-  write("npy", kNpy, 0, tools::EncodeNpy(floats, Bytes(48, 1)),
-        tools::EncodeNpy(labels, Bytes(16, 0)));
+  write("npy", kNpy, 0, EncodeNpy(floats, Bytes(48, 1)), EncodeNpy(labels, Bytes(16, 0)));
   floats.shape = {3, 2, 2, 1};
-  write("npy_channels_last", kNpy, 2, tools::EncodeNpy(floats, pixels), {});
+  write("npy_channels_last", kNpy, 2, EncodeNpy(floats, pixels), {});
   const test::PngLayout grey{.width = 5, .height = 4, .colour_type = 0};
   write("png", kImage, 0, test::PngFile(grey, Bytes(size_t{4} * 6, 0)), {});
   const test::PngLayout colours{.width = 3,

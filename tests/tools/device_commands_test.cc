@@ -4,8 +4,8 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/npy.h"
 #include "lutra/lutra.h"
-#include "runtime/tools/npy.h"
 #include "support/model_builder.h"
 #include "tools/program.h"
 
@@ -15,8 +15,6 @@ namespace {
 using test::Outcome;
 using test::RunProgram;
 using test::TempFolder;
-using tools::NpyArray;
-using tools::NpyHeader;
 
 const std::string kLutra = LUTRA_PROGRAM;
 const std::string kBench = LUTRA_BENCH_PROGRAM;
@@ -33,15 +31,15 @@ std::string WriteFloats(const TempFolder& folder, const std::string& name,
   }
   if (special != 0) x[30] = special;
   std::string error;
-  REQUIRE(tools::WriteNpy(folder / name, header,
-                          {reinterpret_cast<const uint8_t*>(x.data()), x.size() * 4}, &error));
+  REQUIRE(WriteNpy(folder / name, header,
+                   {reinterpret_cast<const uint8_t*>(x.data()), x.size() * 4}, &error));
   return folder / name;
 }
 
 NpyArray Read(const std::string& path) {
   NpyArray array;
   std::string error;
-  REQUIRE_MESSAGE(tools::ReadNpy(path, &array, &error), error);
+  REQUIRE_MESSAGE(ReadNpy(path, &array, &error), error);
   return array;
 }
 
@@ -100,7 +98,7 @@ TEST_CASE("run: bytes whose shape says nothing of their order are in that of the
   std::vector<uint8_t> bytes(27);
   for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(i);
   std::string error;
-  REQUIRE(tools::WriteNpy(folder / "x.npy", NpyHeader{'i', 1, {1, 3, 3, 3}, 0}, bytes, &error));
+  REQUIRE(WriteNpy(folder / "x.npy", NpyHeader{'i', 1, {1, 3, 3, 3}, 0}, bytes, &error));
   const Outcome run = RunProgram(kLutra, "run " + model + " --input " + (folder / "x.npy") +
                                              " --output " + (folder / "y.npy"));
   CHECK(run.err == "");
@@ -138,7 +136,7 @@ TEST_CASE("run: every bad input is one line and status 1") {
   std::string error;
   std::vector<uint8_t> ids(72 * 8);
   ids[3] = 1, ids[0] = 1;  // 2^24 + 1
-  REQUIRE(tools::WriteNpy(folder / "i64.npy", NpyHeader{'i', 8, {1, 6, 6, 2}, 0}, ids, &error));
+  REQUIRE(WriteNpy(folder / "i64.npy", NpyHeader{'i', 8, {1, 6, 6, 2}, 0}, ids, &error));
   CHECK(fail(model + (folder / "i64.npy")) ==
         folder /
             "i64.npy: element 0 is 16777217, which float32 does not hold; inputs of models are "

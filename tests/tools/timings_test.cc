@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "runtime/tools/json.h"
+#include "base/json.h"
 
 namespace lutra::tools {
 namespace {

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "base/npy.h"
 #include "converter/error.h"
-#include "runtime/tools/npy.h"
 #include "support/temp_folder.h"
 
 namespace lutra::converter::data {
@@ -45,19 +45,18 @@ std::string Gzip(const TempFolder& folder, const std::string& bytes) {
 }
 
 void WriteNpy(const std::string& path, std::vector<int64_t> shape, const std::vector<float>& x) {
-  tools::NpyHeader header;
+  NpyHeader header;
   header.shape = std::move(shape);
   std::string error;
-  REQUIRE(tools::WriteNpy(path, header,
-                          {reinterpret_cast<const uint8_t*>(x.data()), x.size() * sizeof(float)},
-                          &error));
+  REQUIRE(WriteNpy(path, header,
+                   {reinterpret_cast<const uint8_t*>(x.data()), x.size() * sizeof(float)}, &error));
 }
 
 void WriteLabels(const std::string& path, const std::vector<int64_t>& labels) {
-  tools::NpyHeader header{'i', 8, {static_cast<int64_t>(labels.size())}, 0};
+  NpyHeader header{'i', 8, {static_cast<int64_t>(labels.size())}, 0};
   std::string error;
-  REQUIRE(tools::WriteNpy(
-      path, header, {reinterpret_cast<const uint8_t*>(labels.data()), labels.size() * 8}, &error));
+  REQUIRE(WriteNpy(path, header,
+                   {reinterpret_cast<const uint8_t*>(labels.data()), labels.size() * 8}, &error));
 }
 
 std::vector<float> Values(const Sample& sample) {

@@ -9,8 +9,8 @@
 #include <filesystem>
 #include <limits>
 
+#include "base/npy.h"
 #include "converter/error.h"
-#include "runtime/tools/npy.h"
 #include "support/temp_folder.h"
 
 namespace lutra::converter {
@@ -44,7 +44,7 @@ std::string FaultOf(const std::string& program) {
   return "";
 }
 
-std::vector<float> Floats(const tools::NpyArray& array) {
+std::vector<float> Floats(const NpyArray& array) {
   std::vector<float> values(array.bytes.size() / sizeof(float));
   std::memcpy(values.data(), array.bytes.data(), array.bytes.size());
   return values;
@@ -92,10 +92,10 @@ TEST_CASE("a program gets outputs and targets as NumPy files, which then are gon
                          "; echo \"$1\" >" + (folder / "name") + "; echo ' -2.5e0 '");
   CHECK(ValueOf(Metric(path), {1, 2, 3, 4}, Tensor::Of({3}, std::vector<int64_t>{7, 8, 9}),
                 Tensor::Of({3}, std::vector<int64_t>{10, 11, 12})) == -2.5);
-  tools::NpyArray outputs, targets;
+  NpyArray outputs, targets;
   std::string error;
-  REQUIRE(tools::ReadNpy(folder / "o.npy", &outputs, &error));
-  REQUIRE(tools::ReadNpy(folder / "t.npy", &targets, &error));
+  REQUIRE(ReadNpy(folder / "o.npy", &outputs, &error));
+  REQUIRE(ReadNpy(folder / "t.npy", &targets, &error));
   CHECK(outputs.header.TypeName() == "float32");
   CHECK(outputs.header.shape == std::vector<int64_t>{2, 2});
   CHECK(Floats(outputs) == std::vector<float>{1, 2, 3, 4});

@@ -7,9 +7,9 @@
 #include <fstream>
 #include <set>
 
+#include "base/utf8.h"
 #include "converter/error.h"
 #include "converter/import/model_proto.h"
-#include "schema/utf8.h"
 
 namespace lutra::converter::importing {
 namespace {

@@ -1,6 +1,6 @@
 // Files that a command writes: names first, then whole or not at all. The expectations are those of
 // the system's own calls (stat, link, chmod), and of what a shell shows.
-#include "runtime/tools/output_files.h"
+#include "base/output_files.h"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include <filesystem>
 #include <thread>
 
-#include "runtime/tools/file.h"
+#include "base/file.h"
 #include "support/temp_folder.h"
 
 namespace lutra::tools {

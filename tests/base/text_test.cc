@@ -1,10 +1,10 @@
 // What may reach a terminal: printable UTF-8, in one line, of bounded length.
-#include "runtime/tools/text.h"
+#include "base/text.h"
 
 #include <doctest/doctest.h>
 
-#include "runtime/tools/json.h"
-#include "schema/utf8.h"
+#include "base/json.h"
+#include "base/utf8.h"
 
 namespace lutra::tools {
 namespace {

@@ -1,4 +1,4 @@
-#include "runtime/tools/npy.h"
+#include "base/npy.h"
 
 #include <unistd.h>
 
@@ -9,10 +9,10 @@
 #include <memory>
 #include <string_view>
 
-#include "runtime/tools/file.h"
-#include "runtime/tools/output_files.h"
+#include "base/file.h"
+#include "base/output_files.h"
 
-namespace lutra::tools {
+namespace lutra {
 namespace {
 
 constexpr char kMagic[] = "\x93NUMPY";
@@ -263,4 +263,4 @@ bool WriteNpy(const std::string& path, const NpyHeader& header, std::span<const 
   return WriteFile(path, EncodeNpy(header, bytes), error);
 }
 
-}  // namespace lutra::tools
+}  // namespace lutra

@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 
-namespace lutra::tools {
+namespace lutra {
 
-/// Every byte that belongs to no printable UTF-8 character (schema/utf8.h) becomes '?'.
+/// Every byte that belongs to no printable UTF-8 character (base/utf8.h) becomes '?'.
 std::string Printable(std::string_view text);
 
 /// A message: printable, with spaces for line breaks, and of at most kMostMessageBytes and a few.
@@ -19,4 +19,4 @@ std::string Message(std::string_view text);
 /// Lines for stdout, such as a table: printable, but line breaks and tabs stay.
 std::string Lines(std::string_view text);
 
-}  // namespace lutra::tools
+}  // namespace lutra

@@ -1,8 +1,8 @@
-#include "runtime/tools/text.h"
+#include "base/text.h"
 
-#include "schema/utf8.h"
+#include "base/utf8.h"
 
-namespace lutra::tools {
+namespace lutra {
 namespace {
 
 // Other characters than printable ones become what `otherwise` makes of them.
@@ -46,4 +46,4 @@ std::string Lines(std::string_view text) {
   return Replace(text, [](char c) { return c == '\n' || c == '\t' ? c : '?'; });
 }
 
-}  // namespace lutra::tools
+}  // namespace lutra

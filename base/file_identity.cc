@@ -1,10 +1,10 @@
-#include "runtime/tools/file_identity.h"
+#include "base/file_identity.h"
 
 #include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace lutra::tools {
+namespace lutra {
 
 std::string FolderOf(const std::string& path) {
   const size_t slash = path.find_last_of('/');
@@ -32,4 +32,4 @@ FileIdentity IdentityOf(const std::string& path) {
   return {info.st_dev, info.st_ino, last.substr(last.find_last_of('/') + 1)};
 }
 
-}  // namespace lutra::tools
+}  // namespace lutra

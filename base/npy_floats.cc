@@ -1,12 +1,12 @@
-#include "runtime/tools/npy_floats.h"
+#include "base/npy_floats.h"
 
 #include <cmath>
 #include <cstring>
 #include <type_traits>
 
-#include "runtime/half.h"
+#include "base/half.h"
 
-namespace lutra::tools {
+namespace lutra {
 namespace {
 
 // The float32 that is an integer's value, if there is one. (The largest of 64 bits round up to
@@ -88,4 +88,4 @@ bool ToFloats(const std::string& path, NpyArray* array, std::string* error) {
   }
 }
 
-}  // namespace lutra::tools
+}  // namespace lutra

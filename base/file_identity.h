@@ -7,7 +7,7 @@
 
 #include <string>
 
-namespace lutra::tools {
+namespace lutra {
 
 struct FileIdentity {
   dev_t device = 0;
@@ -27,4 +27,4 @@ std::string FolderOf(const std::string& path);
 /// A path whose folder does not exist has an identity of its own, the path's text.
 FileIdentity IdentityOf(const std::string& path);
 
-}  // namespace lutra::tools
+}  // namespace lutra

@@ -1,12 +1,12 @@
-#include "runtime/tools/json.h"
+#include "base/json.h"
 
 #include <charconv>
 #include <cmath>
 #include <cstdio>
 
-#include "schema/utf8.h"
+#include "base/utf8.h"
 
-namespace lutra::tools {
+namespace lutra {
 
 void JsonWriter::Separate() {
   if (!after_key_ && !first_) text_ += ", ";
@@ -90,4 +90,4 @@ JsonWriter& JsonWriter::Boolean(bool value) {
   return *this;
 }
 
-}  // namespace lutra::tools
+}  // namespace lutra

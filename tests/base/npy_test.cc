@@ -1,4 +1,4 @@
-#include "runtime/tools/npy.h"
+#include "base/npy.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "runtime/tools/output_files.h"
+#include "base/output_files.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,9 +10,9 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "runtime/tools/temporaries.h"
+#include "base/temporaries.h"
 
-namespace lutra::tools {
+namespace lutra {
 namespace {
 
 bool Fail(const std::string& path, const char* what, int reason, std::string* error) {
@@ -249,4 +249,4 @@ bool WriteFile(const std::string& path, std::span<const uint8_t> bytes, std::str
   return files.Write(path, bytes, error) && files.Commit(error);
 }
 
-}  // namespace lutra::tools
+}  // namespace lutra

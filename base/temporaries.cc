@@ -1,11 +1,11 @@
-#include "runtime/tools/temporaries.h"
+#include "base/temporaries.h"
 
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
 
-namespace lutra::tools {
+namespace lutra {
 namespace {
 
 std::array<std::atomic<const char*>, 64> temporaries;
@@ -32,4 +32,4 @@ void RemoveTemporaries() {
   }
 }
 
-}  // namespace lutra::tools
+}  // namespace lutra

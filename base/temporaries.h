@@ -2,7 +2,7 @@
 // memory.
 #pragma once
 
-namespace lutra::tools {
+namespace lutra {
 
 /// Remembers a file until it has its name or is removed; `path` must stay valid until then. More
 /// than 64 at a time are not remembered.
@@ -12,4 +12,4 @@ void ForgetTemporary(const char* path);
 /// Removes them all. Calls nothing that a signal handler must not call.
 void RemoveTemporaries();
 
-}  // namespace lutra::tools
+}  // namespace lutra

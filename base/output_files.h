@@ -20,9 +20,9 @@
 #include <string_view>
 #include <vector>
 
-#include "runtime/tools/file_identity.h"
+#include "base/file_identity.h"
 
-namespace lutra::tools {
+namespace lutra {
 
 class OutputFiles {
  public:
@@ -71,4 +71,4 @@ inline std::span<const uint8_t> BytesOf(std::string_view text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
 
-}  // namespace lutra::tools
+}  // namespace lutra

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace lutra::tools {
+namespace lutra {
 
 /// Opens for reading without ever waiting. Returns the descriptor, which the caller closes; or -1
 /// and fills *error ("FILE: cannot be opened: ...", "FILE: is a folder; name a file").
@@ -20,4 +20,4 @@ int OpenForReading(const std::string& path, std::string* error);
 bool ReadFile(const std::string& path, std::vector<uint8_t>* bytes, std::string* error,
               uint64_t most_bytes = UINT64_MAX);
 
-}  // namespace lutra::tools
+}  // namespace lutra

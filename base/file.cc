@@ -1,4 +1,4 @@
-#include "runtime/tools/file.h"
+#include "base/file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
-namespace lutra::tools {
+namespace lutra {
 namespace {
 
 std::string Failure(const std::string& path, const char* what) {
@@ -79,4 +79,4 @@ bool ReadFile(const std::string& path, std::vector<uint8_t>* bytes, std::string*
   return read;
 }
 
-}  // namespace lutra::tools
+}  // namespace lutra

@@ -4,12 +4,12 @@
 
 #include <string>
 
-#include "runtime/tools/npy.h"
+#include "base/npy.h"
 
-namespace lutra::tools {
+namespace lutra {
 
 /// Booleans become 0 and 1, float64 the nearest float32. Returns false and fills *error with one
 /// line (file, element, cure) where float32 does not hold an integer, or a float64 is beyond it.
 bool ToFloats(const std::string& path, NpyArray* array, std::string* error);
 
-}  // namespace lutra::tools
+}  // namespace lutra

@@ -1,5 +1,5 @@
 // Arrays of every number type as float32: exact, or refused by element.
-#include "runtime/tools/npy_floats.h"
+#include "base/npy_floats.h"
 
 #include <doctest/doctest.h>
 

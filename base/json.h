@@ -5,11 +5,11 @@
 #include <string>
 #include <string_view>
 
-namespace lutra::tools {
+namespace lutra {
 
 /// Values are appended in order; the caller opens and closes. Inside an object every value follows
 /// its Key. NaN and infinities become null, as JSON has no word for them; what no terminal should
-/// get (schema/utf8.h) is escaped, and bytes that are no UTF-8 become U+FFFD.
+/// get (base/utf8.h) is escaped, and bytes that are no UTF-8 become U+FFFD.
 class JsonWriter {
  public:
   JsonWriter& Open(char bracket);  ///< '{' or '['
@@ -32,4 +32,4 @@ class JsonWriter {
   bool after_key_ = false;
 };
 
-}  // namespace lutra::tools
+}  // namespace lutra

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace lutra::tools {
+namespace lutra {
 
 /// What a header says. `kind` is NumPy's letter: 'f' float, 'i' signed, 'u' unsigned, 'b' boolean.
 struct NpyHeader {
@@ -42,4 +42,4 @@ std::vector<uint8_t> EncodeNpy(const NpyHeader& header, std::span<const uint8_t>
 bool WriteNpy(const std::string& path, const NpyHeader& header, std::span<const uint8_t> bytes,
               std::string* error);
 
-}  // namespace lutra::tools
+}  // namespace lutra

@@ -1,10 +1,15 @@
-#include "schema/utf8.h"
+// Names in files are text for people: one line, well formed.
+#pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace lutra {
 
-size_t PrintableLength(std::string_view text) {
+/// Bytes of the character at the start of the text: a well-formed UTF-8 sequence (RFC 3629) that is
+/// no control character (C0, DEL, C1). 0 if there is none.
+inline size_t PrintableLength(std::string_view text) {
   if (text.empty()) return 0;
   const auto* p = reinterpret_cast<const uint8_t*>(text.data());
   const uint8_t lead = p[0];
@@ -24,7 +29,8 @@ size_t PrintableLength(std::string_view text) {
   return length;
 }
 
-bool IsPrintableUtf8(std::string_view text) {
+/// Well-formed UTF-8 without control characters.
+inline bool IsPrintableUtf8(std::string_view text) {
   while (!text.empty()) {
     const size_t length = PrintableLength(text);
     if (length == 0) return false;
