@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "converter/executor/gradient.h"
-#include "converter/executor/resize_axes.h"
 #include "converter/executor/strides.h"
+#include "converter/graph/resize_axes.h"
 
 namespace lutra::converter::executor {
 namespace {

@@ -60,8 +60,6 @@ std::optional<size_t> First(const Tensor& tensor, const Test& test) {
   return std::nullopt;
 }
 
-std::string NodeText(const Node& node) { return "node '" + node.Label() + "' (" + node.op + ")"; }
-
 /// Adding a mask of 0 and minus infinity is no calculation that the other operand survives: what
 /// counts is who reads the sum.
 bool AddsMask(const Node& node) { return node.op == "Add" || node.op == "Sub" || node.op == "Sum"; }

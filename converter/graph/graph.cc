@@ -22,8 +22,6 @@ T Get(const Node& node, std::string_view attribute, T otherwise, const char* kin
                     std::string(attribute) + "' is not " + kind);
 }
 
-std::string Describe(const Node& node) { return "node '" + node.Label() + "' (" + node.op + ")"; }
-
 }  // namespace
 
 int64_t Node::Int(std::string_view attribute, int64_t otherwise) const {
@@ -47,6 +45,10 @@ bool Node::Has(std::string_view attribute) const {
 }
 
 const std::string& Node::Input(size_t i) const { return i < inputs.size() ? inputs[i] : kEmpty; }
+
+std::string NodeText(const Node& node) { return "node '" + node.Label() + "' (" + node.op + ")"; }
+
+void Fail(const Node& node, const std::string& why) { throw Error(NodeText(node) + ": " + why); }
 
 const std::string& Node::Label() const {
   for (const std::string& output : outputs) {
@@ -147,7 +149,7 @@ void Graph::Sort() {
         break;
       }
     }
-    throw Error(Describe(nodes[stuck]) + " depends on its own output (the graph has a cycle)");
+    throw Error(NodeText(nodes[stuck]) + " depends on its own output (the graph has a cycle)");
   }
   std::vector<Node> sorted;
   sorted.reserve(nodes.size());
@@ -168,12 +170,12 @@ void Graph::Check() const {
   for (const Node& node : nodes) {
     for (const std::string& input : node.inputs) {
       if (input.empty() || available.contains(input)) continue;
-      throw Error(Describe(node) + " reads '" + input + "', which " +
+      throw Error(NodeText(node) + " reads '" + input + "', which " +
                   (Producer(input) ? "is computed only after it" : "nothing computes"));
     }
     for (const std::string& output : node.outputs) {
       if (!output.empty() && !available.insert(output).second) {
-        throw Error(Describe(node) + " computes '" + output + "', which exists already");
+        throw Error(NodeText(node) + " computes '" + output + "', which exists already");
       }
     }
   }

@@ -60,6 +60,11 @@ struct Node {
   const std::string& Label() const;
 };
 
+/// "node 'conv1' (Conv)".
+std::string NodeText(const Node& node);
+/// Throws Error that names the node.
+[[noreturn]] void Fail(const Node& node, const std::string& why);
+
 struct Graph {
   std::string name;
   std::vector<std::string> inputs;  ///< without initializers

@@ -56,7 +56,7 @@ schema::BinaryKind BinaryKindOf(const Node& node) {
 }  // namespace
 
 void LowerBinary(Lowering& lowering, const Node& node) {
-  if (node.inputs.size() != 2) Lowering::Fail(node, "has not exactly two inputs");
+  if (node.inputs.size() != 2) Fail(node, "has not exactly two inputs");
   const Operands shapes = Broadcast(lowering, node);
   const quantize::QuantParams* params = lowering.OutputParams(node);
   schema::BinaryT options;

@@ -29,9 +29,9 @@ schema::FloatRange FloatRangeOf(const Node& node) {
 float Multiplier(const Node& node, double value) {
   const float multiplier = static_cast<float>(value);
   if (!std::isnormal(multiplier) || multiplier <= 0) {
-    Lowering::Fail(node,
-                   "its values are too far apart in size for integers; keep the layer in "
-                   "float32 (recipe: \"activations\": \"float\")");
+    Fail(node,
+         "its values are too far apart in size for integers; keep the layer in "
+         "float32 (recipe: \"activations\": \"float\")");
   }
   return multiplier;
 }
@@ -67,15 +67,6 @@ uint16_t EmitTranspose(Lowering& lowering, const Node& node, uint16_t in,
   const uint16_t out = lowering.Temporary(int8 ? &params : nullptr, shape);
   lowering.Emit(node, std::move(transpose), {in}, out);
   return out;
-}
-
-int64_t AxisOf(const Node& node, int64_t axis, size_t rank) {
-  const int64_t normalized = axis < 0 ? axis + static_cast<int64_t>(rank) : axis;
-  if (normalized < 0 || normalized >= static_cast<int64_t>(rank)) {
-    Lowering::Fail(node,
-                   "axis " + std::to_string(axis) + " of a tensor of rank " + std::to_string(rank));
-  }
-  return normalized;
 }
 
 }  // namespace lutra::converter::lowering

@@ -131,7 +131,7 @@ void LowerConv(Lowering& lowering, const Node& node) {
   const Shape in = lowering.ShapeOf(node.inputs[0]), out = lowering.ShapeOf(node.outputs[0]);
   const std::vector<int64_t>& dims = lowering.graph.Constant(node.inputs[1])->dims();
   schema::ConvT conv;
-  ReadWindow(node, {dims.begin() + 2, dims.end()}, in, out).CopyTo(conv);
+  ReadWindow(node, {dims.begin() + 2, dims.end()}, in).CopyTo(conv);
   conv.groups = static_cast<uint32_t>(node.Int("group", 1));
   SetProduct(lowering, node, conv);
   const uint16_t input = lowering.UseFor(node, node.inputs[0], in);
@@ -158,7 +158,7 @@ void LowerLinear(Lowering& lowering, const Node& node) {
 void LowerMatMul(Lowering& lowering, const Node& node) {
   Shape a = lowering.ShapeOf(node.inputs[0]), b = lowering.ShapeOf(node.inputs[1]);
   Shape out = lowering.ShapeOf(node.outputs[0]);
-  if (a.size() < 2 || b.size() < 2) Lowering::Fail(node, "MatMul of a vector");
+  if (a.size() < 2 || b.size() < 2) Fail(node, "MatMul of a vector");
   const bool lift = out.size() == 2 || out[0] != 1;
   while (a.size() < out.size()) a = Lifted(a);
   while (b.size() < out.size()) b = Lifted(b);
@@ -192,7 +192,7 @@ void LowerMatMul(Lowering& lowering, const Node& node) {
 void LowerMatrixProduct(Lowering& lowering, const Node& node) {
   const std::string why = quantize::WhyNoWeightMatrix(lowering.graph, node);
   if (!quantize::HasWeights(lowering.graph, node) || !why.empty()) {
-    if (!Is(node, kArithmetic)) Lowering::Fail(node, why.empty() ? "its input is constant" : why);
+    if (!Is(node, kArithmetic)) Fail(node, why.empty() ? "its input is constant" : why);
     LowerMatMul(lowering, node);
   } else if (ProductOf(node)->convolves) {
     LowerConv(lowering, node);

@@ -6,6 +6,7 @@
 
 #include "converter/error.h"
 #include "converter/executor/strides.h"
+#include "converter/graph/shape.h"
 #include "converter/lower/lowering.h"
 
 namespace lutra::converter::lowering {
@@ -28,7 +29,7 @@ struct Geometry {
 Geometry GeometryOf(const Lowering& lowering, const Node& node) {
   const Shape in = lowering.ShapeOf(node.inputs[0]);
   if (node.op == "LayerNormalization" || node.op == "RMSNormalization") {
-    const auto axis = static_cast<size_t>(AxisOf(node, node.Int("axis", -1), in.size()));
+    const auto axis = AxisOf(node, node.Int("axis", -1), in.size());
     const int32_t columns = Product(in, axis, in.size());
     const Shape rows = {1, Product(in, 0, axis), columns};
     return {rows,
@@ -37,13 +38,13 @@ Geometry GeometryOf(const Lowering& lowering, const Node& node) {
             {in.begin() + static_cast<int64_t>(axis), in.end()},
             node.op == "LayerNormalization"};
   }
-  if (in.size() < 3) Lowering::Fail(node, "its input is no image");
+  if (in.size() < 3) Fail(node, "its input is no image");
   const int32_t channels = in[1], plane = Product(in, 2, in.size());
   const auto groups =
       node.op == "GroupNormalization"
           ? static_cast<int32_t>(std::clamp<int64_t>(node.Int("num_groups", 1), 1, channels))
           : channels;
-  if (channels % groups != 0) Lowering::Fail(node, "its groups do not divide the channels");
+  if (channels % groups != 0) Fail(node, "its groups do not divide the channels");
   const Tensor* scale = lowering.graph.Constant(node.Input(1));
   // GroupNormalization had one value per group before opset 21.
   const bool by_group = scale != nullptr && scale->elements() == static_cast<size_t>(groups);
@@ -99,14 +100,14 @@ class Steps {
   uint16_t Parameter(size_t input, const Geometry& geometry) {
     const Tensor* constant = lowering_.graph.Constant(node_.Input(input));
     if (constant == nullptr) {
-      Lowering::Fail(node_, "input " + std::to_string(input) + " is computed by the network");
+      Fail(node_, "input " + std::to_string(input) + " is computed by the network");
     }
     try {
       const Tensor values = executor::BroadcastTo(*constant, geometry.normalized);
       return lowering_.AddConstant(values.ToFloats(), nullptr, geometry.parameters);
     } catch (const Error&) {
-      Lowering::Fail(node_, "input " + std::to_string(input) + " is " + DimsText(constant->dims()) +
-                                " where it takes " + DimsText(geometry.normalized));
+      Fail(node_, "input " + std::to_string(input) + " is " + DimsText(constant->dims()) +
+                      " where it takes " + DimsText(geometry.normalized));
     }
   }
 
@@ -130,7 +131,7 @@ void LowerNormalization(Lowering& lowering, const Node& node) {
   for (size_t i = 1; i < node.outputs.size(); ++i) {
     const std::string& output = node.outputs[i];
     if (lowering.graph.IsOutput(output) || !lowering.graph.Consumers(output).empty()) {
-      Lowering::Fail(node, "its statistics '" + output + "' are read; only its result can be");
+      Fail(node, "its statistics '" + output + "' are read; only its result can be");
     }
   }
   const Geometry geometry = GeometryOf(lowering, node);

@@ -43,7 +43,7 @@ void RefuseEmptyWindows(const Node& node, const Shape& in, const Shape& out,
                         const schema::PoolT& pool) {
   const auto [rows, columns] = CountsOf(in, out, pool, false);
   if (rows.contains(0) || columns.contains(0)) {
-    Lowering::Fail(node, "a window lies wholly in the padding: give it less padding");
+    Fail(node, "a window lies wholly in the padding: give it less padding");
   }
 }
 
@@ -67,10 +67,10 @@ void SetMultipliers(const Node& node, const Shape& in, const Shape& out,
 void LowerPool(Lowering& lowering, const Node& node) {
   const Shape in = lowering.ShapeOf(node.inputs[0]), out = lowering.ShapeOf(node.outputs[0]);
   if (node.outputs.size() > 1 && !node.outputs[1].empty()) {
-    Lowering::Fail(node, "the indices of MaxPool are not computed");
+    Fail(node, "the indices of MaxPool are not computed");
   }
   schema::PoolT pool;
-  ReadWindow(node, node.Ints("kernel_shape"), in, out).CopyTo(pool);
+  ReadWindow(node, node.Ints("kernel_shape"), in).CopyTo(pool);
   const bool average = node.op == "AveragePool";
   pool.kind = average ? schema::PoolKind::average : schema::PoolKind::max;
   pool.count_include_pad = average && node.Int("count_include_pad", 0) != 0;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "converter/graph/shape.h"
 #include "converter/lower/lowering.h"
 
 namespace lutra::converter::lowering {
@@ -30,7 +31,7 @@ Reduction ReductionOf(const Lowering& lowering, const Node& node, size_t rank) {
   Reduction reduction{kKinds.at(node.op), {}};
   if (!node.Input(1).empty()) {
     const Tensor* axes = lowering.graph.Constant(node.Input(1));
-    if (axes == nullptr) Lowering::Fail(node, "its axes are computed by the network");
+    if (axes == nullptr) Fail(node, "its axes are computed by the network");
     for (const int64_t axis : axes->ToInts()) {
       reduction.axes.push_back(AxisOf(node, axis, rank));
     }

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "converter/error.h"
-#include "converter/executor/resize_axes.h"
+#include "converter/graph/resize_axes.h"
 #include "converter/lower/lowering.h"
 
 namespace lutra::converter::lowering {
@@ -13,8 +13,8 @@ namespace {
 
 constexpr double kUnit = 2048;
 
-std::vector<executor::ResizeAxis> ReadAxes(const Lowering& lowering, const Node& node,
-                                           const Shape& in, const Shape& out) {
+std::vector<ResizeAxis> ReadAxes(const Lowering& lowering, const Node& node, const Shape& in,
+                                 const Shape& out) {
   const Tensor *scales = lowering.graph.Constant(node.Input(2)),
                *sizes = lowering.graph.Constant(node.Input(3));
   // The shape says what the network computes.
@@ -24,18 +24,18 @@ std::vector<executor::ResizeAxis> ReadAxes(const Lowering& lowering, const Node&
   const Tensor known = Tensor::Of({rank}, std::move(lengths));
   if (scales == nullptr && sizes == nullptr) sizes = &known;
   try {
-    return executor::ResizeAxes(node, {in.begin(), in.end()},
-                                lowering.graph.Constant(node.Input(1)), scales, sizes);
+    return ResizeAxes(node, {in.begin(), in.end()}, lowering.graph.Constant(node.Input(1)), scales,
+                      sizes);
   } catch (const Error& error) {
-    Lowering::Fail(node, error.what());
+    Fail(node, error.what());
   }
 }
 
-std::unique_ptr<schema::ResizeAxisT> MakeAxis(const Node& node, const executor::ResizeAxis& axis,
+std::unique_ptr<schema::ResizeAxisT> MakeAxis(const Node& node, const ResizeAxis& axis,
                                               bool linear) {
   auto result = std::make_unique<schema::ResizeAxisT>();
-  for (const executor::ResizeTaps& taps : axis.taps) {
-    if (taps.index.empty()) Lowering::Fail(node, "reads beyond the image (tf_crop_and_resize)");
+  for (const ResizeTaps& taps : axis.taps) {
+    if (taps.index.empty()) Fail(node, "reads beyond the image (tf_crop_and_resize)");
     int64_t source = taps.index[0];
     if (linear) {
       const bool between = taps.index.size() > 1 && taps.index[1] != source;
@@ -61,18 +61,18 @@ void LowerResize(Lowering& lowering, const Node& node) {
   const size_t rank = in.size();
   if (node.layout != Layout::nhwc || rank < 3 || rank > 4 || out.size() != rank ||
       in[0] != out[0] || in.back() != out.back()) {
-    Lowering::Fail(node, "is not a resize of the width and height of an image");
+    Fail(node, "is not a resize of the width and height of an image");
   }
   for (size_t d = 0; d < rank; ++d) {
-    if (in[d] > 65536) Lowering::Fail(node, "resizes an axis of " + std::to_string(in[d]));
+    if (in[d] > 65536) Fail(node, "resizes an axis of " + std::to_string(in[d]));
   }
   const std::string mode = node.String("mode", "nearest");
   const bool linear = mode == "linear";
-  if (!linear && mode != "nearest") Lowering::Fail(node, "mode " + mode + " is not executed");
+  if (!linear && mode != "nearest") Fail(node, "mode " + mode + " is not executed");
   if (linear && (node.Int("antialias", 0) != 0 || node.Int("exclude_outside", 0) != 0)) {
-    Lowering::Fail(node, "antialias and exclude_outside are not executed");
+    Fail(node, "antialias and exclude_outside are not executed");
   }
-  const std::vector<executor::ResizeAxis> axes = ReadAxes(lowering, node, in, out);
+  const std::vector<ResizeAxis> axes = ReadAxes(lowering, node, in, out);
   schema::ResizeT resize;
   resize.kind = linear ? schema::ResizeKind::linear : schema::ResizeKind::nearest;
   if (rank == 4) resize.height = MakeAxis(node, axes[1], linear);

@@ -70,7 +70,7 @@ void LowerTranspose(Lowering& lowering, const Node& node) {
   if (permutation.empty()) {
     for (size_t d = in.size(); d-- > 0;) permutation.push_back(static_cast<int64_t>(d));
   }
-  if (permutation.size() != in.size()) Lowering::Fail(node, "perm does not match its input's rank");
+  if (permutation.size() != in.size()) Fail(node, "perm does not match its input's rank");
   if (lowering.PortTakesTranspose(node)) return;
   if (KeepsOrder(in, permutation)) {
     View(lowering, node);
@@ -83,7 +83,7 @@ void LowerTranspose(Lowering& lowering, const Node& node) {
 void LowerDepthToSpace(Lowering& lowering, const Node& node) {
   const Shape in = lowering.ShapeOf(node.inputs[0]), out = lowering.ShapeOf(node.outputs[0]);
   if (node.layout != Layout::nhwc || in.size() != 4) {
-    Lowering::Fail(node, "is not a channels-last image");
+    Fail(node, "is not a channels-last image");
   }
   const auto block = static_cast<int32_t>(node.Int("blocksize", 1));
   if (node.op == "SpaceToDepth") {

@@ -4,6 +4,7 @@
 #include <limits>
 #include <numeric>
 
+#include "converter/graph/shape.h"
 #include "converter/lower/lowering.h"
 #include "converter/quantize/range.h"
 
@@ -56,7 +57,7 @@ void CutOutput(Lowering& lowering, const Node& node, const Shape& in, const Part
 std::vector<int64_t> ConstantInts(const Lowering& lowering, const Node& node, size_t input) {
   const Tensor* constant = lowering.graph.Constant(node.Input(input));
   if (constant == nullptr) {
-    Lowering::Fail(node, "input " + std::to_string(input) + " is computed by the network");
+    Fail(node, "input " + std::to_string(input) + " is computed by the network");
   }
   return constant->ToInts();
 }
@@ -73,7 +74,7 @@ void LowerSlice(Lowering& lowering, const Node& node) {
   Part part = WholeOf(in);
   part.shape = out;
   for (size_t i = 0; i < axes.size(); ++i) {
-    const auto d = static_cast<size_t>(AxisOf(node, axes[i], in.size()));
+    const auto d = AxisOf(node, axes[i], in.size());
     const int64_t size = in[d];
     const int64_t start = starts[i] < 0 ? starts[i] + size : starts[i];
     part.begin[d] = static_cast<int32_t>(steps[i] > 0 ? std::clamp<int64_t>(start, 0, size)
@@ -85,11 +86,11 @@ void LowerSlice(Lowering& lowering, const Node& node) {
 
 void LowerSplit(Lowering& lowering, const Node& node) {
   const Shape in = lowering.ShapeOf(node.inputs[0]);
-  const auto axis = static_cast<size_t>(AxisOf(node, node.Int("axis", 0), in.size()));
-  if (node.clamp) Lowering::Fail(node, "a clamp behind several outputs");
+  const auto axis = AxisOf(node, node.Int("axis", 0), in.size());
+  if (node.clamp) Fail(node, "a clamp behind several outputs");
   int32_t begin = 0;
   for (size_t i = 0; i < node.outputs.size(); ++i) {
-    if (node.outputs[i].empty()) Lowering::Fail(node, "leaves one of its outputs out");
+    if (node.outputs[i].empty()) Fail(node, "leaves one of its outputs out");
     Part part = WholeOf(in);
     part.begin[axis] = begin;
     part.shape = lowering.ShapeOf(node.outputs[i]);
@@ -106,8 +107,8 @@ namespace {
 void GatherByTable(Lowering& lowering, const Node& node, const Shape& in, size_t axis,
                    const std::vector<int64_t>& indices) {
   if (in[axis] > 65536) {
-    Lowering::Fail(node, "picks unevenly from an axis of " + std::to_string(in[axis]) +
-                             " elements; up to 65536 can be");
+    Fail(node, "picks unevenly from an axis of " + std::to_string(in[axis]) +
+                   " elements; up to 65536 can be");
   }
   const auto product = [&](size_t first, size_t last) {
     int32_t elements = 1;
@@ -136,12 +137,12 @@ void GatherByTable(Lowering& lowering, const Node& node, const Shape& in, size_t
 
 void LowerGather(Lowering& lowering, const Node& node) {
   const Shape in = lowering.ShapeOf(node.inputs[0]);
-  const auto axis = static_cast<size_t>(AxisOf(node, node.Int("axis", 0), in.size()));
+  const auto axis = AxisOf(node, node.Int("axis", 0), in.size());
   std::vector<int64_t> indices = ConstantInts(lowering, node, 1);
-  if (indices.empty()) Lowering::Fail(node, "has no indices");
+  if (indices.empty()) Fail(node, "has no indices");
   for (int64_t& index : indices) {
     if (index < 0) index += in[axis];
-    if (index < 0 || index >= in[axis]) Lowering::Fail(node, "an index is out of range");
+    if (index < 0 || index >= in[axis]) Fail(node, "an index is out of range");
   }
   const int64_t step = indices.size() > 1 ? indices[1] - indices[0] : 1;
   for (size_t i = 1; i < indices.size(); ++i) {
@@ -168,7 +169,7 @@ void LowerPad(Lowering& lowering, const Node& node) {
   pad.before.assign(in.size(), 0);
   pad.after.assign(in.size(), 0);
   for (size_t i = 0; i < axes.size(); ++i) {
-    const auto d = static_cast<size_t>(AxisOf(node, axes[i], in.size()));
+    const auto d = AxisOf(node, axes[i], in.size());
     pad.before[d] = static_cast<int32_t>(pads[i]);
     pad.after[d] = static_cast<int32_t>(pads[axes.size() + i]);
   }
@@ -184,7 +185,7 @@ void LowerPad(Lowering& lowering, const Node& node) {
   } else if (mode == "edge") {
     pad.kind = schema::PadKind::edge;
   } else if (mode != "constant") {
-    Lowering::Fail(node, "mode " + mode + " is not executed");
+    Fail(node, "mode " + mode + " is not executed");
   }
   if (const Tensor* value = lowering.graph.Constant(node.Input(2))) {
     pad.float_value = value->elements() == 0 ? 0.0F : value->ToFloats()[0];
@@ -208,7 +209,7 @@ void LowerPad(Lowering& lowering, const Node& node) {
 
 void LowerConcat(Lowering& lowering, const Node& node) {
   Shape out = lowering.ShapeOf(node.outputs[0]);
-  const int64_t axis = AxisOf(node, node.Int("axis", 0), out.size());
+  const size_t axis = AxisOf(node, node.Int("axis", 0), out.size());
   const bool lift = axis == 0 || out[0] != 1;
   const quantize::QuantParams* params = lowering.OutputParams(node);
   std::vector<uint16_t> inputs;

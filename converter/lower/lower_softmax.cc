@@ -2,14 +2,15 @@
 #include <cmath>
 #include <utility>
 
+#include "converter/graph/shape.h"
 #include "converter/lower/lowering.h"
 
 namespace lutra::converter::lowering {
 
 void LowerSoftmax(Lowering& lowering, const Node& node) {
   const Shape shape = lowering.ShapeOf(node.inputs[0]);
-  const int64_t axis = AxisOf(node, node.Int("axis", -1), shape.size());
-  const bool innermost = axis + 1 == static_cast<int64_t>(shape.size());
+  const size_t axis = AxisOf(node, node.Int("axis", -1), shape.size());
+  const bool innermost = axis + 1 == shape.size();
   const bool lift = axis == 0;  // which is the batch of a tensor
   Shape whole = lift ? Lifted(shape) : shape;
   const quantize::QuantParams* params = lowering.OutputParams(node);
@@ -44,7 +45,7 @@ void LowerSoftmax(Lowering& lowering, const Node& node) {
     EmitClamp(lowering, node, result, params, whole);
     return;
   }
-  if (node.clamp) Lowering::Fail(node, "a clamp behind a Softmax over an outer axis");
+  if (node.clamp) Fail(node, "a clamp behind a Softmax over an outer axis");
   schema::TransposeT back;
   for (const int64_t d : swap) back.permutation.push_back(static_cast<uint8_t>(d));
   const uint16_t output = lowering.Define(node.outputs[0], params, whole);

@@ -19,7 +19,7 @@ float ScalarInput(const Lowering& lowering, const Node& node, size_t i, float ot
   if (node.Input(i).empty()) return otherwise;
   const Tensor* constant = lowering.graph.Constant(node.Input(i));
   if (constant == nullptr || constant->elements() != 1) {
-    Lowering::Fail(node, "input " + std::to_string(i) + " is not a constant number");
+    Fail(node, "input " + std::to_string(i) + " is not a constant number");
   }
   return constant->ToFloats()[0];
 }
@@ -123,9 +123,9 @@ schema::UnaryKind UnaryKindOf(const Node& node) {
       {"ThresholdedRelu", UnaryKind::thresholded_relu}};
   const auto found = kKinds.find(node.op);
   if (found == kKinds.end() || !node.domain.empty()) {
-    Lowering::Fail(node,
-                   "the runtime does not compute it: let the network end before it, or export it "
-                   "as other operators");
+    Fail(node,
+         "the runtime does not compute it: let the network end before it, or export it "
+         "as other operators");
   }
   if (node.op == "Gelu" && node.String("approximate", "none") == "tanh")
     return UnaryKind::gelu_tanh;

@@ -46,10 +46,6 @@ Lowering::Lowering(const Graph& float_graph, const quantize::Quantization& forma
                    const LowerOptions& options)
     : graph(float_graph), quantization(formats), options_(options) {}
 
-void Lowering::Fail(const Node& node, const std::string& why) {
-  throw Error("node '" + node.Label() + "' (" + node.op + "): " + why);
-}
-
 Shape Lowering::ShapeOf(const std::string& value) const {
   if (const Tensor* constant = graph.Constant(value)) return ToShape(constant->dims());
   const ValueInfo* info = graph.Info(value);

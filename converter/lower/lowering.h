@@ -74,9 +74,6 @@ class Lowering {
   /// the port carries the permutation instead of an operator.
   bool PortTakesTranspose(const Node& transpose) const;
 
-  /// Throws Error naming the node.
-  [[noreturn]] static void Fail(const Node& node, const std::string& why);
-
  private:
   struct Form {
     uint16_t tensor;
@@ -142,6 +139,5 @@ void EmitClamp(Lowering& lowering, const Node& node, uint16_t unclamped,
 /// Transposes a tensor into a temporary.
 uint16_t EmitTranspose(Lowering& lowering, const Node& node, uint16_t in,
                        const std::vector<int64_t>& permutation);
-int64_t AxisOf(const Node& node, int64_t axis, size_t rank);
 
 }  // namespace lutra::converter::lowering

@@ -24,9 +24,8 @@ struct WindowAttributes {
   }
 };
 
-/// kernel: spatial sizes (1 or 2); in, out: NHWC or NWC shapes, from which auto_pad follows. Throws
-/// Error for other ranks, sizes past 65535, and nodes that are not nhwc.
-WindowAttributes ReadWindow(const Node& node, const std::vector<int64_t>& kernel, const Shape& in,
-                            const Shape& out);
+/// graph/window.h's in the file's numbers. kernel: spatial sizes (1 or 2); in: an NHWC or NWC
+/// shape. Throws Error for other ranks, sizes past 65535, and nodes that are not nhwc.
+WindowAttributes ReadWindow(const Node& node, const std::vector<int64_t>& kernel, const Shape& in);
 
 }  // namespace lutra::converter::lowering

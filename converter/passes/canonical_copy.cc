@@ -6,6 +6,7 @@
 #include <numeric>
 #include <utility>
 
+#include "converter/graph/shape.h"
 #include "converter/passes/expansion.h"
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
@@ -66,7 +67,7 @@ std::optional<std::vector<Border>> ReadBorders(const Graph& graph, const Node& n
   for (size_t i = 0; i < axes.size(); ++i) {
     const int64_t before = (*pads)[i], after = (*pads)[axes.size() + i];
     if (before == 0 && after == 0) continue;
-    borders.push_back({static_cast<size_t>(ResolvedAxis(node, axes[i], rank)), before, after});
+    borders.push_back({AxisOf(node, axes[i], rank), before, after});
   }
   return borders;
 }

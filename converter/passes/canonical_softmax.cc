@@ -4,6 +4,7 @@
 #include <set>
 #include <string_view>
 
+#include "converter/graph/shape.h"
 #include "converter/passes/connections.h"
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
@@ -40,7 +41,7 @@ void Restore(Connections& connections, size_t index) {
   const Dims* flat = KnownDims(graph, softmax.Input(0));
   const Dims* result = KnownDims(graph, reshape.outputs[0]);
   if (dims == nullptr || flat == nullptr || result == nullptr || *dims != *result) return;
-  if (ResolvedAxis(softmax, softmax.Int("axis", -1), flat->size()) != 1) return;
+  if (AxisOf(softmax, softmax.Int("axis", -1), flat->size()) != 1) return;
   const std::optional<int64_t> axis = SoleDimension(*dims, *flat);
   if (!axis) return;
   const std::string input = flatten.Input(0), output = reshape.outputs[0];

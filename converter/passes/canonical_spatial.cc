@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "converter/executor/spatial.h"
+#include "converter/graph/window.h"
 #include "converter/passes/connections.h"
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
@@ -31,7 +31,7 @@ void ExplicitPads(const Graph& graph, Node& node) {
     if (w == nullptr || w->size() < 3) return;
     kernel.assign(w->begin() + 2, w->end());
   }
-  const executor::Window window = executor::WindowOf(node, kernel, SpatialDims(node, *x));
+  const Window window = WindowOf(node, kernel, SpatialDims(node, *x));
   Dims pads = window.begin;
   pads.insert(pads.end(), window.end.begin(), window.end.end());
   node.attributes["pads"] = pads;
@@ -50,9 +50,9 @@ bool ReducesSpatial(const Graph& graph, const Node& node) {
   if (x == nullptr || x->size() < 3) return false;
   const auto axes = ConstantInts(graph, node.Input(1));
   if (!axes) return false;
-  std::set<int64_t> reduced;
-  for (const int64_t axis : *axes) reduced.insert(ResolvedAxis(node, axis, x->size()));
-  Dims spatial(x->size() - 2);
+  std::set<size_t> reduced;
+  for (const int64_t axis : *axes) reduced.insert(AxisOf(node, axis, x->size()));
+  std::vector<size_t> spatial(x->size() - 2);
   std::iota(spatial.begin(), spatial.end(), 2);
   return std::ranges::equal(reduced, spatial);
 }
@@ -101,14 +101,14 @@ void AllResizeAxes(Connections& connections, size_t index) {
     std::vector<float> all(rank, 1.0F);
     const std::vector<float> values = given->ToFloats();
     for (size_t i = 0; i < axes.size() && i < values.size(); ++i) {
-      all[static_cast<size_t>(ResolvedAxis(node, axes[i], rank))] = values[i];
+      all[AxisOf(node, axes[i], rank)] = values[i];
     }
     scales = connections.AddInitializer(node.Label() + "_scales",
                                         Tensor::Of({static_cast<int64_t>(rank)}, std::move(all)));
   } else if (const auto values = ConstantInts(graph, node.Input(3))) {
     Dims all = *x;
     for (size_t i = 0; i < axes.size() && i < values->size(); ++i) {
-      all[static_cast<size_t>(ResolvedAxis(node, axes[i], rank))] = (*values)[i];
+      all[AxisOf(node, axes[i], rank)] = (*values)[i];
     }
     sizes = connections.AddInitializer(node.Label() + "_sizes",
                                        Tensor::Of({static_cast<int64_t>(rank)}, std::move(all)));

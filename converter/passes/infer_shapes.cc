@@ -15,8 +15,9 @@
 
 #include "converter/executor/float_executor.h"
 #include "converter/executor/signature.h"
-#include "converter/executor/spatial.h"
 #include "converter/graph/operator_table.h"
+#include "converter/graph/shape.h"
+#include "converter/graph/window.h"
 #include "converter/passes/layout.h"
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
@@ -43,7 +44,7 @@ class ShapeInference {
     const ValueInfo* info = graph_.Info(input);
     if (info != nullptr && info->dims && KnownDims(graph_, input) != nullptr) {
       try {
-        executor::CheckResult(*info->dims);
+        CheckResult(*info->dims);
       } catch (const Error&) {
         throw Error("input '" + input + "' of " + DimsText(*info->dims) +
                     " is too large: 2^28 elements and 2^26 along one dimension are the most");
@@ -127,7 +128,7 @@ class ShapeInference {
       dims = MatMulDims(node, a, b);
     }
     try {
-      executor::CheckResult(dims);
+      CheckResult(dims);
     } catch (const Error& error) {
       Fail(node, error.what());
     }
@@ -185,8 +186,8 @@ class ShapeInference {
 
   static Dims Broadcast(const Node& node, const Dims& a, const Dims& b) {
     try {
-      const Dims dims = executor::BroadcastShape(a, b);
-      executor::CheckResult(dims);
+      const Dims dims = BroadcastShape(a, b);
+      CheckResult(dims);
       return dims;
     } catch (const Error& error) {
       Fail(node, error.what());
@@ -216,10 +217,9 @@ class ShapeInference {
     const bool nhwc = node.layout == Layout::nhwc;
     const Dims spatial = nhwc ? Dims(x.begin() + 1, x.end() - 1) : Dims(x.begin() + 2, x.end());
     try {
-      const executor::Window window = executor::WindowOf(node, kernel, spatial);
-      const Dims result =
-          WithSpatial(node, x, channels, executor::WindowResult(window, spatial, ceil_mode));
-      executor::CheckResult(result);
+      const Window window = WindowOf(node, kernel, spatial);
+      const Dims result = WithSpatial(node, x, channels, WindowResult(window, spatial, ceil_mode));
+      CheckResult(result);
       return result;
     } catch (const Error& error) {
       Fail(node, error.what());

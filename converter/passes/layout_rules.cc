@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "converter/graph/operator_table.h"
+#include "converter/graph/shape.h"
 #include "converter/passes/layout.h"
 #include "converter/passes/rewrite.h"
 
@@ -13,7 +14,7 @@ bool IsReduce(const Node& node) { return node.op.starts_with("Reduce"); }
 Dims Mapped(const Node& node, const Dims& axes, const Perm& perm) {
   Dims result;
   for (const int64_t axis : axes) {
-    result.push_back(perm[static_cast<size_t>(ResolvedAxis(node, axis, perm.size()))]);
+    result.push_back(perm[AxisOf(node, axis, perm.size())]);
   }
   return result;
 }
@@ -66,7 +67,7 @@ bool LayoutRewriter::RewriteTranspose(const Node& node) {
   // Output dimension i is input dimension axes[i], which lies at form.perm[axes[i]].
   Perm perm;
   for (const int64_t axis : axes) {
-    perm.push_back(form.perm[static_cast<size_t>(ResolvedAxis(node, axis, rank))]);
+    perm.push_back(form.perm[AxisOf(node, axis, rank)]);
   }
   forms_[node.outputs[0]] = {form.value, perm};
   return true;
@@ -117,7 +118,7 @@ bool LayoutRewriter::RewriteAxis(const Node& node) {
   const Perm perm = CommonPerm(
       {node.inputs.begin(), node.inputs.begin() + static_cast<std::ptrdiff_t>(data_inputs)}, rank);
   if (perm == IdentityPerm(rank)) return false;
-  const auto axis = static_cast<size_t>(ResolvedAxis(node, node.Int("axis", *row->axis), rank));
+  const auto axis = AxisOf(node, node.Int("axis", *row->axis), rank);
   Node rewritten = node;
   rewritten.attributes["axis"] = perm[axis];
   for (size_t i = 0; i < node.inputs.size(); ++i) {
@@ -195,7 +196,7 @@ bool LayoutRewriter::RewriteReduce(const Node& node) {
   if (node.Int("keepdims", 1) == 0) {
     std::vector<bool> removed(rank, false);
     for (const int64_t axis : *axes) {
-      removed[static_cast<size_t>(ResolvedAxis(node, axis, rank))] = true;
+      removed[AxisOf(node, axis, rank)] = true;
     }
     result = WithoutDims(form.perm, removed);
   }
@@ -214,7 +215,7 @@ bool LayoutRewriter::RewriteGather(const Node& node) {
   const size_t rank = form.perm.size();
   const Tensor* indices = graph_.Constant(node.Input(1));
   if (form.perm == IdentityPerm(rank) || indices == nullptr || indices->rank() > 1) return false;
-  const auto axis = static_cast<size_t>(ResolvedAxis(node, node.Int("axis", 0), rank));
+  const auto axis = AxisOf(node, node.Int("axis", 0), rank);
   Perm result = form.perm;
   if (indices->rank() == 0) {
     std::vector<bool> removed(rank, false);

@@ -38,16 +38,4 @@ Tensor ReshapeTarget(const std::vector<int64_t>& from, std::vector<int64_t> to) 
   return Tensor::Of({rank}, std::move(to));
 }
 
-void Fail(const Node& node, const std::string& why) {
-  throw Error("node '" + node.Label() + "' (" + node.op + "): " + why);
-}
-
-int64_t ResolvedAxis(const Node& node, int64_t axis, size_t rank) {
-  const auto signed_rank = static_cast<int64_t>(rank);
-  if (axis < -signed_rank || axis >= signed_rank) {
-    Fail(node, "axis " + std::to_string(axis) + " of " + std::to_string(rank) + " dimensions");
-  }
-  return axis < 0 ? axis + signed_rank : axis;
-}
-
 }  // namespace lutra::converter::passes

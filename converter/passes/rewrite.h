@@ -28,10 +28,4 @@ std::string AddInitializer(Graph& graph, const std::string& stem, Tensor tensor)
 /// The constant target of a Reshape between these dimensions; dimension 0 stays open for the batch.
 Tensor ReshapeTarget(const Dims& from, Dims to);
 
-/// Error that names the node.
-[[noreturn]] void Fail(const Node& node, const std::string& why);
-
-/// axis counted from the end when negative; throws Error when it is outside.
-int64_t ResolvedAxis(const Node& node, int64_t axis, size_t rank);
-
 }  // namespace lutra::converter::passes

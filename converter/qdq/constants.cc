@@ -7,6 +7,7 @@
 #include "converter/error.h"
 #include "converter/graph/operator_table.h"
 #include "converter/graph/product.h"
+#include "converter/graph/shape.h"
 #include "converter/passes/rewrite.h"
 #include "converter/quantize/weight_matrix.h"
 
@@ -23,7 +24,7 @@ ConstantRecord ReadRecord(const Graph& graph, const Node& node, const Tensor& co
   if (constant.type() == DataType::int32) {
     for (const int64_t q : constant.ToInts()) record.bias.push_back(static_cast<int32_t>(q));
     if (std::ranges::any_of(record.zero_point, [](int32_t z) { return z != 0; })) {
-      passes::Fail(node, "int32 values with a zero point");
+      Fail(node, "int32 values with a zero point");
     }
   }
   return record;
@@ -32,16 +33,14 @@ ConstantRecord ReadRecord(const Graph& graph, const Node& node, const Tensor& co
 // Elements that stand behind each other in one channel.
 size_t ChannelStride(const Node& node, const Tensor& constant, size_t channels) {
   if (channels == 1) return constant.elements();
-  int64_t axis = node.Int("axis", 1);
-  if (axis < 0) axis += static_cast<int64_t>(constant.rank());
-  if (constant.rank() == 1) axis = 0;  // the default axis of opset 13 does not exist there
-  if (axis < 0 || axis >= static_cast<int64_t>(constant.rank()) ||
-      constant.dims()[static_cast<size_t>(axis)] != static_cast<int64_t>(channels)) {
-    passes::Fail(node, "has " + std::to_string(channels) + " scales for values of " +
-                           DimsText(constant.dims()));
+  // The default axis of opset 13 does not exist in a tensor of one.
+  const size_t axis = constant.rank() == 1 ? 0 : AxisOf(node, node.Int("axis", 1), constant.rank());
+  if (constant.dims()[axis] != static_cast<int64_t>(channels)) {
+    Fail(node,
+         "has " + std::to_string(channels) + " scales for values of " + DimsText(constant.dims()));
   }
   size_t stride = 1;
-  for (size_t d = static_cast<size_t>(axis) + 1; d < constant.rank(); ++d) {
+  for (size_t d = axis + 1; d < constant.rank(); ++d) {
     stride *= static_cast<size_t>(constant.dims()[d]);
   }
   return stride;
@@ -66,10 +65,10 @@ Tensor RealValues(const Node& node, const Tensor& constant, const ConstantRecord
 
 std::vector<float> ScalesOf(const Graph& graph, const Node& node) {
   const Tensor* scale = graph.Constant(node.Input(1));
-  if (scale == nullptr || scale->elements() == 0) passes::Fail(node, "its scale is no constant");
+  if (scale == nullptr || scale->elements() == 0) Fail(node, "its scale is no constant");
   const std::vector<float> scales = scale->ToFloats();
   for (const float s : scales) {
-    if (!std::isnormal(s) || s <= 0) passes::Fail(node, "its scale is not a positive number");
+    if (!std::isnormal(s) || s <= 0) Fail(node, "its scale is not a positive number");
   }
   return scales;
 }
@@ -77,22 +76,20 @@ std::vector<float> ScalesOf(const Graph& graph, const Node& node) {
 std::vector<int32_t> ZeroPointsOf(const Graph& graph, const Node& node, size_t count,
                                   DataType type) {
   const Tensor* zero_point = graph.Constant(node.Input(2));
-  if (zero_point == nullptr && !node.Input(2).empty())
-    passes::Fail(node, "its zero point is no constant");
+  if (zero_point == nullptr && !node.Input(2).empty()) Fail(node, "its zero point is no constant");
   if (zero_point != nullptr && node.op == "DequantizeLinear" && zero_point->type() != type) {
-    passes::Fail(node, "its zero point is " + std::string(DataTypeName(zero_point->type())) +
-                           ", its integers are " + std::string(DataTypeName(type)));
+    Fail(node, "its zero point is " + std::string(DataTypeName(zero_point->type())) +
+                   ", its integers are " + std::string(DataTypeName(type)));
   }
   if (type != DataType::uint8 && type != DataType::int8 && type != DataType::int32) {
-    passes::Fail(
-        node, "quantizes to " + std::string(DataTypeName(type)) + "; int8 and uint8 are executed");
+    Fail(node, "quantizes to " + std::string(DataTypeName(type)) + "; int8 and uint8 are executed");
   }
   const int32_t shift = type == DataType::uint8 ? 128 : 0;
   if (zero_point == nullptr) return std::vector<int32_t>(count, -shift);
   std::vector<int32_t> result;
   for (const int64_t z : zero_point->ToInts()) result.push_back(static_cast<int32_t>(z) - shift);
   if (result.size() == 1) result.resize(count, result[0]);
-  if (result.size() != count) passes::Fail(node, "has other numbers of scales and zero points");
+  if (result.size() != count) Fail(node, "has other numbers of scales and zero points");
   return result;
 }
 

@@ -47,10 +47,9 @@ class PointMaker {
 
   Grid GridOf(const Node& node, DataType type) const {
     const std::vector<float> scales = ScalesOf(graph_, node);
-    if (scales.size() != 1)
-      passes::Fail(node, "activations with a scale per channel are not executed");
+    if (scales.size() != 1) Fail(node, "activations with a scale per channel are not executed");
     const int32_t zero_point = ZeroPointsOf(graph_, node, 1, type)[0];
-    if (type == DataType::int32) passes::Fail(node, "int32 activations are not executed");
+    if (type == DataType::int32) Fail(node, "int32 activations are not executed");
     return {{scales[0], zero_point}, type};
   }
 
@@ -98,7 +97,7 @@ class PointMaker {
 
   void Dequantize(const Node& node) {
     const auto found = grids_.find(node.inputs[0]);
-    if (found == grids_.end()) passes::Fail(node, "its integers come from no QuantizeLinear");
+    if (found == grids_.end()) Fail(node, "its integers come from no QuantizeLinear");
     const Grid own = GridOf(node, found->second.type);
     if (own.params == found->second.params) {
       AddNode("Identity", {node.inputs[0]}, node.outputs[0]);
@@ -132,10 +131,9 @@ class PointMaker {
     });
     if (node.op == "Pad") MakePadReal(node, grid);
     if (!MovesIntegers(node) || (!alike && node.op != "Pad")) {
-      passes::Fail(
-          node,
-          "computes with the integers of a quantized tensor: put a DequantizeLinear before "
-          "it and a QuantizeLinear behind it");
+      Fail(node,
+           "computes with the integers of a quantized tensor: put a DequantizeLinear before "
+           "it and a QuantizeLinear behind it");
     }
     for (const std::string& output : node.outputs) {
       if (!output.empty()) SetReal(output, grid);
@@ -153,7 +151,7 @@ class PointMaker {
   /// A Pad of a quantized tensor holds its value as an integer, 0 when it holds none.
   void MakePadReal(Node& pad, const Grid& grid) {
     const Tensor* value = graph_.Constant(pad.Input(2));
-    if (value == nullptr && !pad.Input(2).empty()) passes::Fail(pad, "its value is no constant");
+    if (value == nullptr && !pad.Input(2).empty()) Fail(pad, "its value is no constant");
     const bool given = value != nullptr && value->elements() > 0;
     const int64_t shift = grid.type == DataType::uint8 ? 128 : 0;
     const int64_t steps = (given ? value->ToInts()[0] : 0) - shift - grid.params.zero_point;

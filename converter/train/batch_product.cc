@@ -73,7 +73,7 @@ bool IsBatchProduct(const Node& node, const std::vector<int64_t>& weights,
     return false;
   }
   const int64_t outputs = weights[node.Int("transB", 0) != 0 ? 0 : 1];
-  return bias.empty() || (bias.back() == outputs && executor::Count(bias) == outputs);
+  return bias.empty() || (bias.back() == outputs && Count(bias) == outputs);
 }
 
 std::vector<Tensor> BatchProduct::Forward(const Node& node, const std::vector<const Tensor*>& x,

@@ -2,7 +2,7 @@
 // it: a scale like 0.6 or 1.7 is no float32, so x / scale lies a rounding away from a whole number
 // or on it, and which pixel is nearest depends on that. Scales, sizes and axes are in ONNX's order
 // whatever the layout.
-#include "converter/executor/resize_axes.h"
+#include "converter/graph/resize_axes.h"
 
 #include <algorithm>
 #include <cmath>
@@ -11,10 +11,10 @@
 #include <string_view>
 
 #include "converter/error.h"
-#include "converter/executor/strides.h"
 #include "converter/graph/resize_mode.h"
+#include "converter/graph/shape.h"
 
-namespace lutra::converter::executor {
+namespace lutra::converter {
 namespace {
 
 constexpr std::string_view kCoordinates[] = {
@@ -213,4 +213,4 @@ std::vector<ResizeAxis> ResizeAxes(const Node& node, const Shape& dims, const Te
   return resized;
 }
 
-}  // namespace lutra::converter::executor
+}  // namespace lutra::converter

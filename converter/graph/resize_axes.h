@@ -9,7 +9,7 @@
 
 #include "converter/graph/graph.h"
 
-namespace lutra::converter::executor {
+namespace lutra::converter {
 
 /// The input positions of one position of the result; none: the extrapolation value.
 struct ResizeTaps {
@@ -31,4 +31,4 @@ std::vector<ResizeAxis> ResizeAxes(const Node& node, const std::vector<int64_t>&
 /// Why the node's attributes are not understood, or "".
 std::string WhyNotResize(const Node& node);
 
-}  // namespace lutra::converter::executor
+}  // namespace lutra::converter
