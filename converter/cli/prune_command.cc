@@ -10,10 +10,10 @@
 #include "base/text.h"
 #include "converter/cli/common.h"
 #include "converter/cli/data_flags.h"
+#include "converter/edit/prune.h"
+#include "converter/edit/share.h"
 #include "converter/error.h"
 #include "converter/evaluate/evaluate.h"
-#include "converter/prune/prune.h"
-#include "converter/prune/share.h"
 
 namespace lutra::converter::cli {
 namespace {
@@ -44,14 +44,14 @@ struct Step {
 
   // The part between reading and writing is `change`. Prints, after all that can fail, what it did,
   // the accuracy before and after, without retraining, and what the measurements warned of.
-  void Run(const std::function<void(std::vector<prune::LayerWeights>&)>& change,
-           const std::function<void(const prune::WeightsFile&, nlohmann::json&)>& print) const {
+  void Run(const std::function<void(std::vector<edit::LayerWeights>&)>& change,
+           const std::function<void(const edit::WeightsFile&, nlohmann::json&)>& print) const {
     Outputs outputs;
     outputs.Reads("the weights", input);
     outputs.Writes("-o", output);
     ReadsExternalFiles(outputs, input, {output});
     const std::unique_ptr<data::Dataset> dataset = data.Open(outputs);
-    const std::unique_ptr<prune::WeightsFile> file = prune::OpenWeights(input);
+    const std::unique_ptr<edit::WeightsFile> file = edit::OpenWeights(input);
     if (dataset && !file->HasGraph()) {
       throw Error(input + ": has no graph, so its accuracy cannot be measured; leave --data out");
     }
@@ -78,7 +78,7 @@ struct Step {
   }
 
  private:
-  void PrintEnd(const prune::WeightsFile& file, const nlohmann::json& report) const {
+  void PrintEnd(const edit::WeightsFile& file, const nlohmann::json& report) const {
     if (report.contains("top1")) {
       std::printf("top-1 %.2f %% before, %.2f %% without retraining\n",
                   100 * report["top1_before"].get<double>(), 100 * report["top1"].get<double>());
@@ -107,9 +107,9 @@ struct Step {
 // several, in a column as wide as the longest.
 class NameColumn {
  public:
-  explicit NameColumn(const std::vector<prune::LayerWeights>& weights) {
-    for (const prune::LayerWeights& weight : weights) {
-      const auto same = [&](const prune::LayerWeights& other) {
+  explicit NameColumn(const std::vector<edit::LayerWeights>& weights) {
+    for (const edit::LayerWeights& weight : weights) {
+      const auto same = [&](const edit::LayerWeights& other) {
         return other.layer == weight.layer;
       };
       const bool several = std::ranges::count_if(weights, same) > 1;
@@ -126,10 +126,10 @@ class NameColumn {
 };
 
 // Options that are none are misuse of the command line.
-prune::PerLayer ReadPerLayer(const char* flag, const std::vector<std::string>& texts,
-                             const prune::PerLayer::Range& range) {
+edit::PerLayer ReadPerLayer(const char* flag, const std::vector<std::string>& texts,
+                            const edit::PerLayer::Range& range) {
   try {
-    return prune::PerLayer(flag, texts, range);
+    return edit::PerLayer(flag, texts, range);
   } catch (const Error& error) {
     throw CLI::ValidationError(error.what());
   }
@@ -149,7 +149,7 @@ CLI::Validator NumberIn(double lowest, double highest, const std::string& descri
 
 struct PruneCommand {
   Step step{"prune"};
-  prune::PruneOptions options;
+  edit::PruneOptions options;
   std::vector<std::string> keep;
 
   void Run() {
@@ -159,17 +159,17 @@ struct PruneCommand {
     options.keep = ReadPerLayer("--keep", keep, {.lowest = 0, .highest = 100});
     std::vector<double> thresholds;
     step.Run(
-        [&](std::vector<prune::LayerWeights>& weights) {
-          thresholds = prune::Prune(weights, options);
+        [&](std::vector<edit::LayerWeights>& weights) {
+          thresholds = edit::Prune(weights, options);
         },
-        [&](const prune::WeightsFile& file, nlohmann::json& report) {
+        [&](const edit::WeightsFile& file, nlohmann::json& report) {
           Describe(file.weights(), thresholds, report);
           if (!step.json) Print(file.weights(), thresholds);
         });
   }
 
  private:
-  static void Describe(const std::vector<prune::LayerWeights>& weights,
+  static void Describe(const std::vector<edit::LayerWeights>& weights,
                        const std::vector<double>& thresholds, nlohmann::json& report) {
     size_t all = 0, kept = 0;
     for (size_t i = 0; i < weights.size(); ++i) {
@@ -185,7 +185,7 @@ struct PruneCommand {
     report["kept"] = kept;
   }
 
-  static void Print(const std::vector<prune::LayerWeights>& weights,
+  static void Print(const std::vector<edit::LayerWeights>& weights,
                     const std::vector<double>& thresholds) {
     const NameColumn names(weights);
     const auto row = [&](const std::string& name, size_t all, size_t kept, double threshold) {
@@ -212,25 +212,25 @@ struct ClusterCommand {
   bool compare = false;
 
   void Run() {
-    const prune::PerLayer wanted =
+    const edit::PerLayer wanted =
         ReadPerLayer("--bits", bits, {.lowest = 1, .highest = 8, .whole = true});
-    std::vector<prune::SharedLayer> layers;
+    std::vector<edit::SharedLayer> layers;
     step.Run(
-        [&](std::vector<prune::LayerWeights>& weights) {
-          layers = prune::ShareWeights(weights, wanted, compare);
+        [&](std::vector<edit::LayerWeights>& weights) {
+          layers = edit::ShareWeights(weights, wanted, compare);
         },
-        [&](const prune::WeightsFile& file, nlohmann::json& report) {
+        [&](const edit::WeightsFile& file, nlohmann::json& report) {
           Describe(file.weights(), layers, report);
           if (!step.json) Print(file.weights(), layers);
         });
   }
 
  private:
-  void Describe(const std::vector<prune::LayerWeights>& weights,
-                const std::vector<prune::SharedLayer>& layers, nlohmann::json& report) const {
+  void Describe(const std::vector<edit::LayerWeights>& weights,
+                const std::vector<edit::SharedLayer>& layers, nlohmann::json& report) const {
     report["layers"] = nlohmann::json::array();
-    for (const prune::SharedLayer& layer : layers) {
-      const prune::LayerWeights& weight = weights[layer.weight];
+    for (const edit::SharedLayer& layer : layers) {
+      const edit::LayerWeights& weight = weights[layer.weight];
       nlohmann::json entry = {{"name", weight.layer},
                               {"tensor", weight.tensor},
                               {"weights", weight.values.size()},
@@ -249,13 +249,13 @@ struct ClusterCommand {
   }
 
   // Lloyd's columns are multiples of the optimum's distortion.
-  void Print(const std::vector<prune::LayerWeights>& weights,
-             const std::vector<prune::SharedLayer>& layers) const {
+  void Print(const std::vector<edit::LayerWeights>& weights,
+             const std::vector<edit::SharedLayer>& layers) const {
     const NameColumn names(weights);
     std::printf("%-*s %12s %5s %7s %9s %13s %11s", names.width(), "layer", "weights", "bits",
                 "values", "SQNR dB", "distortion", "gap at most");
     std::printf(compare ? " %10s %10s %10s\n" : "\n", "linear", "density", "random");
-    for (const prune::SharedLayer& layer : layers) {
+    for (const edit::SharedLayer& layer : layers) {
       std::printf("%-*s %12zu %5d %7zu %9.2f %13.6g %9.2g %%", names.width(),
                   names[layer.weight].c_str(), weights[layer.weight].values.size(), layer.bits,
                   layer.values, layer.sqnr_db, layer.clustering.distortion,

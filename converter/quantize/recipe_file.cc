@@ -2,6 +2,7 @@
 
 #include "converter/error.h"
 #include "converter/json_text.h"
+#include "converter/pattern.h"
 
 namespace lutra::converter::quantize {
 namespace {
@@ -110,26 +111,6 @@ bool SetWeightField(std::string_view key, const Json& value, const WeightWords& 
     return false;
   }
   return true;
-}
-
-bool MatchesPattern(std::string_view text, std::string_view pattern) {
-  size_t t = 0, p = 0, star = std::string_view::npos, resume = 0;
-  while (t < text.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      resume = t;
-    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t])) {
-      ++p;
-      ++t;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      t = ++resume;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
 }
 
 }  // namespace lutra::converter::quantize

@@ -56,7 +56,4 @@ bool SetWeightField(std::string_view key, const RecipeTarget::Json& value, const
 /// Throws Error unless it is one.
 std::string RecipeText(const RecipeTarget::Json& value);
 
-/// Whether the whole text matches.
-bool MatchesPattern(std::string_view text, std::string_view pattern);
-
 }  // namespace lutra::converter::quantize

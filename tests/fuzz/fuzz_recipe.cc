@@ -11,10 +11,10 @@
 #include "converter/cli/own_recipe.h"
 #include "converter/data/dataset.h"
 #include "converter/data/spec.h"
+#include "converter/edit/per_layer.h"
 #include "converter/error.h"
 #include "converter/files.h"
 #include "converter/json_text.h"
-#include "converter/prune/per_layer.h"
 #include "converter/quantize/recipe.h"
 #include "support/temp_folder.h"
 
@@ -89,7 +89,7 @@ void ReadFlags(std::string_view text) {
       }
     }
   }
-  prune::PerLayer("--keep", texts, {0, 100});
+  edit::PerLayer("--keep", texts, {0, 100});
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "converter/error.h"
-#include "converter/quantize/recipe_file.h"
+#include "converter/pattern.h"
 
 namespace lutra::converter::quantize {
 namespace {

@@ -1,10 +1,10 @@
-#include "converter/prune/share.h"
+#include "converter/edit/share.h"
 
 #include <cmath>
 #include <limits>
 #include <set>
 
-namespace lutra::converter::prune {
+namespace lutra::converter::edit {
 namespace {
 
 SharedLayer Share(LayerWeights& weight, int bits, bool compare) {
@@ -57,4 +57,4 @@ std::vector<SharedLayer> ShareWeights(std::vector<LayerWeights>& weights, const 
   return layers;
 }
 
-}  // namespace lutra::converter::prune
+}  // namespace lutra::converter::edit

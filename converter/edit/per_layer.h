@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "converter/prune/weights.h"
+#include "converter/edit/weights.h"
 
-namespace lutra::converter::prune {
+namespace lutra::converter::edit {
 
 class PerLayer {
  public:
@@ -35,4 +35,4 @@ class PerLayer {
   std::vector<Entry> entries_;
 };
 
-}  // namespace lutra::converter::prune
+}  // namespace lutra::converter::edit

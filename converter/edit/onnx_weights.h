@@ -10,13 +10,13 @@
 #include <string>
 #include <vector>
 
-#include "converter/prune/weights.h"
+#include "converter/edit/weights.h"
 
 namespace onnx {
 class TensorProto;
 }
 
-namespace lutra::converter::prune {
+namespace lutra::converter::edit {
 
 class OnnxWeights : public WeightsFile {
  public:
@@ -42,4 +42,4 @@ class OnnxWeights : public WeightsFile {
   Warnings warnings_;
 };
 
-}  // namespace lutra::converter::prune
+}  // namespace lutra::converter::edit

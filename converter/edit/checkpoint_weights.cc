@@ -1,10 +1,10 @@
-#include "converter/prune/checkpoint_weights.h"
+#include "converter/edit/checkpoint_weights.h"
 
 #include "converter/checkpoint/safetensors.h"
 #include "converter/checkpoint/tensor_name.h"
 #include "converter/error.h"
 
-namespace lutra::converter::prune {
+namespace lutra::converter::edit {
 
 CheckpointWeights::CheckpointWeights(std::span<const uint8_t> bytes, const std::string& path)
     : checkpoint_(checkpoint::ReadCheckpointBytes(bytes, path)) {
@@ -52,4 +52,4 @@ std::vector<checkpoint::SkippedEntry> CheckpointWeights::Skipped() const {
   return skipped;
 }
 
-}  // namespace lutra::converter::prune
+}  // namespace lutra::converter::edit

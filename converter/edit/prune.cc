@@ -1,9 +1,9 @@
-#include "converter/prune/prune.h"
+#include "converter/edit/prune.h"
 
 #include <algorithm>
 #include <cmath>
 
-namespace lutra::converter::prune {
+namespace lutra::converter::edit {
 namespace {
 
 std::vector<float> Magnitudes(const LayerWeights& weight) {
@@ -69,4 +69,4 @@ std::vector<double> Prune(std::vector<LayerWeights>& weights, const PruneOptions
   return thresholds;
 }
 
-}  // namespace lutra::converter::prune
+}  // namespace lutra::converter::edit

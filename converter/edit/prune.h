@@ -6,9 +6,9 @@
 #include <optional>
 #include <vector>
 
-#include "converter/prune/per_layer.h"
+#include "converter/edit/per_layer.h"
 
-namespace lutra::converter::prune {
+namespace lutra::converter::edit {
 
 struct PruneOptions {
   /// Percent of each layer's weights that stay: the threshold is the (100 - percent)th percentile
@@ -27,4 +27,4 @@ std::vector<double> Prune(std::vector<LayerWeights>& weights, const PruneOptions
 /// Linear between the neighbours of rank percent / 100 * (count - 1). Requires values.
 double Percentile(std::vector<float> values, double percent);
 
-}  // namespace lutra::converter::prune
+}  // namespace lutra::converter::edit

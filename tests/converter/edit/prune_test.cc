@@ -1,4 +1,4 @@
-#include "converter/prune/prune.h"
+#include "converter/edit/prune.h"
 
 #include <doctest/doctest.h>
 #include <onnx/onnx_pb.h>
@@ -8,14 +8,14 @@
 #include <limits>
 #include <set>
 
+#include "converter/edit/base64.h"
+#include "converter/edit/share.h"
 #include "converter/error.h"
 #include "converter/files.h"
 #include "converter/graph/half.h"
-#include "converter/prune/base64.h"
-#include "converter/prune/share.h"
 #include "support/temp_folder.h"
 
-namespace lutra::converter::prune {
+namespace lutra::converter::edit {
 namespace {
 
 constexpr PerLayer::Range kPercent{0, 100};
@@ -360,4 +360,4 @@ TEST_CASE("Base64 as RFC 4648 shows it") {
 }
 
 }  // namespace
-}  // namespace lutra::converter::prune
+}  // namespace lutra::converter::edit

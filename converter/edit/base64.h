@@ -8,10 +8,10 @@
 #include <string_view>
 #include <vector>
 
-namespace lutra::converter::prune {
+namespace lutra::converter::edit {
 
 std::string ToBase64(std::span<const uint8_t> bytes);
 /// Nothing when the text is no Base64.
 std::optional<std::vector<uint8_t>> FromBase64(std::string_view text);
 
-}  // namespace lutra::converter::prune
+}  // namespace lutra::converter::edit

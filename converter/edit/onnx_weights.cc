@@ -1,4 +1,4 @@
-#include "converter/prune/onnx_weights.h"
+#include "converter/edit/onnx_weights.h"
 
 #include <onnx/onnx_pb.h>
 
@@ -12,7 +12,7 @@
 #include "converter/import/onnx_file.h"
 #include "converter/import/onnx_tensor.h"
 
-namespace lutra::converter::prune {
+namespace lutra::converter::edit {
 namespace {
 
 // The inputs of an operator that are its weights when they are constant.
@@ -187,4 +187,4 @@ std::vector<uint8_t> OnnxWeights::Bytes(const std::string& path) {
   }
 }
 
-}  // namespace lutra::converter::prune
+}  // namespace lutra::converter::edit

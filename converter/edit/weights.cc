@@ -1,4 +1,4 @@
-#include "converter/prune/weights.h"
+#include "converter/edit/weights.h"
 
 #include <algorithm>
 #include <bit>
@@ -7,14 +7,14 @@
 #include <optional>
 
 #include "base/packed_bits.h"
+#include "converter/edit/base64.h"
+#include "converter/edit/checkpoint_weights.h"
+#include "converter/edit/onnx_weights.h"
 #include "converter/error.h"
 #include "converter/files.h"
 #include "converter/graph/check_finite.h"
-#include "converter/prune/base64.h"
-#include "converter/prune/checkpoint_weights.h"
-#include "converter/prune/onnx_weights.h"
 
-namespace lutra::converter::prune {
+namespace lutra::converter::edit {
 
 LayerWeights::LayerWeights(std::string layer_name, std::string tensor_name,
                            std::vector<int64_t> shape, std::vector<float> numbers)
@@ -90,4 +90,4 @@ Tensor WithValues(const Tensor& original, const std::vector<float>& values) {
   return changed;
 }
 
-}  // namespace lutra::converter::prune
+}  // namespace lutra::converter::edit

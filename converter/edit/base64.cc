@@ -1,6 +1,6 @@
-#include "converter/prune/base64.h"
+#include "converter/edit/base64.h"
 
-namespace lutra::converter::prune {
+namespace lutra::converter::edit {
 namespace {
 
 constexpr std::string_view kDigits =
@@ -40,4 +40,4 @@ std::optional<std::vector<uint8_t>> FromBase64(std::string_view text) {
   return bytes;
 }
 
-}  // namespace lutra::converter::prune
+}  // namespace lutra::converter::edit

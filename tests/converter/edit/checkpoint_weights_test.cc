@@ -7,14 +7,14 @@
 
 #include "converter/checkpoint/pickle_writer.h"
 #include "converter/checkpoint/safetensors.h"
+#include "converter/edit/prune.h"
+#include "converter/edit/share.h"
 #include "converter/error.h"
 #include "converter/files.h"
-#include "converter/prune/prune.h"
-#include "converter/prune/share.h"
 #include "support/skip.h"
 #include "support/temp_folder.h"
 
-namespace lutra::converter::prune {
+namespace lutra::converter::edit {
 namespace {
 
 PruneOptions Keep(const std::vector<std::string>& texts) {
@@ -190,4 +190,4 @@ TEST_CASE("a shared checkpoint: StudentNet at a tenth of its weights" *
 }
 
 }  // namespace
-}  // namespace lutra::converter::prune
+}  // namespace lutra::converter::edit

@@ -1,4 +1,4 @@
-#include "converter/prune/per_layer.h"
+#include "converter/edit/per_layer.h"
 
 #include <algorithm>
 #include <charconv>
@@ -6,9 +6,9 @@
 
 #include "converter/checkpoint/tensor_name.h"
 #include "converter/error.h"
-#include "converter/quantize/recipe_file.h"
+#include "converter/pattern.h"
 
-namespace lutra::converter::prune {
+namespace lutra::converter::edit {
 
 PerLayer::PerLayer(const std::string& what, const std::vector<std::string>& texts,
                    const Range& range)
@@ -33,9 +33,8 @@ PerLayer::PerLayer(const std::string& what, const std::vector<std::string>& text
 }
 
 bool PerLayer::Entry::Fits(const LayerWeights& weight) const {
-  return quantize::MatchesPattern(weight.layer, pattern) ||
-         quantize::MatchesPattern(weight.tensor, pattern) ||
-         quantize::MatchesPattern(checkpoint::WithoutWrapper(weight.tensor), pattern);
+  return MatchesPattern(weight.layer, pattern) || MatchesPattern(weight.tensor, pattern) ||
+         MatchesPattern(checkpoint::WithoutWrapper(weight.tensor), pattern);
 }
 
 const double* PerLayer::Find(const LayerWeights& weight) const {
@@ -56,4 +55,4 @@ void PerLayer::CheckNames(const std::vector<LayerWeights>& weights) const {
   }
 }
 
-}  // namespace lutra::converter::prune
+}  // namespace lutra::converter::edit

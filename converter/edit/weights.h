@@ -14,7 +14,7 @@
 #include "converter/checkpoint/checkpoint.h"
 #include "converter/graph/tensor.h"
 
-namespace lutra::converter::prune {
+namespace lutra::converter::edit {
 
 struct LayerWeights {
   std::string layer;   ///< "conv1" of conv1.weight, else the node's name or output
@@ -71,4 +71,4 @@ std::string ModuleOf(std::string_view tensor);
 /// (of a float64 also the digits that a float has not).
 Tensor WithValues(const Tensor& original, const std::vector<float>& values);
 
-}  // namespace lutra::converter::prune
+}  // namespace lutra::converter::edit

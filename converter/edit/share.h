@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "converter/cluster/kmeans.h"
-#include "converter/prune/per_layer.h"
+#include "converter/edit/per_layer.h"
 
-namespace lutra::converter::prune {
+namespace lutra::converter::edit {
 
 struct SharedLayer {
   size_t weight = 0;  ///< index
@@ -24,4 +24,4 @@ struct SharedLayer {
 std::vector<SharedLayer> ShareWeights(std::vector<LayerWeights>& weights, const PerLayer& bits,
                                       bool compare);
 
-}  // namespace lutra::converter::prune
+}  // namespace lutra::converter::edit

@@ -4,9 +4,9 @@
 
 #include <span>
 
-#include "converter/prune/weights.h"
+#include "converter/edit/weights.h"
 
-namespace lutra::converter::prune {
+namespace lutra::converter::edit {
 
 class CheckpointWeights : public WeightsFile {
  public:
@@ -23,4 +23,4 @@ class CheckpointWeights : public WeightsFile {
   std::vector<size_t> tensors_;  ///< of each weight
 };
 
-}  // namespace lutra::converter::prune
+}  // namespace lutra::converter::edit
