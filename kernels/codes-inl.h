@@ -66,11 +66,9 @@ class CodeReader {
   static constexpr size_t kBase = BaseBits(kBits);
   static constexpr size_t kSelect = kBits - kBase;
   static constexpr size_t kSlices = size_t{1} << kSelect;
-  using D8 = hn::CappedTag<uint8_t, kLanes8>;
-  using D16 = hn::Repartition<uint16_t, D8>;
-  using DS8 = hn::RebindToSigned<D8>;
 
  public:
+  using D8 = hn::CappedTag<uint8_t, kLanes8>;
   using V = hn::Vec<D8>;
   static constexpr size_t kGroupBytes = kBits * kLanes8;
 
@@ -90,9 +88,13 @@ class CodeReader {
   }
 
  private:
+  using D16 = hn::Repartition<uint16_t, D8>;
+  using DS8 = hn::RebindToSigned<D8>;
+  using DTable = hn::CappedTag<uint8_t, std::max(kLanes8, kTableBytes)>;
+
   template <size_t... kIndex>
   HWY_INLINE void LoadVectors(const uint8_t* table, std::index_sequence<kIndex...>) {
-    ((table_[kIndex] = hn::LoadDup128(D8(), table + kIndex * kTableBytes)), ...);
+    ((table_[kIndex] = hn::LoadDup128(DTable(), table + kIndex * kTableBytes)), ...);
   }
 
   template <int kShift>
@@ -125,14 +127,14 @@ class CodeReader {
     return hn::BitCast(DS8(), hn::ShiftLeft<kShift>(hn::BitCast(D16(), bytes)));
   }
 
-  V table_[TableVectors(kBits)];
+  hn::Vec<DTable> table_[TableVectors(kBits)];
 };
 
 template <class Reader, size_t... kStep>
 HWY_INLINE void DecodeGroup(const Reader& reader, const uint8_t* group, size_t stride, uint8_t* to,
                             std::index_sequence<kStep...>) {
-  using D8 = hn::CappedTag<uint8_t, sizeof(typename Reader::V)>;
-  (hn::StoreU(reader.template Weights<kStep>(group), D8(), to + kStep * stride), ...);
+  const typename Reader::D8 d;
+  (hn::StoreU(reader.template Weights<kStep>(group), d, to + kStep * stride), ...);
 }
 
 /// `groups` groups of a tile of channels, [group][vector], become int8 [unit][vector]; tables: the

@@ -76,9 +76,8 @@ bool HasAvx512Vnni() { return Features().avx512_vnni; }
 
 #elif defined(__aarch64__)
 
-// Values of the Linux ABI (asm/hwcap.h), repeated because old headers lack the second.
+// ASIMDDP of the Linux ABI (asm/hwcap.h).
 bool HasNeonDotprod() { return (getauxval(AT_HWCAP) & (1UL << 20)) != 0; }
-bool HasNeonI8mm() { return HasNeonDotprod() && (getauxval(AT_HWCAP2) & (1UL << 13)) != 0; }
 
 #endif
 

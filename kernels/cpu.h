@@ -14,7 +14,6 @@ bool HasAvx512();      ///< F, BW, DQ and VL, as in Skylake-X
 bool HasAvx512Vnni();  ///< those and AVX512-VNNI
 #elif defined(__aarch64__)
 bool HasNeonDotprod();
-bool HasNeonI8mm();
 #endif
 
 /// For rows that every processor of the architecture runs.

@@ -3,11 +3,11 @@
 // int8, x86: the bytes of two taps are interleaved, then moved to the upper halves of int16 lanes
 // (that is, times 256) by interleaving with zero: six shuffles inside 128-bit lanes for two taps of
 // a whole vector of channels, where sign extension would cross lanes, which AMD's processors do at
-// half the rate. vpmaddwd (vpdpwssd) multiplies and adds the pairs; one shift at the end divides by
-// 256. NEON widens and multiplies one tap at a time: its instructions take no pairs.
-// Packing stores weight - zero point, which fits int16, and folds the input's zero point into the
-// bias, so no zero point is left in the loop: padding reads the zero point itself.
-// Float: sums in tap order, as the reference.
+// half the rate. AddPairs (dot-inl.h) multiplies and adds the pairs; one shift at the end divides
+// by 256. NEON widens and multiplies one tap at a time: its instructions take no pairs. Packing
+// stores weight - zero point, which fits int16, and folds the input's zero point into the bias, so
+// no zero point is left in the loop: padding reads the zero point itself. Float: sums in tap order,
+// as the reference.
 //
 // A block is as many channels as one vector holds; the last block of a layer is moved back so that
 // it ends with the last channel, recomputing a few. See DepthwiseWalk for the image's borders.
@@ -110,20 +110,6 @@ struct IntDepthwise {
   }
 
 #if HWY_ARCH_X86
-  /// sum + the sums of adjacent products.
-  static HWY_INLINE VI32 MulAddPairs(VI32 sum, VI16 a, VI16 b) {
-#if defined(LUTRA_DOT_AVX512VNNI)
-    if constexpr (kLanes == 64) return VI32{_mm512_dpwssd_epi32(sum.raw, a.raw, b.raw)};
-#elif defined(LUTRA_DOT_AVXVNNI)
-    if constexpr (kLanes == 32) return VI32{_mm256_dpwssd_avx_epi32(sum.raw, a.raw, b.raw)};
-#endif
-    VI32 unused = hn::Zero(D32());
-    sum = hn::ReorderWidenMulAccumulate(D32(), a, b, sum, unused);
-    // g++ would add the products of a pixel as a tree, for which it has too few registers.
-    asm("" : "+x"(sum.raw));
-    return sum;
-  }
-
   /// 256 * the products of two taps.
   static HWY_INLINE void Accumulate(const int8_t* const* taps, size_t offset,
                                     const int16_t* weights, Sums& sums) {
@@ -138,21 +124,13 @@ struct IntDepthwise {
         hn::InterleaveLower(d8, zero, lower), hn::InterleaveUpper(d8, zero, lower),
         hn::InterleaveLower(d8, zero, upper), hn::InterleaveUpper(d8, zero, upper)};
     for (size_t i = 0; i < 4; ++i) {
-      sums.quarter[i] = MulAddPairs(sums.quarter[i], hn::BitCast(d16, pairs[i]),
-                                    hn::LoadU(d16, weights + i * kHalf));
+      sums.quarter[i] = AddPairs(D32(), sums.quarter[i], hn::BitCast(d16, pairs[i]),
+                                 hn::LoadU(d16, weights + i * kHalf));
     }
   }
   static HWY_INLINE VI32 Unscale(VI32 sum) { return hn::ShiftRight<8>(sum); }
   static HWY_INLINE VI8 Narrow(VI16 lower, VI16 upper) {
-    if constexpr (kLanes == 16) {
-      return VI8{_mm_packs_epi16(lower.raw, upper.raw)};
-    } else if constexpr (kLanes == 32) {
-      return VI8{_mm256_packs_epi16(lower.raw, upper.raw)};
-    } else {
-#if HWY_TARGET <= HWY_AVX3
-      return VI8{_mm512_packs_epi16(lower.raw, upper.raw)};
-#endif
-    }
+    return VI8{PackBytes(lower.raw, upper.raw)};
   }
 #else
   static HWY_INLINE void Accumulate(const int8_t* const* taps, size_t offset,

@@ -49,18 +49,20 @@ HWY_INLINE hn::Vec<hn::Repartition<int8_t, DI32>> FourToBytes(VI32 v0, VI32 v1, 
   return hn::Combine(d8, hn::DemoteTo(hn::Half<decltype(d8)>(), high),
                      hn::DemoteTo(hn::Half<decltype(d8)>(), low));
 #else
-  // Packing works inside 128-bit blocks: 4-byte piece 4 * b + j comes from block b of vector j.
-#if HWY_CAP_GE512
-  const hn::Vec<decltype(d8)> packed{_mm512_packs_epi16(low.raw, high.raw)};
-  alignas(64) static constexpr int32_t kOrder[] = {0, 4, 8,  12, 1, 5, 9,  13,
-                                                   2, 6, 10, 14, 3, 7, 11, 15};
-#else
-  const hn::Vec<decltype(d8)> packed{_mm256_packs_epi16(low.raw, high.raw)};
-  alignas(32) static constexpr int32_t kOrder[] = {0, 4, 1, 5, 2, 6, 3, 7};
-#endif
-  const DI32 d32;
-  const auto order = hn::SetTableIndices(d32, kOrder);
-  return hn::BitCast(d8, hn::TableLookupLanes(hn::BitCast(d32, packed), order));
+  const hn::Vec<decltype(d8)> packed{PackBytes(low.raw, high.raw)};
+  if constexpr (kLanes == 4) {
+    return packed;
+  } else {
+    // Packing works inside 128-bit blocks: 4-byte piece 4 * b + j comes from block b of vector j.
+    constexpr size_t kBlocks = kLanes / 4;
+    HWY_ALIGN int32_t order[kLanes];
+    for (size_t i = 0; i < kLanes; ++i) {
+      order[i] = static_cast<int32_t>(i % kBlocks * 4 + i / kBlocks);
+    }
+    const DI32 d32;
+    return hn::BitCast(
+        d8, hn::TableLookupLanes(hn::BitCast(d32, packed), hn::SetTableIndices(d32, order)));
+  }
 #endif
 }
 

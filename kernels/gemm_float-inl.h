@@ -14,12 +14,8 @@ using VFloat = hn::Vec<DFloat>;
 constexpr size_t kFloatLanes = HWY_LANES(float);
 
 // rows * vectors accumulators, the vectors of weights, one left element and one product must fit
-// the registers: 16 on AVX2, 32 on AVX-512 and NEON.
-#if HWY_ARCH_X86 && !HWY_CAP_GE512
-constexpr size_t kFloatRows = 6, kFloatVectors = 2;
-#else
-constexpr size_t kFloatRows = 6, kFloatVectors = 4;
-#endif
+// the registers.
+constexpr size_t kFloatRows = 6, kFloatVectors = kRegisters == 32 ? 4 : 2;
 constexpr size_t kFloatChannels = kFloatVectors * kFloatLanes;
 constexpr size_t kFloatPanelBytes = 256 * 1024;  ///< as in the integer kernel
 

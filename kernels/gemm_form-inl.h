@@ -3,14 +3,19 @@
 HWY_BEFORE_NAMESPACE();
 namespace lutra::kernels::LUTRA_ROW {
 
+/// Of codes: the fastest primitive of the list that may multiply these weights.
+template <class D, class... Slower>
+const IntGemmKernels& CodedGemm(const WeightForm& form, Dots<D, Slower...> /*dots*/) {
+  if constexpr (sizeof...(Slower) != 0) {
+    if (form.largest > D::kLargest) return CodedGemm(form, Dots<Slower...>());
+  }
+  return kIntGemm<D>;
+}
+
 const IntGemmKernels& GemmFor(const WeightForm& form) {
   if (form.sparse()) return kSparseGemm;
   if (form.run != 0) return kRunGemm;
-#if defined(LUTRA_HAS_BYTE_DOT)
-  if (form.coded() && form.largest <= ByteDot<2>::kLargest) return kIntGemm<ByteDot<2>>;
-  if (form.coded() && form.largest <= ByteDot<1>::kLargest) return kIntGemm<ByteDot<1>>;
-#endif
-  return kIntGemm<Dot>;
+  return form.coded() ? CodedGemm(form, CodeDots()) : kIntGemm<Dot>;
 }
 
 size_t GemmBytes(size_t n, size_t k, const WeightForm& form) {

@@ -10,12 +10,8 @@ namespace lutra::kernels::LUTRA_ROW {
 namespace hn = hwy::HWY_NAMESPACE;
 
 /// The primitive of codes of 4 bits: integers of at most 8 in magnitude, four units of k.
-#if defined(LUTRA_HAS_BYTE_DOT)
-using RunDot = ByteDot<2>;
-#else
-using RunDot = Dot;
-#endif
-static_assert(RunDot::kUnit == 4);
+using RunDot = CodeDots::Fastest;
+static_assert(RunDot::kUnit == 4 && RunDot::kLargest >= 8);
 
 constexpr size_t kRunBits = 4;
 /// Elements of k of a group of codes, and so the shortest run.

@@ -1,6 +1,7 @@
-// The table of rows, best first. Where a processor has both AVX512-VNNI and AVX-VNNI, the wider
-// registers win.
 #include "kernels/row.h"
+
+#include <algorithm>
+#include <iterator>
 
 #include "kernels/rows/rows.h"
 
@@ -9,27 +10,27 @@ namespace {
 
 using GetRow = const Row& (*)();
 
-constexpr GetRow kRows[] = {
-#if defined(__x86_64__)
-    &Avx512VnniRow, &AvxVnniRow, &Avx512Row, &Avx2Row,
-#elif defined(__aarch64__)
-    &NeonDotprodRow,
-    &NeonRow,
-#endif
-    &ReferenceRow,
-};
+#define LUTRA_ROW_FUNCTION(name, available) &name::GetRow,
+constexpr GetRow kRows[] = {LUTRA_ROWS(LUTRA_ROW_FUNCTION)};
+#undef LUTRA_ROW_FUNCTION
+
+#define LUTRA_ROW_NAME(name, available) #name,
+constexpr std::string_view kNames[] = {LUTRA_ALL_ROWS(LUTRA_ROW_NAME)};
+#undef LUTRA_ROW_NAME
 
 }  // namespace
 
-const Row* RowAt(size_t index) {
-  return index < sizeof(kRows) / sizeof(kRows[0]) ? &kRows[index]() : nullptr;
-}
+const Row* RowAt(size_t index) { return index < std::size(kRows) ? &kRows[index]() : nullptr; }
 
 const Row* FindRow(std::string_view name) {
   for (size_t i = 0; const Row* row = RowAt(i); ++i) {
     if (name == row->name) return row;
   }
   return nullptr;
+}
+
+bool IsRowName(std::string_view name) {
+  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
 }
 
 const Row& BestRow() {

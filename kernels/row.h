@@ -35,6 +35,9 @@ const Row* RowAt(size_t index);
 /// Row of that name, available or not; null if there is none.
 const Row* FindRow(std::string_view name);
 
+/// Whether that is the name of a row, of this build or of another architecture's.
+bool IsRowName(std::string_view name);
+
 /// First available row.
 const Row& BestRow();
 

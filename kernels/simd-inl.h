@@ -50,6 +50,17 @@ struct Block {
   }
 };
 
+#if HWY_ARCH_X86
+/// packsswb, in each 128-bit lane: its int16 of `a`, then those of `b`, saturated to int8.
+HWY_INLINE __m128i PackBytes(__m128i a, __m128i b) { return _mm_packs_epi16(a, b); }
+#if HWY_CAP_GE256
+HWY_INLINE __m256i PackBytes(__m256i a, __m256i b) { return _mm256_packs_epi16(a, b); }
+#endif
+#if HWY_CAP_GE512
+HWY_INLINE __m512i PackBytes(__m512i a, __m512i b) { return _mm512_packs_epi16(a, b); }
+#endif
+#endif
+
 /// The requantization rule (docs/quantization.md) on int32 lanes. Adding 1.5 * 2^23 rounds half to
 /// even; the low bits are then the integer, and the subtraction that removes the constant adds the
 /// zero point.

@@ -14,15 +14,15 @@
 // does no harm and the shift by two at the end leaves no remainder. Zero points are the plain
 // product's: the image's padding reads its zero point, `init` removes it.
 //
-// Only for rows whose dot primitive multiplies s16. Where it takes s8 (VNNI, NEON) it does twice
-// the products in an instruction, and Winograd needs s16.
+// Only for rows whose dot primitive multiplies s16 (WideDot, which is D below). Where it takes s8
+// (VNNI, NEON) it does twice the products in an instruction, and Winograd needs s16.
+#include <type_traits>
+
 #include "kernels/winograd.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lutra::kernels::LUTRA_ROW {
 namespace hn = hwy::HWY_NAMESPACE;
-
-#if defined(LUTRA_HAS_WINOGRAD)
 
 constexpr size_t kPoints = 16;
 
@@ -34,21 +34,24 @@ constexpr size_t kMostTiles = 96;
 
 /// k of the problem is 9 * channels; packed are kPoints * channels of s16: by tiles of channels,
 /// [point][channel / 2][vector][lane][2].
+template <class D>
 PackedInt PackedWinograd(const void* packed, size_t n, size_t k) {
-  return PackedInt(packed, n, k / 9 / Dot::kUnit, kPoints * (k / 9) * sizeof(int16_t));
+  return PackedInt(packed, n, k / 9 / D::kUnit, kPoints * (k / 9) * sizeof(int16_t));
 }
 
+template <class D>
 size_t WinogradBytes(size_t n, size_t k, const WeightForm& /*int8*/) {
-  return PackedWinograd(nullptr, n, k).bytes;
+  return PackedWinograd<D>(nullptr, n, k).bytes;
 }
 
 /// Weights of the tile that begins at channel n.
+template <class D>
 int16_t* WinogradTile(const PackedInt& packed, size_t n) {
-  return reinterpret_cast<int16_t*>(packed.weights) + n * kPoints * packed.steps * Dot::kUnit;
+  return reinterpret_cast<int16_t*>(packed.weights) + n * kPoints * packed.steps * D::kUnit;
 }
 
 /// 2G times three values.
-void ScaledG(const int32_t* in, size_t step, int32_t* out, size_t out_step) {
+inline void ScaledG(const int32_t* in, size_t step, int32_t* out, size_t out_step) {
   const int32_t a = in[0];
   const int32_t b = in[step];
   const int32_t c = in[2 * step];
@@ -59,7 +62,7 @@ void ScaledG(const int32_t* in, size_t step, int32_t* out, size_t out_step) {
 }
 
 /// The 3x3 weights of output channel n and input channel c at all points; returns their sum.
-int32_t TransformWeights(const IntWeights& w, size_t n, size_t c, int32_t* points) {
+inline int32_t TransformWeights(const IntWeights& w, size_t n, size_t c, int32_t* points) {
   const size_t channels = w.k / 9;
   int32_t g[9];
   int32_t sum = 0;
@@ -73,24 +76,25 @@ int32_t TransformWeights(const IntWeights& w, size_t n, size_t c, int32_t* point
   return sum;
 }
 
+template <class D>
 void PackWinograd(const IntWeights& w, void* memory) {
-  const PackedInt packed = PackedWinograd(memory, w.n, w.k);
+  const PackedInt packed = PackedWinograd<D>(memory, w.n, w.k);
   std::memset(memory, 0, packed.bytes);
   for (size_t n = 0; n < packed.padded_n; ++n) {
     const size_t begin = n / kTileChannels * kTileChannels;
-    const size_t vectors = std::min(Dot::kTileVectors, (packed.padded_n - begin) / kLanes);
-    int16_t* tile = WinogradTile(packed, begin) + (n - begin) * Dot::kUnit;
+    const size_t vectors = std::min(D::kTileVectors, (packed.padded_n - begin) / kLanes);
+    int16_t* tile = WinogradTile<D>(packed, begin) + (n - begin) * D::kUnit;
     uint32_t sum = 0;
     for (size_t c = 0; n < w.n && c < w.k / 9; ++c) {
       int32_t points[kPoints];
       sum += static_cast<uint32_t>(TransformWeights(w, n, c, points));
       for (size_t point = 0; point < kPoints; ++point) {
-        const size_t step = point * packed.steps + c / Dot::kUnit;
-        tile[step * vectors * kVectorElements<Dot> + c % Dot::kUnit] =
+        const size_t step = point * packed.steps + c / D::kUnit;
+        tile[step * vectors * kVectorElements<D> + c % D::kUnit] =
             static_cast<int16_t>(points[point]);
       }
     }
-    PackChannelTerms<Dot>(w, packed, n, sum);
+    PackChannelTerms<D>(w, packed, n, sum);
   }
 }
 
@@ -99,8 +103,8 @@ void PackWinograd(const IntWeights& w, void* memory) {
 /// A thread's scratch: the transformed image, the 16 sums of every tile of a tile of channels, the
 /// outputs of a row of pixels, a pixel of padding.
 struct WinogradScratch {
-  WinogradScratch(const GemmProblem& p, void* memory)
-      : stride(LeftStride<Dot>(p.channels)), plane(PlaneElements(p.rows_per_task * stride)) {
+  WinogradScratch(const GemmProblem& p, size_t tile_stride, void* memory)
+      : stride(tile_stride), plane(PlaneElements(p.rows_per_task * stride)) {
     Pieces pieces(memory);
     image = pieces.Take<int16_t>(kPoints * plane);
     pieces.Align();
@@ -128,11 +132,11 @@ struct TilePlace {
   size_t image, y, x;
 };
 
-size_t WinogradTiles(const Window& w) {
+inline size_t WinogradTiles(const Window& w) {
   return static_cast<size_t>((w.out_h + 1) / 2) * static_cast<size_t>((w.out_w + 1) / 2);
 }
 
-TilePlace PlaceOfTile(const Window& w, size_t tile) {
+inline TilePlace PlaceOfTile(const Window& w, size_t tile) {
   const size_t across = static_cast<size_t>((w.out_w + 1) / 2);
   const size_t of_image = WinogradTiles(w);
   return {tile / of_image, tile % of_image / across * 2, tile % across * 2};
@@ -191,8 +195,8 @@ HWY_INLINE void TransformPixels(const int8_t* const* pixels, size_t channel, int
   }
 }
 
-void TransformImage(const GemmProblem& p, const int8_t* left, const Task& task,
-                    const WinogradScratch& scratch) {
+inline void TransformImage(const GemmProblem& p, const int8_t* left, const Task& task,
+                           const WinogradScratch& scratch) {
   const Window w = p.window;
   const size_t channels = p.channels;
   const size_t image_size =
@@ -239,8 +243,8 @@ HWY_INLINE void TransformSums(const int32_t* sums, size_t plane, int32_t* upper,
 }
 
 /// Tiles [begin, end) of the task, all of one row of the image, become two rows of pixels.
-void StoreTileRow(const TileOutput& output, const WinogradScratch& scratch, const Task& task,
-                  size_t begin, size_t end, size_t n) {
+inline void StoreTileRow(const TileOutput& output, const WinogradScratch& scratch, const Task& task,
+                         size_t begin, size_t end, size_t n) {
   const Window& w = output.p.window;
   const size_t channels = std::min(kTileChannels, task.n_end - n);
   const size_t vectors = CeilDiv(channels, kLanes);
@@ -269,45 +273,50 @@ void StoreTileRow(const TileOutput& output, const WinogradScratch& scratch, cons
 // ------------------------------ the loops of a task
 
 /// p.m becomes the number of tiles, which are the rows of the products.
+template <class D>
 void PlanWinograd(GemmProblem& p, size_t threads) {
   p.m = p.window.batch * WinogradTiles(p.window);
-  const size_t tile_bytes = kPoints * LeftStride<Dot>(p.channels) * sizeof(int16_t);
-  const size_t tiles = std::clamp(kWinogradBytes / tile_bytes, 2 * Dot::kTileRows, kMostTiles);
-  CutTasks(p, threads, {Dot::kTileRows, kTileChannels, tiles});
-  p.scratch_bytes = WinogradScratch(p, nullptr).total_bytes;
+  const size_t stride = LeftStride<D>(p.channels);
+  const size_t tile_bytes = kPoints * stride * sizeof(int16_t);
+  const size_t tiles = std::clamp(kWinogradBytes / tile_bytes, 2 * D::kTileRows, kMostTiles);
+  CutTasks(p, threads, {D::kTileRows, kTileChannels, tiles});
+  p.scratch_bytes = WinogradScratch(p, stride, nullptr).total_bytes;
 }
 
 /// The sums of all points for one tile of channels.
+template <class D>
 void MultiplyPoints(const WinogradScratch& scratch, const PackedInt& packed, size_t tiles, size_t n,
                     size_t vectors) {
-  const int16_t* weights = WinogradTile(packed, n);
+  const int16_t* weights = WinogradTile<D>(packed, n);
   int32_t* sums = scratch.sums;
   for (size_t point = 0; point < kPoints; ++point) {
     const int16_t* image = scratch.image + point * scratch.plane;
     // Register tiles of about the same height: a last one of one row takes as long as one of four.
     for (size_t left = tiles; left != 0;) {
-      const size_t rows = CeilDiv(left, CeilDiv(left, Dot::kTileRows));
-      kTiles<WideDot>.tile[(rows - 1) * Dot::kTileVectors + vectors - 1](
-          image, scratch.stride, weights, packed.steps, false, sums);
+      const size_t rows = CeilDiv(left, CeilDiv(left, D::kTileRows));
+      kTiles<D>.tile[(rows - 1) * D::kTileVectors + vectors - 1](image, scratch.stride, weights,
+                                                                 packed.steps, false, sums);
       image += rows * scratch.stride;
       sums += rows * vectors * kLanes;
       left -= rows;
     }
-    weights += packed.steps * vectors * kVectorElements<Dot>;
+    weights += packed.steps * vectors * kVectorElements<D>;
   }
 }
 
+template <class D>
 void RunWinograd(const GemmProblem& p, const GemmOperands& o, size_t index, void* memory) {
   const Task task = TaskAt(p, index);
-  const WinogradScratch scratch(p, memory);
-  const PackedInt packed = PackedWinograd(
-      static_cast<const char*>(o.packed) + task.group * WinogradBytes(p.n, p.k, p.form), p.n, p.k);
+  const WinogradScratch scratch(p, LeftStride<D>(p.channels), memory);
+  const PackedInt packed = PackedWinograd<D>(
+      static_cast<const char*>(o.packed) + task.group * WinogradBytes<D>(p.n, p.k, p.form), p.n,
+      p.k);
   TransformImage(p, static_cast<const int8_t*>(o.left), task, scratch);
   const TileOutput output{p, o, packed, nullptr, task.group, 0};
   const size_t across = static_cast<size_t>((p.window.out_w + 1) / 2);
   for (size_t n = task.n_begin; n < task.n_end; n += kTileChannels) {
     const size_t vectors = CeilDiv(std::min(kTileChannels, task.n_end - n), kLanes);
-    MultiplyPoints(scratch, packed, task.m_end - task.m_begin, n, vectors);
+    MultiplyPoints<D>(scratch, packed, task.m_end - task.m_begin, n, vectors);
     for (size_t tile = task.m_begin; tile < task.m_end;) {
       const size_t end = std::min(task.m_end, (tile / across + 1) * across);
       StoreTileRow(output, scratch, task, tile, end, n);
@@ -316,15 +325,16 @@ void RunWinograd(const GemmProblem& p, const GemmOperands& o, size_t index, void
   }
 }
 
-constexpr IntGemmKernels MakeIntWinograd() {
-  return {&WinogradBytes, &PackWinograd, &PlanWinograd, &RunWinograd};
+template <class D>
+constexpr IntGemmKernels WinogradKernels() {
+  if constexpr (std::is_void_v<D>) {
+    return {};
+  } else {
+    return {&WinogradBytes<D>, &PackWinograd<D>, &PlanWinograd<D>, &RunWinograd<D>};
+  }
 }
 
-#else
-
-constexpr IntGemmKernels MakeIntWinograd() { return {}; }
-
-#endif
+constexpr IntGemmKernels MakeIntWinograd() { return WinogradKernels<WideDot>(); }
 
 }  // namespace lutra::kernels::LUTRA_ROW
 HWY_AFTER_NAMESPACE();

@@ -2,9 +2,6 @@
 
 #include <stdlib.h>
 
-#include <algorithm>
-#include <cstring>
-
 #include "runtime/api_error.h"
 #include "runtime/memory.h"
 
@@ -13,9 +10,6 @@ namespace {
 
 constexpr size_t kMaxThreads = 64;
 constexpr size_t kMaxBatch = 4096;
-
-constexpr const char* kRowNames[] = {"avx512vnni",   "avxvnni", "avx512",   "avx2",
-                                     "neon_dotprod", "neon",    "reference"};
 
 void* AllocateFromC(void*, size_t bytes, size_t alignment) {
   void* pointer = nullptr;
@@ -69,11 +63,6 @@ Status ReadOptions(const lutra_options* options, lutra_options* out) {
   return ReadAllocator(out->allocator, &allocator);
 }
 
-bool IsKnownRow(const char* name) {
-  return std::any_of(std::begin(kRowNames), std::end(kRowNames),
-                     [&](const char* known) { return std::strcmp(name, known) == 0; });
-}
-
 Status ChooseRow(const lutra_options& options, const kernels::Row** out) {
   const char* name = options.row;
   const char* origin = "";
@@ -88,7 +77,7 @@ Status ChooseRow(const lutra_options& options, const kernels::Row** out) {
   const kernels::Row* row = kernels::FindRow(name);
   char rows[128];
   ListRows(rows, sizeof(rows));
-  if (row == nullptr && !IsKnownRow(name)) {
+  if (row == nullptr && !kernels::IsRowName(name)) {
     return Status::Error(Code::row_unknown, "%sno row is named \"%.32s\"; this build has %s",
                          origin, name, rows);
   }

@@ -16,9 +16,6 @@ Status ChooseRow(const lutra_options& options, const kernels::Row** out);
 
 Team::Options ToTeamOptions(const lutra_options& options);
 
-/// Names of all rows of all builds, so that "not in this build" differs from "no such row".
-bool IsKnownRow(const char* name);
-
 /// One block of `bytes` bytes from the caller's memory or allocator. `what` names it in errors.
 /// On success *allocator is how to give it back (release == NULL: nothing to do).
 Status AllocateBlock(const lutra_options& options, size_t bytes, const char* what, void** block,

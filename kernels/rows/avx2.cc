@@ -1,8 +1,6 @@
 // AVX2: Haswell and Zen onwards. Dot products by widening to int16 (vpmaddwd).
 #define LUTRA_ROW avx2
-#define LUTRA_ROW_NAME "avx2"
-#define LUTRA_ROW_FUNCTION Avx2Row
-#define LUTRA_ROW_AVAILABLE HasAvx2
+#define LUTRA_ROW_DOT "kernels/dot/pmaddwd-inl.h"
 
 #include "kernels/rows/target_begin.h"
 #define HWY_TARGET HWY_AVX2

@@ -1,15 +1,12 @@
 // AVX-512 with VNNI: Cascade Lake, Ice Lake, Zen 4 onwards. The same target as avx512 but for
 // vpdpbusd.
 #define LUTRA_ROW avx512vnni
-#define LUTRA_ROW_NAME "avx512vnni"
-#define LUTRA_ROW_FUNCTION Avx512VnniRow
-#define LUTRA_ROW_AVAILABLE HasAvx512Vnni
+#define LUTRA_ROW_DOT "kernels/dot/vpdpbusd-inl.h"
 
 #include "kernels/rows/target_begin.h"
 #define HWY_TARGET HWY_AVX3
 #include <hwy/highway.h>
 #undef HWY_TARGET_STR
 #define HWY_TARGET_STR HWY_TARGET_STR_AVX3 ",avx512vnni"
-#define LUTRA_DOT_AVX512VNNI 1
 
 #include LUTRA_ROW_BODY

@@ -1,8 +1,6 @@
 // NEON as every arm64 processor has it (Cortex-A53, A72: Raspberry Pi 3 and 4).
 #define LUTRA_ROW neon
-#define LUTRA_ROW_NAME "neon"
-#define LUTRA_ROW_FUNCTION NeonRow
-#define LUTRA_ROW_AVAILABLE HasBaseline
+#define LUTRA_ROW_DOT "kernels/dot/smull-inl.h"
 
 #include "kernels/rows/target_begin.h"
 #ifdef HWY_NEON_WITHOUT_AES

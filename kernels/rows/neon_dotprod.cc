@@ -1,8 +1,6 @@
 // NEON with sdot: Cortex-A55, A75, A76 onwards, Apple, Graviton 2.
 #define LUTRA_ROW neon_dotprod
-#define LUTRA_ROW_NAME "neon_dotprod"
-#define LUTRA_ROW_FUNCTION NeonDotprodRow
-#define LUTRA_ROW_AVAILABLE HasNeonDotprod
+#define LUTRA_ROW_DOT "kernels/dot/sdot-inl.h"
 
 #include "kernels/rows/target_begin.h"
 #ifdef HWY_NEON_WITHOUT_AES
@@ -21,6 +19,5 @@
 #define HWY_AFTER_NAMESPACE() \
   HWY_POP_ATTRIBUTES          \
   static_assert(true, "For requiring trailing semicolon")
-#define LUTRA_DOT_NEON_DOTPROD 1
 
 #include LUTRA_ROW_BODY

@@ -1,14 +1,13 @@
 // The reference row: plain C++ for any processor.
 #include "kernels/reference/reference.h"
 
-#include "kernels/cpu.h"
 #include "kernels/rows/rows.h"
 
-namespace lutra::kernels {
+namespace lutra::kernels::reference {
 
-const Row& ReferenceRow() {
-  static const Row row = {"reference",
-                          &HasBaseline,
+const Row& GetRow() {
+  static const Row row = {kName,
+                          kAvailable,
                           ReferenceIntGemm(),
                           IntGemmKernels(),
                           ReferenceFloatGemm(),
@@ -22,4 +21,4 @@ const Row& ReferenceRow() {
   return row;
 }
 
-}  // namespace lutra::kernels
+}  // namespace lutra::kernels::reference

@@ -1,6 +1,6 @@
 // One row: includes every SIMD body and ties their entry points together. The including file has
-// set the Highway target and LUTRA_ROW (namespace), LUTRA_ROW_NAME, LUTRA_ROW_FUNCTION (of
-// rows/rows.h) and LUTRA_ROW_AVAILABLE (of cpu.h).
+// set the Highway target, LUTRA_ROW (the row's name in rows.h, and its namespace) and LUTRA_ROW_DOT
+// (the file of its dot primitive).
 //
 // Every body lives in HWY_BEFORE_NAMESPACE and in namespace LUTRA_ROW: two rows may share a Highway
 // target (avx512 and avx512vnni do), and their functions must not be merged by the linker. The
@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "kernels/codes.h"
-#include "kernels/cpu.h"
 #include "kernels/gemm_plan.h"
 #include "kernels/pieces.h"
 #include "kernels/reference/reference.h"
@@ -21,13 +20,13 @@
 // The bodies, in the order in which they build on each other.
 // clang-format off
 #include "kernels/simd-inl.h"
-#include "kernels/depthwise-inl.h"
 #include "kernels/elementwise-inl.h"
 #include "kernels/pool-inl.h"
 #include "kernels/reduce-inl.h"
 #include "kernels/softmax-inl.h"
 #include "kernels/resize-inl.h"
 #include "kernels/dot-inl.h"
+#include "kernels/depthwise-inl.h"
 #include "kernels/gemm_left-inl.h"
 #include "kernels/codes-inl.h"
 #include "kernels/gemm_pack-inl.h"
@@ -42,22 +41,14 @@
 #include "kernels/gemm_float-inl.h"
 // clang-format on
 
-namespace lutra::kernels {
+namespace lutra::kernels::LUTRA_ROW {
 
-const Row& LUTRA_ROW_FUNCTION() {
-  static constexpr Row row = {LUTRA_ROW_NAME,
-                              &LUTRA_ROW_AVAILABLE,
-                              LUTRA_ROW::MakeIntGemm(),
-                              LUTRA_ROW::MakeIntWinograd(),
-                              LUTRA_ROW::MakeFloatGemm(),
-                              LUTRA_ROW::MakeIntDepthwise(),
-                              LUTRA_ROW::MakeFloatDepthwise(),
-                              LUTRA_ROW::MakeElementwise(),
-                              LUTRA_ROW::MakePool(),
-                              LUTRA_ROW::MakeReduce(),
-                              LUTRA_ROW::MakeResize(),
-                              LUTRA_ROW::MakeSoftmax()};
+const Row& GetRow() {
+  static constexpr Row row = {
+      kName,           kAvailable,         MakeIntGemm(),        MakeIntWinograd(),
+      MakeFloatGemm(), MakeIntDepthwise(), MakeFloatDepthwise(), MakeElementwise(),
+      MakePool(),      MakeReduce(),       MakeResize(),         MakeSoftmax()};
   return row;
 }
 
-}  // namespace lutra::kernels
+}  // namespace lutra::kernels::LUTRA_ROW

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "bench/dot_peak.h"
-#include "kernels/cpu.h"
 #include "kernels/dot-inl.h"
+#include "kernels/rows/rows.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lutra::kernels::LUTRA_ROW {
@@ -54,10 +54,8 @@ int32_t Peak(size_t iterations) {
 }  // namespace lutra::kernels::LUTRA_ROW
 HWY_AFTER_NAMESPACE();
 
-namespace lutra::kernels {
+namespace lutra::kernels::LUTRA_ROW {
 namespace {
-const DotPeak registered(LUTRA_ROW_NAME, &LUTRA_ROW::Peak,
-                         LUTRA_ROW::Dot::kTileRows* LUTRA_ROW::Dot::kTileVectors* LUTRA_ROW::kLanes*
-                             LUTRA_ROW::Dot::kUnit);
+const DotPeak registered(kName, &Peak, Dot::kTileRows* Dot::kTileVectors* kLanes* Dot::kUnit);
 }  // namespace
-}  // namespace lutra::kernels
+}  // namespace lutra::kernels::LUTRA_ROW
