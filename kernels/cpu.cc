@@ -17,7 +17,7 @@ bool HasBaseline() { return true; }
 namespace {
 
 struct X86Features {
-  bool avx2 = false, avx_vnni = false, avx512 = false, avx512_vnni = false;
+  bool sse4 = false, avx2 = false, avx_vnni = false, avx512 = false, avx512_vnni = false;
 };
 
 bool Bit(uint32_t word, int bit) { return (word >> bit & 1U) != 0; }
@@ -39,6 +39,7 @@ X86Features Detect() {
   uint32_t c = 0;
   uint32_t d = 0;
   if (__get_cpuid(1, &a, &b, &c, &d) == 0) return features;
+  features.sse4 = Bit(c, 9) && Bit(c, 19) && Bit(c, 20) && Bit(c, 23);
   const bool os_saves_registers = Bit(c, 27) && Bit(c, 28);  // OSXSAVE, AVX
   if (!os_saves_registers) return features;
   const bool fma = Bit(c, 12);
@@ -69,6 +70,7 @@ const X86Features& Features() {
 
 }  // namespace
 
+bool HasSse4() { return Features().sse4; }
 bool HasAvx2() { return Features().avx2; }
 bool HasAvxVnni() { return Features().avx_vnni; }
 bool HasAvx512() { return Features().avx512; }

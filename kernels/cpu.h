@@ -8,6 +8,7 @@
 namespace lutra::kernels {
 
 #if defined(__x86_64__)
+bool HasSse4();  ///< SSSE3, SSE4.1, SSE4.2 and POPCNT, as in Nehalem and Silvermont
 bool HasAvx2();
 bool HasAvxVnni();     ///< AVX2 and AVX-VNNI
 bool HasAvx512();      ///< F, BW, DQ and VL, as in Skylake-X

@@ -12,7 +12,8 @@
   ROW(avx512vnni, HasAvx512Vnni) \
   ROW(avxvnni, HasAvxVnni)       \
   ROW(avx512, HasAvx512)         \
-  ROW(avx2, HasAvx2)
+  ROW(avx2, HasAvx2)             \
+  ROW(sse4, HasSse4)
 #define LUTRA_ARM64_ROWS(ROW)       \
   ROW(neon_dotprod, HasNeonDotprod) \
   ROW(neon, HasBaseline)
