@@ -49,7 +49,7 @@ void CheckRows(const IntCase& c) {
 }
 
 TEST_CASE("rows that multiply 16-bit values have Winograd's products") {
-  for (const char* name : {"avx2", "avx512"}) {
+  for (const char* name : {"sse4", "avx2", "avx512"}) {
     const Row* row = FindRow(name);
     CHECK((row == nullptr || row->int_winograd.run != nullptr));
   }

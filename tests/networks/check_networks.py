@@ -33,7 +33,7 @@ import tempfile
 SKIPPED = 77
 LATER = {"alexnet_cifar10_fp16"}  # the network of the compression example, measured there
 HERE = pathlib.Path(__file__).resolve().parents[2]
-ROWS = ["reference", "avx2", "avx512", "avx512vnni", "avxvnni", "neon", "neon_dotprod"]
+ROWS = ["reference", "sse4", "avx2", "avx512", "avx512vnni", "avxvnni", "neon", "neon_dotprod"]
 MORE = {"int8": 0, "codebook8": 0, "codebook6": 0.005}  # what may be lost beyond int8's limits
 # 250 images, of which some 12 change sides (95 % agreement): the difference of right answers has a
 # standard deviation of sqrt(12) / 250 = 1.4 points, so a single set may lose one more than a point;

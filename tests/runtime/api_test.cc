@@ -164,7 +164,7 @@ TEST_CASE("rows are forced by option and environment; unknown and unavailable on
   }
   size_t unavailable = 0;
   for (const char* name :
-       {"reference", "avx2", "avx512", "avx512vnni", "avxvnni", "neon", "neon_dotprod"}) {
+       {"reference", "sse4", "avx2", "avx512", "avx512vnni", "avxvnni", "neon", "neon_dotprod"}) {
     CAPTURE(name);
     options.row = name;
     result = OpenBytes(file, &options);
