@@ -1,6 +1,7 @@
-// IEEE 754 binary16.
+// IEEE 754 binary16 and its like: a sign, an exponent and a mantissa in 16 bits.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -21,5 +22,32 @@ inline float HalfToFloat(uint16_t half) {
   std::memcpy(&value, &bits, sizeof(value));
   return value;
 }
+
+/// Sign, `exponent_bits` and `mantissa_bits` (15 together) of the value, rounded once, straight
+/// from binary64, to nearest even; too large becomes infinity, NaN a quiet NaN. The value is scaled
+/// so that one unit is the last mantissa bit, which makes nearbyint do the rounding; below the
+/// smallest normal exponent the unit stays that of the subnormals.
+inline uint16_t EncodeIn16Bits(double value, int exponent_bits, int mantissa_bits) {
+  const uint32_t sign = std::signbit(value) ? 0x8000U : 0U;
+  const uint32_t infinity = ((1U << exponent_bits) - 1) << mantissa_bits;
+  if (std::isnan(value)) {
+    return static_cast<uint16_t>(sign | infinity | (1U << (mantissa_bits - 1)));
+  }
+  const double magnitude = std::fabs(value);
+  if (std::isinf(magnitude)) return static_cast<uint16_t>(sign | infinity);
+  if (magnitude == 0) return static_cast<uint16_t>(sign);
+  const int bias = (1 << (exponent_bits - 1)) - 1;
+  int exponent = std::ilogb(magnitude);
+  if (exponent > bias) return static_cast<uint16_t>(sign | infinity);
+  if (exponent < 1 - bias) exponent = 1 - bias;
+  const double units = std::nearbyint(std::ldexp(magnitude, mantissa_bits - exponent));
+  // A normal number has its hidden bit in `units`: adding it to exponent - 1 sets the exponent
+  // field, and a carry out of the rounding moves into it, up to infinity.
+  const uint32_t field = static_cast<uint32_t>(exponent + bias - 1) << mantissa_bits;
+  return static_cast<uint16_t>(sign | (field + static_cast<uint32_t>(units)));
+}
+
+/// The nearest binary16.
+inline uint16_t ToHalf(double value) { return EncodeIn16Bits(value, 5, 10); }
 
 }  // namespace lutra

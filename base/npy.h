@@ -28,6 +28,22 @@ struct NpyArray {
   std::vector<uint8_t> bytes;
 };
 
+/// Calls visit with a value of the C++ type of the array's elements, which are integers or
+/// booleans, as bytes of 0 and 1; gives what it returns.
+template <typename Visit>
+auto VisitIntegers(const NpyHeader& header, const Visit& visit) {
+  if (header.kind == 'i') {
+    return header.item_bytes == 1   ? visit(int8_t{})
+           : header.item_bytes == 2 ? visit(int16_t{})
+           : header.item_bytes == 4 ? visit(int32_t{})
+                                    : visit(int64_t{});
+  }
+  return header.item_bytes == 1   ? visit(uint8_t{})
+         : header.item_bytes == 2 ? visit(uint16_t{})
+         : header.item_bytes == 4 ? visit(uint32_t{})
+                                  : visit(uint64_t{});
+}
+
 /// Reads the header and checks that the file holds exactly the data it announces. Returns false
 /// and fills *error with one line: file, what is wrong, cure.
 bool ReadNpyHeader(const std::string& path, NpyHeader* header, std::string* error);

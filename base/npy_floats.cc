@@ -33,7 +33,7 @@ class Converter {
     return Each<T>([this](T value, size_t i, float* out) {
       if (Holds(value, out)) return true;
       error_ = path_ + ": element " + std::to_string(i) + " is " + std::to_string(value) +
-               ", which float32 does not hold; inputs of models are float32";
+               ", which float32 does not hold; this input takes real numbers";
       return false;
     });
   }
@@ -75,16 +75,9 @@ bool ToFloats(const std::string& path, NpyArray* array, std::string* error) {
     case 'f':
       if (bytes == 4) return true;
       return bytes == 2 ? converter.Halves() : converter.Numbers<double>();
-    case 'i':
-      return bytes == 1   ? converter.Numbers<int8_t>()
-             : bytes == 2 ? converter.Numbers<int16_t>()
-             : bytes == 4 ? converter.Numbers<int32_t>()
-                          : converter.Numbers<int64_t>();
-    default:  // 'u' and 'b', whose bytes are 0 and 1
-      return bytes == 1   ? converter.Numbers<uint8_t>()
-             : bytes == 2 ? converter.Numbers<uint16_t>()
-             : bytes == 4 ? converter.Numbers<uint32_t>()
-                          : converter.Numbers<uint64_t>();
+    default:
+      return VisitIntegers(array->header,
+                           [&](auto value) { return converter.Numbers<decltype(value)>(); });
   }
 }
 

@@ -1,6 +1,7 @@
 #include "converter/runtime_session.h"
 
 #include "converter/error.h"
+#include "runtime/port_type.h"
 #include "schema/container.h"
 #include "schema/golden.h"
 
@@ -24,8 +25,6 @@ std::vector<lutra_port> Ports(const lutra_model* model, size_t count, Function f
   }
   return ports;
 }
-
-size_t ElementBytes(lutra_type type) { return type == LUTRA_FLOAT32 ? sizeof(float) : 1; }
 
 }  // namespace
 
@@ -88,10 +87,9 @@ std::vector<uint32_t> GoldenCrcs(RuntimeSession& session, uint64_t seed) {
   const std::vector<lutra_port> inputs = session.Inputs();
   std::vector<std::vector<uint8_t>> buffers;
   for (size_t i = 0; i < inputs.size(); ++i) {
-    const size_t bytes = inputs[i].elements * ElementBytes(inputs[i].native_type);
+    const schema::TensorType type = ToTensorType(inputs[i].native_type);
+    const size_t bytes = inputs[i].elements * lutra::ElementBytes(type);
     std::vector<uint8_t>& buffer = buffers.emplace_back(bytes);
-    const auto type = inputs[i].native_type == LUTRA_INT8 ? schema::TensorType::int8
-                                                          : schema::TensorType::float32;
     FillGoldenInput(seed, static_cast<uint32_t>(i), type, inputs[i].elements, buffer.data());
     if (lutra_context_borrow_input(session.context(), i, buffer.data(), bytes, &error) !=
         LUTRA_OK) {

@@ -51,6 +51,21 @@ void FillRows(const void* value, void* out, size_t stride, size_t rows, size_t c
   }
 }
 
+/// Calls function with a value of an unsigned type of that size.
+template <typename Function>
+void WithElement(size_t element_bytes, const Function& function) {
+  switch (element_bytes) {
+    case 1:
+      return function(uint8_t{});
+    case 2:
+      return function(uint16_t{});
+    case 4:
+      return function(uint32_t{});
+    default:
+      return function(uint64_t{});
+  }
+}
+
 }  // namespace
 
 void Simplify(CopyProblem& p) {
@@ -81,20 +96,14 @@ void Simplify(CopyProblem& p) {
 void Copy(const CopyProblem& p, const void* in, void* out, size_t begin, size_t end) {
   const auto* from = static_cast<const char*>(in);
   auto* to = static_cast<char*>(out);
-  if (p.element_bytes == 1) {
-    CopyFrom<uint8_t>(p, 0, begin, end, from, to);
-  } else {
-    CopyFrom<uint32_t>(p, 0, begin, end, from, to);
-  }
+  WithElement(p.element_bytes,
+              [&](auto element) { CopyFrom<decltype(element)>(p, 0, begin, end, from, to); });
 }
 
 void Fill(const void* value, size_t element_bytes, void* out, size_t stride, size_t rows,
           size_t cols) {
-  if (element_bytes == 1) {
-    FillRows<uint8_t>(value, out, stride, rows, cols);
-  } else {
-    FillRows<uint32_t>(value, out, stride, rows, cols);
-  }
+  WithElement(element_bytes,
+              [&](auto element) { FillRows<decltype(element)>(value, out, stride, rows, cols); });
 }
 
 }  // namespace lutra::kernels

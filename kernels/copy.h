@@ -1,5 +1,5 @@
 // Moving elements without arithmetic. Plain C++ (memcpy and loops the compiler vectorises), one
-// implementation for every instruction set and every element size of 1 or 4 bytes.
+// implementation for every instruction set and every element size of 1, 2, 4 or 8 bytes.
 #pragma once
 
 #include "kernels/shape.h"
@@ -25,7 +25,7 @@ void Simplify(CopyProblem& problem);
 /// Copies indices [begin, end) of the outermost dimension (after Simplify).
 void Copy(const CopyProblem& problem, const void* in, void* out, size_t begin, size_t end);
 
-/// Sets rows x cols elements of 1 or 4 bytes to one value.
+/// Sets rows x cols elements to one value, the first element_bytes at `value`.
 void Fill(const void* value, size_t element_bytes, void* out, size_t stride, size_t rows,
           size_t cols);
 

@@ -7,6 +7,7 @@
 #include "runtime/fp_env.h"
 #include "runtime/options.h"
 #include "runtime/port.h"
+#include "runtime/port_type.h"
 #include "schema/golden.h"
 
 namespace lutra {
@@ -48,19 +49,6 @@ const schema::Port& PortAt(const Ports& ports, size_t index) {
   return *ports.Get(static_cast<flatbuffers::uoffset_t>(index));
 }
 
-const char* TypeName(lutra_type type) {
-  switch (type) {
-    case LUTRA_FLOAT32:
-      return "float32";
-    case LUTRA_INT8:
-      return "int8";
-    case LUTRA_UINT8:
-      return "uint8";
-    default:
-      return "an unknown type";
-  }
-}
-
 /// Does the port speak `type`, and are `bytes` bytes one whole batch of it.
 Status CheckForm(const schema::Port& port, const Tensor& tensor, bool is_input, lutra_type type,
                  const void* data, size_t bytes) {
@@ -69,18 +57,22 @@ Status CheckForm(const schema::Port& port, const Tensor& tensor, bool is_input, 
     return Status::Error(Code::invalid_argument, "%s \"%s\": data is NULL", kind,
                          port.name()->c_str());
   }
-  const bool offered = type == LUTRA_FLOAT32 || (type == LUTRA_INT8 && tensor.is_int8()) ||
+  const bool native = type == ToApiType(tensor.type);
+  const bool reals = HoldsReals(tensor.type);
+  const bool offered = native || (type == LUTRA_FLOAT32 && reals) ||
                        (type == LUTRA_UINT8 && is_input && port.pixel_table() != kNoIndex);
   if (!offered) {
-    return Status::Error(
-        Code::wrong_type, "%s \"%s\" does not offer %s; it is %s%s", kind, port.name()->c_str(),
-        TypeName(type), tensor.is_int8() ? "int8 and float32" : "float32",
-        is_input && type == LUTRA_UINT8 ? " (convert with --input-type uint8 for pixels)" : "");
+    return Status::Error(Code::wrong_type, "%s \"%s\" does not offer %s; it is %s%s%s", kind,
+                         port.name()->c_str(), TypeName(ToTensorType(type)), TypeName(tensor.type),
+                         reals && tensor.type != schema::TensorType::float32 ? " and float32" : "",
+                         is_input && type == LUTRA_UINT8 && reals
+                             ? " (convert with --input-type uint8 for pixels)"
+                             : "");
   }
-  const size_t need = tensor.elements * (type == LUTRA_FLOAT32 ? sizeof(float) : 1);
+  const size_t need = tensor.elements * ElementBytes(ToTensorType(type));
   if (bytes != need) {
     return Status::Error(Code::wrong_size, "%s \"%s\": %zu bytes where %s takes %zu", kind,
-                         port.name()->c_str(), bytes, TypeName(type), need);
+                         port.name()->c_str(), bytes, TypeName(ToTensorType(type)), need);
   }
   return Status();
 }
@@ -103,18 +95,15 @@ Status SetInput(lutra_context* context, size_t index, lutra_type type, const voi
   const ScopedFpEnv fp_env;
   input.is_set = false;
   context->data[input.tensor.index] = input.own;
-  switch (type) {
-    case LUTRA_FLOAT32:
-      LUTRA_RETURN_IF_ERROR(StoreFloat(*context->model, port, input.tensor,
-                                       static_cast<const float*>(data), input.own));
-      break;
-    case LUTRA_INT8:
-      std::memcpy(input.own, data, bytes);
-      break;
-    case LUTRA_UINT8:
-      StorePixels(*context->model, port, input.tensor, static_cast<const uint8_t*>(data),
-                  static_cast<int8_t*>(input.own));
-      break;
+  // A float32 tensor's own order may be another than the graph's.
+  if (type == LUTRA_FLOAT32) {
+    LUTRA_RETURN_IF_ERROR(StoreFloat(*context->model, port, input.tensor,
+                                     static_cast<const float*>(data), input.own));
+  } else if (type == ToApiType(input.tensor.type)) {
+    LUTRA_RETURN_IF_ERROR(StoreNative(port, input.tensor, data, input.own));
+  } else {
+    StorePixels(*context->model, port, input.tensor, static_cast<const uint8_t*>(data),
+                static_cast<int8_t*>(input.own));
   }
   input.is_set = true;
   return Status();
@@ -126,11 +115,12 @@ Status BorrowInput(lutra_context* context, size_t index, const void* data, size_
   LUTRA_RETURN_IF_ERROR(CheckIndex(context, ports, "input", index));
   const schema::Port& port = PortAt(ports, index);
   PortState& input = context->inputs[index];
-  LUTRA_RETURN_IF_ERROR(CheckForm(
-      port, input.tensor, true, input.tensor.is_int8() ? LUTRA_INT8 : LUTRA_FLOAT32, data, bytes));
+  LUTRA_RETURN_IF_ERROR(
+      CheckForm(port, input.tensor, true, ToApiType(input.tensor.type), data, bytes));
   if (reinterpret_cast<uintptr_t>(data) % input.tensor.element_bytes() != 0) {
-    return Status::Error(Code::invalid_argument, "input \"%s\": borrowed floats are not aligned",
-                         port.name()->c_str());
+    return Status::Error(Code::invalid_argument,
+                         "input \"%s\": borrowed values are not aligned to %zu bytes",
+                         port.name()->c_str(), input.tensor.element_bytes());
   }
   context->data[input.tensor.index] = const_cast<void*>(data);
   input.is_set = true;
@@ -163,11 +153,11 @@ Status GetOutput(const lutra_context* context, size_t index, lutra_type type, vo
   const Tensor& tensor = context->outputs[index].tensor;
   LUTRA_RETURN_IF_ERROR(CheckForm(port, tensor, false, type, data, bytes));
   const void* native = OutputData(*context, index);
-  if (type == LUTRA_INT8) {
-    std::memcpy(data, native, bytes);
-  } else {
+  if (type == LUTRA_FLOAT32) {
     const ScopedFpEnv fp_env;
     LoadFloat(*context->model, port, tensor, native, static_cast<float*>(data));
+  } else {
+    std::memcpy(data, native, bytes);
   }
   return Status();
 }

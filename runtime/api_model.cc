@@ -9,6 +9,7 @@
 #include "runtime/fp_env.h"
 #include "runtime/model.h"
 #include "runtime/options.h"
+#include "runtime/port_type.h"
 #include "schema/validate.h"
 
 namespace lutra {
@@ -94,8 +95,6 @@ Status OpenFile(const char* path, const lutra_options* options, lutra_model** ou
 
 using Ports = flatbuffers::Vector<flatbuffers::Offset<schema::Port>>;
 
-lutra_type ToApiType(schema::PortType type) { return static_cast<lutra_type>(type); }
-
 /// `out` is cleared.
 Status DescribePort(const lutra_model* model, const Ports& ports, const char* what, size_t index,
                     lutra_port* out) {
@@ -107,7 +106,7 @@ Status DescribePort(const lutra_model* model, const Ports& ports, const char* wh
   const Tensor tensor = ReadTensor(model->view, port.tensor(), 1);
   lutra_port description = {};
   description.name = port.name()->c_str();
-  description.native_type = tensor.is_int8() ? LUTRA_INT8 : LUTRA_FLOAT32;
+  description.native_type = ToApiType(tensor.type);
   description.preferred_type = ToApiType(port.preferred());
   description.accepts_uint8 = port.pixel_table() != kNoIndex ? 1 : 0;
   if (port.shape() != nullptr) {

@@ -1,9 +1,9 @@
 #include "runtime/context.h"
 
 #include <algorithm>
-#include <cstring>
 #include <new>
 
+#include "kernels/copy.h"
 #include "runtime/clock.h"
 #include "runtime/fp_env.h"
 
@@ -128,8 +128,9 @@ void ResetPersistent(lutra_context& context) {
   for (size_t i = 0; i < view.model->tensors()->size(); ++i) {
     const Tensor tensor = ReadTensor(view, i, context.batch);
     if (tensor.lifetime != schema::Lifetime::persistent) continue;
-    const int value = tensor.is_int8() ? tensor.zero_point : 0;
-    std::memset(context.data[i], value, tensor.elements * tensor.element_bytes());
+    const int64_t zero = IsQuantized(tensor.type) ? tensor.zero_point : 0;
+    kernels::Fill(&zero, tensor.element_bytes(), context.data[i], tensor.elements, 1,
+                  tensor.elements);
   }
 }
 

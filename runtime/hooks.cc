@@ -4,6 +4,7 @@
 
 #include "runtime/context.h"
 #include "runtime/model.h"
+#include "runtime/port_type.h"
 
 namespace lutra {
 namespace {
@@ -33,7 +34,7 @@ size_t BlobBytes(const ModelView& view, const schema::Operator& op) {
   if (const auto* linear = op.options_as_Linear()) bytes = WeightBytes(view, linear->weights());
   if (const auto* lookup = op.options_as_Lookup()) bytes = view.BlobBytes(lookup->table());
   if (const auto* softmax = op.options_as_Softmax()) {
-    if (ReadTensor(view, op.inputs()->Get(0), 1).is_int8())
+    if (ReadTensor(view, op.inputs()->Get(0), 1).type == schema::TensorType::int8)
       bytes = view.BlobBytes(softmax->table());
   }
   for (const uint16_t input : *op.inputs()) {
@@ -90,7 +91,7 @@ TensorAccess AccessTensor(const lutra_context* context, size_t index) {
   TensorAccess access;
   access.index = index;
   access.name = NameOf(context->model->view, index);
-  access.type = tensor.is_int8() ? LUTRA_INT8 : LUTRA_FLOAT32;
+  access.type = ToApiType(tensor.type);
   access.rank = tensor.rank;
   std::copy_n(tensor.shape, tensor.rank, access.shape);
   access.elements = tensor.elements;

@@ -34,12 +34,12 @@ struct OperatorInfo {
 struct TensorAccess {
   size_t index = 0;                 ///< in the file's list of tensors
   const char* name = "";            ///< "" if the file keeps none
-  lutra_type type = LUTRA_FLOAT32;  ///< LUTRA_FLOAT32 or LUTRA_INT8
+  lutra_type type = LUTRA_FLOAT32;  ///< of its elements
   size_t rank = 0;
   int32_t shape[kMaxRank] = {};  ///< innermost last, the batch in dimension 0
   size_t elements = 0;           ///< product of the shape
   size_t pixel_stride = 0;       ///< elements; equal to the innermost dimension when dense
-  float scale = 1.0F;            ///< int8: real = scale * (q - zero_point)
+  float scale = 1.0F;            ///< LUTRA_INT8: real = scale * (q - zero_point)
   int32_t zero_point = 0;
   void* data = nullptr;  ///< constants must not be written, nor a borrowed input
   bool constant = false;

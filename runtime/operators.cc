@@ -20,8 +20,8 @@ size_t ThreadsFor(uint64_t work, uint64_t work_per_thread, size_t threads) {
 
 const OperatorType* FindOperatorType(schema::Options options) {
   switch (options) {
-#define LUTRA_FAMILY(name, takes_constants) \
-  case schema::Options::name:               \
+#define LUTRA_FAMILY(name, ...) \
+  case schema::Options::name:   \
     return &k##name;
     LUTRA_OPERATORS(LUTRA_FAMILY)
 #undef LUTRA_FAMILY

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/half.h"
+
 namespace lutra {
 namespace {
 
@@ -74,6 +76,25 @@ bool IsFinite(float value) {
   return (__builtin_bit_cast(uint32_t, value) & 0x7F800000U) != 0x7F800000U;
 }
 
+/// Callers' memory may lie anywhere.
+float HalfAt(const void* halves, size_t index) {
+  uint16_t half;
+  std::memcpy(&half, static_cast<const uint8_t*>(halves) + index * sizeof(half), sizeof(half));
+  return HalfToFloat(half);
+}
+
+/// Code::not_finite names the port and the element, which may also be beyond what float16 holds.
+Status CheckFinite(const schema::Port& port, const Tensor& tensor, size_t element, float value) {
+  constexpr float kHalfLimit = 65520.0F;  // rounds to infinity
+  const bool half = tensor.type == schema::TensorType::float16;
+  if (IsFinite(value) && !(half && __builtin_fabsf(value) >= kHalfLimit)) return Status();
+  return Status::Error(Code::not_finite, "input \"%s\": element %zu is %s", port.name()->c_str(),
+                       element,
+                       value != value    ? "NaN"
+                       : IsFinite(value) ? "beyond float16"
+                                         : "infinite");
+}
+
 /// Collects pieces of the walk into larger ones: pixels of three channels are too short to be
 /// worth a call each.
 class Piece {
@@ -91,12 +112,20 @@ class NativeWriter {
       : model_(model), tensor_(tensor), out_(static_cast<uint8_t*>(out)) {}
 
   void Flush(Piece& piece) {
-    if (tensor_.is_int8()) {
-      model_.row->elementwise.quantize(
-          tensor_.scale, tensor_.zero_point, {piece.values, piece.count},
-          {reinterpret_cast<int8_t*>(out_), piece.count}, 1, piece.count);
-    } else {
-      std::memcpy(out_, piece.values, piece.count * sizeof(float));
+    switch (tensor_.type) {
+      case schema::TensorType::int8:
+        model_.row->elementwise.quantize(
+            tensor_.scale, tensor_.zero_point, {piece.values, piece.count},
+            {reinterpret_cast<int8_t*>(out_), piece.count}, 1, piece.count);
+        break;
+      case schema::TensorType::float16:
+        for (size_t i = 0; i < piece.count; ++i) {
+          const uint16_t half = ToHalf(static_cast<double>(piece.values[i]));
+          std::memcpy(out_ + i * sizeof(half), &half, sizeof(half));
+        }
+        break;
+      default:
+        std::memcpy(out_, piece.values, piece.count * sizeof(float));
     }
     out_ += piece.count * tensor_.element_bytes();
     piece.count = 0;
@@ -119,18 +148,34 @@ Status StoreFloat(const lutra_model& model, const schema::Port& port, const Tens
     if (!piece.Fits(count)) writer.Flush(piece);
     for (size_t i = 0; i < count; ++i) {
       const float value = values[offset + i * stride];
-      if (!IsFinite(value)) {
-        status =
-            Status::Error(Code::not_finite, "input \"%s\": element %zu is %s", port.name()->c_str(),
-                          offset + i * stride, value != value ? "NaN" : "infinite");
-        return false;
-      }
+      status = CheckFinite(port, tensor, offset + i * stride, value);
+      if (!status.ok()) return false;
       piece.values[piece.count++] = value;
     }
     return true;
   });
   if (status.ok() && piece.count > 0) writer.Flush(piece);
   return status;
+}
+
+Status StoreNative(const schema::Port& port, const Tensor& tensor, const void* values, void* out) {
+  if (tensor.type == schema::TensorType::bool_) {
+    const auto* bytes = static_cast<const uint8_t*>(values);
+    for (size_t i = 0; i < tensor.elements; ++i) {
+      if (bytes[i] > 1) {
+        return Status::Error(Code::invalid_argument,
+                             "input \"%s\": element %zu is %u, a bool is 0 or 1",
+                             port.name()->c_str(), i, bytes[i]);
+      }
+    }
+  }
+  if (tensor.type == schema::TensorType::float16) {
+    for (size_t i = 0; i < tensor.elements; ++i) {
+      LUTRA_RETURN_IF_ERROR(CheckFinite(port, tensor, i, HalfAt(values, i)));
+    }
+  }
+  std::memcpy(out, values, tensor.elements * tensor.element_bytes());
+  return Status();
 }
 
 void StorePixels(const lutra_model& model, const schema::Port& port, const Tensor& tensor,
@@ -141,6 +186,27 @@ void StorePixels(const lutra_model& model, const schema::Port& port, const Tenso
     for (size_t c = 0; c < channels; ++c) *out++ = table[c * 256 + *pixels++];
   }
 }
+
+namespace {
+
+/// The next `count` native elements as floats.
+void LoadPiece(const lutra_model& model, const Tensor& tensor, const uint8_t* in, size_t count,
+               float* out) {
+  switch (tensor.type) {
+    case schema::TensorType::int8:
+      model.row->elementwise.dequantize(tensor.scale, tensor.zero_point,
+                                        {reinterpret_cast<const int8_t*>(in), count}, {out, count},
+                                        1, count);
+      break;
+    case schema::TensorType::float16:
+      for (size_t i = 0; i < count; ++i) out[i] = HalfAt(in, i);
+      break;
+    default:
+      std::memcpy(out, in, count * sizeof(float));
+  }
+}
+
+}  // namespace
 
 void LoadFloat(const lutra_model& model, const schema::Port& port, const Tensor& tensor,
                const void* native, float* values) {
@@ -155,13 +221,7 @@ void LoadFloat(const lutra_model& model, const schema::Port& port, const Tensor&
         loaded = std::min(kPieceElements, remaining);
         remaining -= loaded;
         used = 0;
-        if (tensor.is_int8()) {
-          model.row->elementwise.dequantize(tensor.scale, tensor.zero_point,
-                                            {reinterpret_cast<const int8_t*>(in), loaded},
-                                            {piece, loaded}, 1, loaded);
-        } else {
-          std::memcpy(piece, in, loaded * sizeof(float));
-        }
+        LoadPiece(model, tensor, in, loaded, piece);
         in += loaded * tensor.element_bytes();
       }
       values[offset + i * stride] = piece[used++];

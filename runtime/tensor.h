@@ -8,6 +8,7 @@
 
 #include "schema/container.h"
 #include "schema/limits.h"
+#include "schema/tensor_type.h"
 
 namespace lutra {
 
@@ -22,11 +23,10 @@ struct Tensor {
   float scale = 1.0F;
   int32_t zero_point = 0;
 
-  size_t element_bytes() const { return type == schema::TensorType::int8 ? 1 : sizeof(float); }
+  size_t element_bytes() const { return ElementBytes(type); }
   size_t channels() const { return rank == 0 ? 1 : shape[rank - 1]; }
   size_t pixels() const { return elements / channels(); }
   bool dense() const { return pixel_stride == channels(); }
-  bool is_int8() const { return type == schema::TensorType::int8; }
   /// From one index of dimension d to the next, in elements.
   size_t Stride(size_t d) const {
     if (d + 1 == rank) return 1;

@@ -3,6 +3,10 @@
 #include "schema/golden.h"
 
 #include <cstring>
+#include <type_traits>
+
+#include "base/half.h"
+#include "schema/tensor_type.h"
 
 namespace lutra {
 namespace {
@@ -14,22 +18,33 @@ uint64_t Word(uint64_t seed, uint32_t input, uint64_t w) {
   return z ^ (z >> 31);
 }
 
+template <typename Element>
+Element GoldenElement(int8_t q) {
+  if constexpr (std::is_same_v<Element, Half>) {
+    return {ToHalf(static_cast<double>(q) / 64.0)};
+  } else if constexpr (std::is_same_v<Element, Boolean>) {
+    return {static_cast<uint8_t>(q & 1)};
+  } else if constexpr (std::is_floating_point_v<Element>) {
+    return static_cast<Element>(q) / 64;
+  } else {
+    return static_cast<Element>(q);
+  }
+}
+
 }  // namespace
 
 void FillGoldenInput(uint64_t seed, uint32_t input, schema::TensorType type, size_t elements,
                      void* out) {
-  auto* bytes = static_cast<uint8_t*>(out);
-  uint64_t word = 0;
-  for (size_t e = 0; e < elements; ++e) {
-    if (e % 8 == 0) word = Word(seed, input, e / 8);
-    const auto q = static_cast<int8_t>(word >> (8 * (e % 8)));
-    if (type == schema::TensorType::int8) {
-      std::memcpy(bytes + e, &q, 1);
-    } else {
-      const float value = static_cast<float>(q) / 64.0F;
-      std::memcpy(bytes + 4 * e, &value, 4);
+  VisitType(type, [&](auto kind) {
+    using Element = decltype(kind);
+    auto* bytes = static_cast<uint8_t*>(out);
+    uint64_t word = 0;
+    for (size_t e = 0; e < elements; ++e, bytes += sizeof(Element)) {
+      if (e % 8 == 0) word = Word(seed, input, e / 8);
+      const Element element = GoldenElement<Element>(static_cast<int8_t>(word >> (8 * (e % 8))));
+      std::memcpy(bytes, &element, sizeof(Element));
     }
-  }
+  });
 }
 
 }  // namespace lutra

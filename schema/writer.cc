@@ -34,7 +34,11 @@ bool HoldZeros(std::span<const uint8_t> tables, unsigned bits) {
 
 uint16_t ModelWriter::RuntimeVersion() const {
   uint16_t version = 1;
+  for (const auto& tensor : model.tensors) {
+    if (tensor->type > schema::TensorType::int8) version = 9;
+  }
   for (const auto& op : model.operators) {
+    if (op->options.type >= schema::Options::Cast) version = 9;
     const schema::WeightsT* weights = WeightsOf(*op);
     if (weights == nullptr) continue;
     if (weights->short_bias || weights->one_scale) version = std::max<uint16_t>(version, 6);

@@ -1,12 +1,11 @@
 #include "converter/graph/tensor.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
-#include <limits>
 #include <type_traits>
 #include <utility>
 
+#include "base/cast.h"
 #include "converter/error.h"
 
 namespace lutra::converter {
@@ -69,20 +68,8 @@ To Convert(From value) {
     return ToFloat16(static_cast<double>(value));
   } else if constexpr (std::is_same_v<To, BFloat16>) {
     return ToBFloat16(static_cast<double>(value));
-  } else if constexpr (std::is_same_v<To, bool>) {
-    return value != From{};
-  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
-    if (std::isnan(value)) return 0;
-    // The upper limit as a power of two, which every floating type holds exactly.
-    const From limit = std::ldexp(From{1}, std::numeric_limits<To>::digits);
-    const From truncated = std::trunc(value);
-    if (truncated >= limit) return std::numeric_limits<To>::max();
-    if (truncated <= static_cast<From>(std::numeric_limits<To>::min())) {
-      return std::numeric_limits<To>::min();
-    }
-    return static_cast<To>(truncated);
   } else {
-    return static_cast<To>(value);
+    return CastNumber<To>(value);
   }
 }
 

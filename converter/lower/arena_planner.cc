@@ -6,6 +6,7 @@
 
 #include "converter/error.h"
 #include "schema/limits.h"
+#include "schema/tensor_type.h"
 
 namespace lutra::converter::lowering {
 namespace {
@@ -37,7 +38,7 @@ uint64_t BestOffset(const ArenaItem& item, const std::vector<const ArenaItem*>& 
 }
 
 uint64_t TensorBytes(const schema::TensorT& tensor) {
-  uint64_t bytes = tensor.type == schema::TensorType::int8 ? 1 : 4;
+  uint64_t bytes = ElementBytes(tensor.type);
   for (const int32_t d : tensor.shape) bytes *= static_cast<uint64_t>(d);
   return bytes;
 }
@@ -118,8 +119,7 @@ class Sharing {
         parts_[in] = {whole, offset};
         owner_[in] = whole;
       }
-      offset += static_cast<uint64_t>(tensor.shape.back()) *
-                (tensor.type == schema::TensorType::int8 ? 1 : 4);
+      offset += static_cast<uint64_t>(tensor.shape.back()) * ElementBytes(tensor.type);
     }
   }
 

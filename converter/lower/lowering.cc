@@ -327,10 +327,10 @@ void Lowering::SetPortBytes(schema::PortT& port, const quantize::QuantParams* pa
   const auto found = options_.byte_ports.find(port.name);
   if (found == options_.byte_ports.end() || params == nullptr) return;
   if (found->second == PortBytes::int8_grid) {
-    port.preferred = schema::PortType::int8;
+    port.preferred = schema::TensorType::int8;
     return;
   }
-  port.preferred = schema::PortType::uint8;
+  port.preferred = schema::TensorType::uint8;
   if (!input) return;
   std::vector<int8_t> table;
   for (int32_t channel = 0; channel < tensor(port.tensor).shape.back(); ++channel) {
@@ -353,7 +353,7 @@ void Lowering::SetInputType(schema::PortT& port, const quantize::QuantParams* pa
                 "' is float32 in this model");
   }
   if (options_.input_type == "int8") {
-    port.preferred = schema::PortType::int8;
+    port.preferred = schema::TensorType::int8;
     return;
   }
   if (!options_.normalization) {
@@ -376,7 +376,7 @@ void Lowering::SetInputType(schema::PortT& port, const quantize::QuantParams* pa
           static_cast<int8_t>(quantize::QuantizeValue(static_cast<double>(x), *params)));
     }
   }
-  port.preferred = schema::PortType::uint8;
+  port.preferred = schema::TensorType::uint8;
   port.pixel_table = AddBlobOf(table);
 }
 

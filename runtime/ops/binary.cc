@@ -31,7 +31,7 @@ Status MakePlan(PlanScope& scope, const Nothing&, Plan* plan) {
   plan->a = a.index;
   plan->b = b.index;
   plan->output = output.index;
-  plan->integer = output.is_int8();
+  plan->integer = output.type == schema::TensorType::int8;
   plan->threads = scope.ThreadsForBytes(output.elements * output.element_bytes());
   plan->walk = MakeWalk({a, b, output});
   plan->int_binary = {.is_mul = binary.kind() == schema::BinaryKind::mul,

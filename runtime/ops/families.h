@@ -7,7 +7,7 @@
 
 namespace lutra {
 
-#define LUTRA_FAMILY(name, takes_constants) extern const OperatorType k##name;
+#define LUTRA_FAMILY(name, ...) extern const OperatorType k##name;
 LUTRA_OPERATORS(LUTRA_FAMILY)
 #undef LUTRA_FAMILY
 

@@ -4,6 +4,7 @@
 // fills the output first and copies the middle.
 #include <algorithm>
 
+#include "base/half.h"
 #include "runtime/copy_step.h"
 #include "runtime/ops/families.h"
 
@@ -22,7 +23,7 @@ struct Plan {
   size_t step_count = 0;
   CopyStep* steps = nullptr;
   bool fill = false;
-  uint32_t fill_value = 0;  // its first bytes are one element
+  uint64_t fill_value = 0;  // its first bytes are one element
   size_t element_bytes = 1;
   size_t rows = 0, cols = 0, stride = 0;  // of the output, for filling
   size_t threads = 1;
@@ -81,6 +82,20 @@ void PlanSteps(PlanScope& scope, const schema::Pad& pad, const Tensor& input, co
   }
 }
 
+/// The constant as the type's bytes, the first of the result.
+uint64_t FillValue(const schema::Pad& pad, schema::TensorType type) {
+  switch (type) {
+    case schema::TensorType::int8:
+      return static_cast<uint8_t>(pad.int_value());
+    case schema::TensorType::float32:
+      return __builtin_bit_cast(uint32_t, pad.float_value());
+    case schema::TensorType::float16:
+      return ToHalf(static_cast<double>(pad.float_value()));
+    default:
+      return static_cast<uint64_t>(pad.wide_value());
+  }
+}
+
 Status MakePlan(PlanScope& scope, const Nothing&, Plan* plan) {
   const schema::Pad& pad = *scope.op.options_as_Pad();
   const Tensor input = scope.Input(0);
@@ -89,11 +104,7 @@ Status MakePlan(PlanScope& scope, const Nothing&, Plan* plan) {
   plan->output = output.index;
   plan->fill = pad.kind() == schema::PadKind::constant;
   plan->element_bytes = output.element_bytes();
-  if (output.is_int8()) {
-    plan->fill_value = static_cast<uint8_t>(pad.int_value());
-  } else {
-    plan->fill_value = __builtin_bit_cast(uint32_t, pad.float_value());
-  }
+  plan->fill_value = FillValue(pad, output.type);
   plan->rows = output.pixels();
   plan->cols = output.channels();
   plan->stride = output.pixel_stride;

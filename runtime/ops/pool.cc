@@ -21,7 +21,8 @@ struct Plan {
 Status Prepare(PrepareScope& scope, Prepared* prepared) {
   const schema::Pool& pool = *scope.op.options_as_Pool();
   scope.kernel = "pool";
-  if (pool.kind() != schema::PoolKind::average || !scope.Output(0).is_int8()) return Status();
+  const bool integer = scope.Output(0).type == schema::TensorType::int8;
+  if (pool.kind() != schema::PoolKind::average || !integer) return Status();
   const size_t positions = size_t{pool.kernel_h()} * pool.kernel_w();
   auto* table = scope.block.TakeArray<float>(positions + 1);
   if (table != nullptr) {
@@ -43,7 +44,7 @@ Status MakePlan(PlanScope& scope, const Prepared& prepared, Plan* plan) {
   plan->kernels = &scope.row.pool;
   plan->input = input.index;
   plan->output = output.index;
-  plan->integer = output.is_int8();
+  plan->integer = output.type == schema::TensorType::int8;
   plan->maximum = pool.kind() == schema::PoolKind::max;
   plan->threads = scope.ThreadsForBytes(uint64_t{output.elements} * output.element_bytes() *
                                         pool.kernel_h() * pool.kernel_w());

@@ -31,7 +31,7 @@ Status MakePlan(PlanScope& scope, const Nothing&, Plan* plan) {
   plan->walk = MakeWalk({input, output});
   plan->zero_point_in = input.zero_point;
   plan->quant = ToOutputQuant(output, nullptr);
-  plan->scale = input.is_int8() ? input.scale : output.scale;
+  plan->scale = IsQuantized(input.type) ? input.scale : output.scale;
   if (const schema::Requantize* requantize = scope.op.options_as_Requantize()) {
     plan->scale = requantize->multiplier();
     plan->quant = ToOutputQuant(output, requantize->int_range());

@@ -51,7 +51,7 @@ Status MakePlan(PlanScope& scope, const Nothing&, Plan* plan) {
   plan->kernels = &scope.row.reduce;
   plan->input = input.index;
   plan->output = output.index;
-  plan->integer = output.is_int8();
+  plan->integer = output.type == schema::TensorType::int8;
   plan->element_bytes = output.element_bytes();
   plan->threads = scope.ThreadsForBytes(input.elements * input.element_bytes());
   kernels::ReduceProblem& problem = plan->problem;

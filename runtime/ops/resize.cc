@@ -31,7 +31,7 @@ Status MakePlan(PlanScope& scope, const Nothing&, Plan* plan) {
   plan->kernels = &scope.row.resize;
   plan->input = input.index;
   plan->output = output.index;
-  plan->integer = output.is_int8();
+  plan->integer = output.type == schema::TensorType::int8;
   plan->threads = scope.ThreadsForBytes(output.elements * output.element_bytes());
   kernels::ResizeProblem& problem = plan->problem;
   problem.batch = in.batch;

@@ -26,7 +26,7 @@ Status MakePlan(PlanScope& scope, const Nothing&, Plan* plan) {
   plan->kernels = &scope.row.softmax;
   plan->input = input.index;
   plan->output = output.index;
-  plan->integer = output.is_int8();
+  plan->integer = output.type == schema::TensorType::int8;
   plan->log = softmax.log();
   plan->threads = scope.ThreadsForBytes(output.elements * kBytesPerElement);
   plan->rows = input.pixels();

@@ -14,6 +14,7 @@
 #include "base/output_files.h"
 #include "base/text.h"
 #include "runtime/clock.h"
+#include "runtime/port_type.h"
 #include "runtime/tools/machine.h"
 #include "runtime/tools/model.h"
 #include "runtime/tools/options.h"
@@ -166,12 +167,10 @@ void LogMachine(const Log& log, const char* row) {
 bool SetInputs(const lutra_model* model, lutra_context* context, size_t batch, std::string* error) {
   for (size_t i = 0; i < lutra_model_input_count(model); ++i) {
     const lutra_port port = InputPort(model, i);
-    const bool integer = port.native_type == LUTRA_INT8;
-    const size_t bytes = port.elements * (integer ? 1 : sizeof(float));
+    const schema::TensorType type = ToTensorType(port.native_type);
+    const size_t bytes = port.elements * ElementBytes(type);
     std::vector<uint8_t> data(bytes * batch);
-    FillGoldenInput(kInputSeed, static_cast<uint32_t>(i),
-                    integer ? schema::TensorType::int8 : schema::TensorType::float32, port.elements,
-                    data.data());
+    FillGoldenInput(kInputSeed, static_cast<uint32_t>(i), type, port.elements, data.data());
     for (size_t b = 1; b < batch; ++b) std::memcpy(data.data() + b * bytes, data.data(), bytes);
     ApiError failure;
     if (lutra_context_set_input(context, i, port.native_type, data.data(), data.size(),

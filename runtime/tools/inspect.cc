@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "runtime/hooks.h"
+#include "runtime/port_type.h"
 #include "runtime/tools/commands.h"
 #include "runtime/tools/model.h"
 #include "runtime/tools/options.h"
@@ -28,9 +29,7 @@ struct Inspection {
 
 const char* Text(const flatbuffers::String* text) { return text == nullptr ? "" : text->c_str(); }
 
-const char* TypeName(lutra_type type) {
-  return type == LUTRA_FLOAT32 ? "float32" : type == LUTRA_INT8 ? "int8" : "uint8";
-}
+const char* NameOf(lutra_type type) { return TypeName(ToTensorType(type)); }
 
 const schema::Operator& OperatorAt(const Inspection& it, size_t index) {
   return *it.view.model->operators()->Get(static_cast<flatbuffers::uoffset_t>(index));
@@ -41,19 +40,23 @@ const schema::Tensor& FirstOutput(const Inspection& it, size_t index) {
 }
 
 std::string OutputText(const schema::Tensor& tensor) {
-  return std::string(tensor.type() == schema::TensorType::int8 ? "int8" : "float32") + " " +
+  return std::string(TypeName(tensor.type())) + " " +
          ShapeText(tensor.shape()->data(), tensor.shape()->size());
 }
 
 void PrintPort(const char* what, const lutra_port& port) {
-  std::printf("%s %s  float32 %s", what, port.name, ShapeText(port.shape, port.rank).c_str());
+  // What the values are: real numbers cross as float32 too.
+  const schema::TensorType type = ToTensorType(port.native_type);
+  std::printf("%s %s  %s %s", what, port.name, HoldsReals(type) ? "float32" : TypeName(type),
+              ShapeText(port.shape, port.rank).c_str());
+  if (type == schema::TensorType::float16) std::printf(", tensor float16");
   if (port.native_type == LUTRA_INT8) {
     std::printf(", tensor int8 %s scale %.9g zero point %" PRId32,
                 ShapeText(port.native_shape, port.native_rank).c_str(),
                 static_cast<double>(port.scale), port.zero_point);
   }
   std::printf("%s, preferred %s\n", port.accepts_uint8 != 0 ? ", takes uint8 pixels" : "",
-              TypeName(port.preferred_type));
+              NameOf(port.preferred_type));
 }
 
 void PrintText(const Inspection& it) {
@@ -105,12 +108,12 @@ void WriteShape(JsonWriter& json, const int32_t* shape, size_t rank) {
 void WritePort(JsonWriter& json, const lutra_port& port) {
   json.Open('{').Key("name").Text(port.name).Key("shape");
   WriteShape(json, port.shape, port.rank);
-  json.Key("tensor_type").Text(TypeName(port.native_type)).Key("tensor_shape");
+  json.Key("tensor_type").Text(NameOf(port.native_type)).Key("tensor_shape");
   WriteShape(json, port.native_shape, port.native_rank);
   if (port.native_type == LUTRA_INT8) {
     json.Key("scale").Number(port.scale).Key("zero_point").Integer(port.zero_point);
   }
-  json.Key("preferred").Text(TypeName(port.preferred_type));
+  json.Key("preferred").Text(NameOf(port.preferred_type));
   json.Key("accepts_uint8").Boolean(port.accepts_uint8 != 0).Close();
 }
 
@@ -123,7 +126,7 @@ void WriteOperator(JsonWriter& json, const Inspection& it, size_t index) {
   json.Key("encoding").Text(info.encoding);
   json.Key("packed_bytes").Integer(static_cast<int64_t>(info.packed_bytes));
   json.Key("multiply_adds").Integer(static_cast<int64_t>(info.multiply_adds));
-  json.Key("output_type").Text(output.type() == schema::TensorType::int8 ? "int8" : "float32");
+  json.Key("output_type").Text(TypeName(output.type()));
   json.Key("output_shape");
   WriteShape(json, output.shape()->data(), output.shape()->size());
   json.Close();

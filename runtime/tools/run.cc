@@ -2,14 +2,15 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 
 #include "base/npy.h"
 #include "base/npy_floats.h"
 #include "base/output_files.h"
 #include "runtime/hooks.h"
+#include "runtime/port_type.h"
 #include "runtime/tools/commands.h"
 #include "runtime/tools/model.h"
+#include "runtime/tools/npy_integers.h"
 #include "runtime/tools/options.h"
 #include "runtime/tools/process.h"
 
@@ -77,8 +78,11 @@ bool Bind(const lutra_model* model, bool input, const std::vector<std::string>& 
   return true;
 }
 
-// The form the array's type stands for: the input's own bytes, or numbers.
+bool CrossesAsFloat(const lutra_port& port) { return HoldsReals(ToTensorType(port.native_type)); }
+
+// The form the array's type stands for: the input's own elements, or real numbers.
 lutra_type FormOf(const lutra_port& port, const NpyHeader& header) {
+  if (!CrossesAsFloat(port)) return port.native_type;
   if (header.item_bytes != 1) return LUTRA_FLOAT32;
   if (header.kind == 'i' && port.native_type == LUTRA_INT8) return LUTRA_INT8;
   if (header.kind == 'u' && port.accepts_uint8 != 0) return LUTRA_UINT8;
@@ -138,7 +142,13 @@ bool ReadInput(const lutra_model* model, Binding* binding, size_t* samples, std:
     return CountSamples(*binding, port.shape, port.rank, samples, error) &&
            ToFloats(binding->path, &binding->array, error);
   }
-  if (InputIsPermuted(model, binding->index)) ToChannelsLast(port, &binding->array);
+  const bool permuted = InputIsPermuted(model, binding->index);
+  if (!CrossesAsFloat(port)) {
+    return CountSamples(*binding, permuted ? port.native_shape : port.shape,
+                        permuted ? port.native_rank : port.rank, samples, error) &&
+           ToIntegers(binding->path, ToTensorType(port.native_type), &binding->array, error);
+  }
+  if (permuted) ToChannelsLast(port, &binding->array);
   return CountSamples(*binding, port.native_shape, port.native_rank, samples, error);
 }
 
@@ -161,23 +171,25 @@ bool ReadInputs(const lutra_model* model, std::vector<Binding>* inputs, size_t* 
 
 void MakeOutputs(std::vector<Binding>* outputs, size_t samples) {
   for (Binding& binding : *outputs) {
+    // A quantized network may end in integers of its own.
+    binding.type = binding.port.preferred_type;
     NpyHeader& header = binding.array.header;
+    header = HeaderOf(ToTensorType(binding.type));
     header.shape.assign(binding.port.shape, binding.port.shape + binding.port.rank);
     if (header.shape.empty() && samples > 1) header.shape = {1};  // a scalar of each
     if (!header.shape.empty()) header.shape[0] *= static_cast<int64_t>(samples);
-    // A quantized network may end in integers of its own.
-    binding.type = binding.port.preferred_type;
-    if (binding.type != LUTRA_FLOAT32) {
-      header.kind = binding.type == LUTRA_INT8 ? 'i' : 'u';
-      header.item_bytes = 1;
-    }
     binding.sample_bytes = binding.port.elements * header.item_bytes;
     binding.array.bytes.resize(samples * binding.sample_bytes);
   }
 }
 
+// Quantized values, to be had as their integers in the order of the ONNX graph.
+bool IsIntegersOfReals(const Binding& binding) {
+  return IsQuantized(ToTensorType(binding.port.native_type)) && binding.type != LUTRA_FLOAT32;
+}
+
 // The integers of real values, in the order of the ONNX graph.
-void ToIntegers(const Binding& binding, const std::vector<float>& values, uint8_t* out) {
+void IntegersOf(const Binding& binding, const std::vector<float>& values, uint8_t* out) {
   const int shift = binding.type == LUTRA_UINT8 ? 128 : 0;
   for (const float value : values) {
     const auto steps = static_cast<int>(std::lrint(value / binding.port.scale));
@@ -204,18 +216,17 @@ bool RunSamples(lutra_context* context, const std::vector<Binding>& inputs,
       return false;
     }
     for (Binding& binding : *outputs) {
-      values.resize(binding.port.elements);
       uint8_t* out = binding.array.bytes.data() + s * binding.sample_bytes;
-      if (lutra_context_get_output(context, binding.index, LUTRA_FLOAT32, values.data(),
-                                   values.size() * sizeof(float), failure.get()) != LUTRA_OK) {
+      const bool integers = IsIntegersOfReals(binding);
+      values.resize(integers ? binding.port.elements : 0);
+      void* data = integers ? static_cast<void*>(values.data()) : out;
+      const size_t bytes = integers ? values.size() * sizeof(float) : binding.sample_bytes;
+      if (lutra_context_get_output(context, binding.index, integers ? LUTRA_FLOAT32 : binding.type,
+                                   data, bytes, failure.get()) != LUTRA_OK) {
         *error = failure.Of(binding.path);
         return false;
       }
-      if (binding.type == LUTRA_FLOAT32) {
-        std::memcpy(out, values.data(), binding.sample_bytes);
-      } else {
-        ToIntegers(binding, values, out);
-      }
+      if (integers) IntegersOf(binding, values, out);
     }
   }
   return true;

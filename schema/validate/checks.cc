@@ -7,13 +7,6 @@
 #include "base/utf8.h"
 
 namespace lutra::validate {
-namespace {
-
-const char* TypeName(schema::TensorType type) {
-  return type == schema::TensorType::int8 ? "int8" : "float32";
-}
-
-}  // namespace
 
 DimsText::DimsText(const Dims& dims) {
   size_t used = 0;
@@ -70,7 +63,9 @@ const TensorFacts& OperatorUse::In(size_t i) const {
   return facts_.tensors[op_.inputs()->Get(static_cast<flatbuffers::uoffset_t>(i))];
 }
 
-const TensorFacts& OperatorUse::Out() const { return facts_.tensors[op_.outputs()->Get(0)]; }
+const TensorFacts& OperatorUse::Out(size_t i) const {
+  return facts_.tensors[op_.outputs()->Get(static_cast<flatbuffers::uoffset_t>(i))];
+}
 
 Status OperatorUse::Fail(const char* format, ...) const {
   va_list arguments;
@@ -100,6 +95,20 @@ Status OperatorUse::WantType(const TensorFacts& tensor, schema::TensorType type)
               TypeName(type));
 }
 
+Status OperatorUse::WantRealTypes() const {
+  const auto check = [&](const flatbuffers::Vector<uint16_t>& tensors, const char* what) {
+    for (const uint16_t tensor : tensors) {
+      const schema::TensorType type = facts_.tensors[tensor].type;
+      if (type != schema::TensorType::float32 && type != schema::TensorType::int8) {
+        return Fail("%s is %s; it takes float32 and int8", what, TypeName(type));
+      }
+    }
+    return Status();
+  };
+  LUTRA_RETURN_IF_ERROR(check(*op_.inputs(), "an input"));
+  return check(*op_.outputs(), "an output");
+}
+
 Status OperatorUse::WantOneType() const {
   for (size_t i = 0; i < inputs(); ++i) {
     LUTRA_RETURN_IF_ERROR(WantType(In(i), Out().type));
@@ -108,7 +117,7 @@ Status OperatorUse::WantOneType() const {
 }
 
 Status OperatorUse::WantOneQuantization() const {
-  if (!Out().is_int8()) return Status();
+  if (!IsQuantized(Out().type)) return Status();
   for (size_t i = 0; i < inputs(); ++i) {
     if (In(i).scale != Out().scale || In(i).zero_point != Out().zero_point) {
       return Fail("input %zu and the output differ in scale or zero point", i);
@@ -117,8 +126,8 @@ Status OperatorUse::WantOneQuantization() const {
   return Status();
 }
 
-Status OperatorUse::WantOutputShape(const Dims& shape) const {
-  const Dims& out = Out().shape;
+Status OperatorUse::WantOutputShape(const Dims& shape, size_t output) const {
+  const Dims& out = Out(output).shape;
   bool same = out.rank == shape.rank;
   for (size_t i = 0; same && i < shape.rank; ++i) same = out.d[i] == shape.d[i];
   if (same) return Status();

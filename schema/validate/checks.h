@@ -12,6 +12,7 @@
 #include "schema/limits.h"
 #include "schema/operator_list.h"
 #include "schema/status.h"
+#include "schema/tensor_type.h"
 
 namespace lutra::validate {
 
@@ -42,9 +43,8 @@ struct TensorFacts {
   uint16_t blob = 0;
   const char* name = "";
 
-  bool is_int8() const { return type == schema::TensorType::int8; }
   bool is_constant() const { return lifetime == schema::Lifetime::constant; }
-  uint64_t element_bytes() const { return is_int8() ? 1 : 4; }
+  uint64_t element_bytes() const { return ElementBytes(type); }
 };
 
 /// The model and what is known of it so far.
@@ -83,7 +83,10 @@ class OperatorUse {
   const schema::Operator& op() const { return op_; }
   size_t inputs() const { return op_.inputs()->size(); }
   const TensorFacts& In(size_t i) const;
-  const TensorFacts& Out() const;
+  const TensorFacts& Out(size_t i = 0) const;
+
+  /// Whether it computes in integers: the output is int8, not float32.
+  bool IsInteger() const { return Out().type == schema::TensorType::int8; }
 
   /// malformed, "operator 3 (Conv): <text>".
   [[gnu::format(printf, 2, 3)]] Status Fail(const char* format, ...) const;
@@ -93,11 +96,13 @@ class OperatorUse {
   // Conditions with their messages.
   Status WantInputs(size_t count) const;
   Status WantType(const TensorFacts& tensor, schema::TensorType type) const;
-  /// Every input and the output have the output's type.
+  /// Every input and output is float32 or int8.
+  Status WantRealTypes() const;
+  /// Every input has the (first) output's type.
   Status WantOneType() const;
-  /// Every int8 input has the output's scale and zero point: the operator only moves values.
+  /// Every quantized input has the output's scale and zero point: the operator only moves values.
   Status WantOneQuantization() const;
-  Status WantOutputShape(const Dims& shape) const;
+  Status WantOutputShape(const Dims& shape, size_t output = 0) const;
   Status WantMultiplier(float multiplier, const char* name) const;
   Status WantRange(const schema::IntRange* range, bool allowed) const;
   Status WantRange(const schema::FloatRange* range, bool allowed) const;
@@ -132,8 +137,7 @@ Status CheckOperators(Facts& facts);    // operators.cc: dispatches to the famil
 Status CheckPlan(Facts& facts);         // plan.cc: order of execution, arena
 
 // Operator families, one or more per file: Check(use, options of the family).
-#define LUTRA_CHECK(name, takes_constants) \
-  Status Check(OperatorUse& use, const schema::name& options);
+#define LUTRA_CHECK(name, ...) Status Check(OperatorUse& use, const schema::name& options);
 LUTRA_OPERATORS(LUTRA_CHECK)
 #undef LUTRA_CHECK
 

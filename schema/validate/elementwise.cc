@@ -90,7 +90,7 @@ Status Check(OperatorUse& use, const schema::Binary& binary) {
   LUTRA_RETURN_IF_ERROR(BroadcastShape(use, &want));
   LUTRA_RETURN_IF_ERROR(use.WantOutputShape(want));
   LUTRA_RETURN_IF_ERROR(use.WantSamplesApart(SamplesApart(use)));
-  const bool integer = use.Out().is_int8();
+  const bool integer = use.IsInteger();
   LUTRA_RETURN_IF_ERROR(use.WantRange(binary.int_range(), integer));
   LUTRA_RETURN_IF_ERROR(use.WantRange(binary.float_range(), !integer));
   return integer ? CheckIntBinary(use, binary) : Status();
@@ -130,6 +130,18 @@ Status Check(OperatorUse& use, const schema::Requantize& options) {
   LUTRA_RETURN_IF_ERROR(WantTypes(use, schema::TensorType::int8, schema::TensorType::int8));
   LUTRA_RETURN_IF_ERROR(use.WantMultiplier(options.multiplier(), "multiplier"));
   return use.WantRange(options.int_range(), true);
+}
+
+Status Check(OperatorUse& use, const schema::Cast&) {
+  LUTRA_RETURN_IF_ERROR(WantSameShape(use));
+  for (const TensorFacts* tensor : {&use.In(0), &use.Out()}) {
+    if (IsQuantized(tensor->type) && (tensor->scale != 1.0F || tensor->zero_point != 0)) {
+      return use.Fail("%s of scale %g and zero point %d is no plain integer",
+                      TypeName(tensor->type), static_cast<double>(tensor->scale),
+                      tensor->zero_point);
+    }
+  }
+  return Status();
 }
 
 }  // namespace lutra::validate

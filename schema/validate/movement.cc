@@ -1,6 +1,8 @@
 // Operators that move values without arithmetic: one type and one quantization on both sides, and
 // every output element taken from inside the input.
 #include <algorithm>
+#include <type_traits>
+#include <utility>
 
 #include "schema/validate/checks.h"
 
@@ -17,6 +19,23 @@ Status WantEntries(const OperatorUse& use, const flatbuffers::Vector<T>* list, c
   const size_t count = list == nullptr ? 0 : list->size();
   if (count == use.In(0).shape.rank) return Status();
   return use.Fail("%zu entries in %s for %zu dimensions", count, what, use.In(0).shape.rank);
+}
+
+/// wide_value is one of the elements that the type has.
+Status CheckPadValue(const OperatorUse& use, const schema::Pad& pad) {
+  const bool fits = VisitType(use.Out().type, [&](auto element) {
+    using Element = decltype(element);
+    if constexpr (std::is_same_v<Element, Boolean>) {
+      return pad.wide_value() == 0 || pad.wide_value() == 1;
+    } else if constexpr (std::is_integral_v<Element> && !std::is_same_v<Element, int8_t>) {
+      return std::in_range<Element>(pad.wide_value());
+    } else {
+      return pad.wide_value() == 0;
+    }
+  });
+  if (fits) return Status();
+  return use.Fail("a value of %lld for %s", static_cast<long long>(pad.wide_value()),
+                  TypeName(use.Out().type));
 }
 
 }  // namespace
@@ -70,6 +89,7 @@ Status Check(OperatorUse& use, const schema::Pad& pad) {
     return use.Fail("unknown kind %u", static_cast<unsigned>(pad.kind()));
   }
   LUTRA_RETURN_IF_ERROR(CheckMove(use));
+  LUTRA_RETURN_IF_ERROR(CheckPadValue(use, pad));
   LUTRA_RETURN_IF_ERROR(WantEntries(use, pad.before(), "before"));
   LUTRA_RETURN_IF_ERROR(WantEntries(use, pad.after(), "after"));
   Dims want = use.In(0).shape;

@@ -1,5 +1,5 @@
-// Every operator: its indices, then the rules of its family. Two rules hold for all: one output,
-// and at least one input that is not constant.
+// Every operator: its indices and what operator_list.h says of it, then the rules of its family.
+// One rule holds for all: at least one input is not constant.
 #include "schema/validate/checks.h"
 
 namespace lutra::validate {
@@ -15,30 +15,43 @@ Status CheckIndices(const OperatorUse& use, const Facts& facts,
   return Status();
 }
 
-bool TakesConstants(schema::Options type) {
+enum class Types { real, any };
+
+/// A line of operator_list.h.
+struct Rule {
+  bool takes_constants;
+  Types types;
+  size_t outputs;
+};
+
+Rule RuleOf(schema::Options type) {
   switch (type) {
-#define LUTRA_TAKES(name, takes_constants) \
-  case schema::Options::name:              \
-    return takes_constants;
-    LUTRA_OPERATORS(LUTRA_TAKES)
-#undef LUTRA_TAKES
+#define LUTRA_RULE(name, takes_constants, types, outputs) \
+  case schema::Options::name:                             \
+    return {takes_constants, Types::types, outputs};
+    LUTRA_OPERATORS(LUTRA_RULE)
+#undef LUTRA_RULE
     case schema::Options::NONE:
       break;
   }
-  return false;
+  return {false, Types::real, 1};
 }
 
 Status CheckTensorList(const OperatorUse& use, const Facts& facts) {
   const schema::Operator& op = use.op();
   if (op.inputs() == nullptr || op.inputs()->size() == 0) return use.Fail("has no input");
-  if (op.outputs() == nullptr || op.outputs()->size() != 1) {
-    return use.Fail("has not exactly one output");
+  const Rule rule = RuleOf(op.options_type());
+  const size_t outputs = op.outputs() == nullptr ? 0 : op.outputs()->size();
+  if (outputs != rule.outputs) {
+    return rule.outputs == 1 ? use.Fail("has not exactly one output")
+                             : use.Fail("%zu outputs instead of %zu", outputs, rule.outputs);
   }
   LUTRA_RETURN_IF_ERROR(CheckIndices(use, facts, *op.inputs(), "an input"));
   LUTRA_RETURN_IF_ERROR(CheckIndices(use, facts, *op.outputs(), "the output"));
+  if (rule.types == Types::real) LUTRA_RETURN_IF_ERROR(use.WantRealTypes());
   size_t constants = 0;
   for (size_t i = 0; i < use.inputs(); ++i) constants += use.In(i).is_constant() ? 1 : 0;
-  if (constants == use.inputs() || (constants > 0 && !TakesConstants(op.options_type()))) {
+  if (constants == use.inputs() || (constants > 0 && !rule.takes_constants)) {
     return use.Fail("a constant input is not allowed here");
   }
   return Status();
@@ -46,8 +59,8 @@ Status CheckTensorList(const OperatorUse& use, const Facts& facts) {
 
 Status CheckFamily(OperatorUse& use) {
   switch (use.op().options_type()) {
-#define LUTRA_CHECK(name, takes_constants) \
-  case schema::Options::name:              \
+#define LUTRA_CHECK(name, ...) \
+  case schema::Options::name:  \
     return Check(use, *use.op().options_as_##name());
     LUTRA_OPERATORS(LUTRA_CHECK)
 #undef LUTRA_CHECK

@@ -71,8 +71,7 @@ Status Read(Plan& plan, size_t step, const schema::Operator& op) {
   return Status();
 }
 
-Status Write(Plan& plan, size_t step, const schema::Operator& op) {
-  const uint16_t output = op.outputs()->Get(0);
+Status Write(Plan& plan, size_t step, const schema::Operator& op, uint16_t output) {
   const TensorFacts& tensor = plan.facts.tensors[output];
   Life& life = plan.lives[output];
   if (tensor.is_constant()) return Fail(output, "is constant and written");
@@ -213,7 +212,9 @@ Status CheckPlan(Facts& facts) {
   LUTRA_RETURN_IF_ERROR(WriteInputs(plan));
   for (size_t i = 0; i < facts.operators(); ++i) {
     LUTRA_RETURN_IF_ERROR(Read(plan, i, plan.Op(i)));
-    LUTRA_RETURN_IF_ERROR(Write(plan, i, plan.Op(i)));
+    for (const uint16_t output : *plan.Op(i).outputs()) {
+      LUTRA_RETURN_IF_ERROR(Write(plan, i, plan.Op(i), output));
+    }
   }
   LUTRA_RETURN_IF_ERROR(CheckOutputs(plan));
   LUTRA_RETURN_IF_ERROR(MergeBlocks(plan));

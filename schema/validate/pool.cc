@@ -100,7 +100,7 @@ Status Check(OperatorUse& use, const schema::Pool& pool) {
   LUTRA_RETURN_IF_ERROR(CheckCovered(use, window.height));
   LUTRA_RETURN_IF_ERROR(CheckCovered(use, window.width));
 
-  const bool int8_average = pool.kind() == schema::PoolKind::average && use.Out().is_int8();
+  const bool int8_average = pool.kind() == schema::PoolKind::average && use.IsInteger();
   LUTRA_RETURN_IF_ERROR(use.WantRange(pool.int_range(), int8_average));
   if (int8_average) return CheckAverage(use, pool, window);
   return use.WantOneQuantization();

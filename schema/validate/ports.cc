@@ -54,11 +54,11 @@ Status CheckPortShape(const Facts& facts, const Subject& subject, const schema::
 Status CheckPixelTable(const Facts& facts, const Subject& subject, const schema::Port& port,
                        const TensorFacts& tensor, bool is_input) {
   if (port.pixel_table() == kNoIndex) {
-    if (port.preferred() == schema::PortType::uint8 && is_input)
-      return subject.Fail(Code::malformed, "uint8 without pixel table");
+    const bool pixels = IsQuantized(tensor.type) && port.preferred() == schema::TensorType::uint8;
+    if (pixels && is_input) return subject.Fail(Code::malformed, "uint8 without pixel table");
     return Status();
   }
-  if (!is_input || !tensor.is_int8())
+  if (!is_input || tensor.type != schema::TensorType::int8)
     return subject.Fail(Code::malformed, "a pixel table is for int8 inputs only");
   if (port.pixel_table() >= facts.blobs() || !facts.view.IsRaw(port.pixel_table()) ||
       facts.view.BlobBytes(port.pixel_table()) !=
@@ -68,6 +68,12 @@ Status CheckPixelTable(const Facts& facts, const Subject& subject, const schema:
                         static_cast<long long>(tensor.shape.last()));
   }
   return Status();
+}
+
+/// Its own type, float32 of real numbers, and bytes of int8.
+bool MayPrefer(schema::TensorType preferred, schema::TensorType type) {
+  return preferred == type || (preferred == schema::TensorType::float32 && HoldsReals(type)) ||
+         (preferred == schema::TensorType::uint8 && type == schema::TensorType::int8);
 }
 
 Status CheckPort(Facts& facts, const Subject& subject, const Ports& ports, bool is_input) {
@@ -81,8 +87,7 @@ Status CheckPort(Facts& facts, const Subject& subject, const Ports& ports, bool 
     return subject.Fail(Code::malformed, "tensor %u is not transient and dense", port.tensor());
   }
   LUTRA_RETURN_IF_ERROR(CheckPortShape(facts, subject, port, tensor.shape));
-  if (port.preferred() > schema::PortType::MAX ||
-      (port.preferred() != schema::PortType::float32 && !tensor.is_int8())) {
+  if (!MayPrefer(port.preferred(), tensor.type)) {
     return subject.Fail(Code::malformed, "preferred type %u does not fit the tensor",
                         static_cast<unsigned>(port.preferred()));
   }

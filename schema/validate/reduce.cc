@@ -50,8 +50,8 @@ Status Check(OperatorUse& use, const schema::Reduce& reduce) {
   LUTRA_RETURN_IF_ERROR(use.WantSamplesApart(begin > 0));
 
   const bool sums = kind == ReduceKind::mean || kind == ReduceKind::sum;
-  LUTRA_RETURN_IF_ERROR(use.WantRange(reduce.int_range(), sums && use.Out().is_int8()));
-  if (!use.Out().is_int8()) return Status();
+  LUTRA_RETURN_IF_ERROR(use.WantRange(reduce.int_range(), sums && use.IsInteger()));
+  if (!use.IsInteger()) return Status();
   if (kind == ReduceKind::max) return use.WantOneQuantization();
   if (!sums) return use.Fail("kind %s has no int8 form", schema::EnumNameReduceKind(kind));
   LUTRA_RETURN_IF_ERROR(use.WantMultiplier(reduce.multiplier(), "multiplier"));

@@ -51,7 +51,7 @@ Status Check(OperatorUse& use, const schema::Resize& resize) {
   } else if (resize.height() != nullptr) {
     return use.Fail("a height for an image without one");
   }
-  if (linear && use.Out().is_int8()) return use.WantMultiplier(resize.multiplier(), "multiplier");
+  if (linear && use.IsInteger()) return use.WantMultiplier(resize.multiplier(), "multiplier");
   return linear ? Status() : use.WantOneQuantization();
 }
 

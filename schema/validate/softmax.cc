@@ -26,7 +26,7 @@ Status Check(OperatorUse& use, const schema::Softmax& softmax) {
   LUTRA_RETURN_IF_ERROR(use.WantOneType());
   LUTRA_RETURN_IF_ERROR(use.WantOutputShape(use.In(0).shape));
   LUTRA_RETURN_IF_ERROR(use.WantSamplesApart(use.In(0).shape.rank >= 2));
-  if (!use.Out().is_int8()) return Status();
+  if (!use.IsInteger()) return Status();
   LUTRA_RETURN_IF_ERROR(use.WantMultiplier(softmax.multiplier(), "multiplier"));
   LUTRA_RETURN_IF_ERROR(use.WantBlob(softmax.table(), 256 * sizeof(uint32_t), "exponentials"));
   return CheckTable(use, use.facts().view.Blob(softmax.table()));

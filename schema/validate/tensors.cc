@@ -32,7 +32,19 @@ Status ReadShape(const schema::Tensor& source, const Subject& subject, TensorFac
   return Status();
 }
 
-Status CheckConstant(const Facts& facts, const Subject& subject, const TensorFacts& tensor) {
+Status CheckBooleans(Facts& facts, const Subject& subject, const TensorFacts& tensor) {
+  LUTRA_RETURN_IF_ERROR(facts.Spend(tensor.elements));
+  const uint8_t* bytes = facts.view.Blob(tensor.blob);
+  for (uint64_t i = 0; i < tensor.elements; ++i) {
+    if (bytes[i] > 1) {
+      return subject.Fail(Code::malformed, "element %llu of bool is %u",
+                          static_cast<unsigned long long>(i), bytes[i]);
+    }
+  }
+  return Status();
+}
+
+Status CheckConstant(Facts& facts, const Subject& subject, const TensorFacts& tensor) {
   if (tensor.blob >= facts.blobs()) {
     return subject.Fail(Code::malformed, "blob %u of %zu", tensor.blob, facts.blobs());
   }
@@ -47,6 +59,7 @@ Status CheckConstant(const Facts& facts, const Subject& subject, const TensorFac
   if (tensor.inside != kNoIndex) {
     return subject.Fail(Code::malformed, "a constant inside another tensor");
   }
+  if (tensor.type == schema::TensorType::bool_) return CheckBooleans(facts, subject, tensor);
   return Status();
 }
 
@@ -70,7 +83,7 @@ Status CheckPlace(const Facts& facts, const Subject& subject, const TensorFacts&
   return Status();
 }
 
-Status ReadTensor(const Facts& facts, const schema::Tensor& source, const Subject& subject,
+Status ReadTensor(Facts& facts, const schema::Tensor& source, const Subject& subject,
                   TensorFacts* out) {
   if (source.type() > schema::TensorType::MAX) {
     return subject.Fail(Code::malformed, "unknown type %u", static_cast<unsigned>(source.type()));
@@ -89,7 +102,7 @@ Status ReadTensor(const Facts& facts, const schema::Tensor& source, const Subjec
   LUTRA_RETURN_IF_ERROR(CheckName(source.name(), subject));
   if (source.name() != nullptr) out->name = source.name()->c_str();
   LUTRA_RETURN_IF_ERROR(ReadShape(source, subject, out));
-  if (out->is_int8() && !IsScale(out->scale)) {
+  if (IsQuantized(out->type) && !IsScale(out->scale)) {
     return subject.Fail(Code::malformed, "scale %g is not finite, normal and positive",
                         static_cast<double>(out->scale));
   }

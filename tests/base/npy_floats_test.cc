@@ -59,7 +59,7 @@ TEST_CASE("integers that float32 would round are refused by element") {
     CHECK(Floats(array, &error).empty());
     return error;
   };
-  const std::string behind = ", which float32 does not hold; inputs of models are float32";
+  const std::string behind = ", which float32 does not hold; this input takes real numbers";
   CHECK(refused(ArrayOf<int32_t>('i', {1, 16777217})) == "x.npy: element 1 is 16777217" + behind);
   CHECK(refused(ArrayOf<int64_t>('i', {std::numeric_limits<int64_t>::max()})) ==
         "x.npy: element 0 is 9223372036854775807" + behind);

@@ -89,7 +89,7 @@ std::vector<CorruptCase> ContainerCases() {
       {"root_past_the_end", Code::malformed, "the metadata is not a well-formed FlatBuffer",
        [] { return Patched<uint32_t>(0, 0x7FFFFFF0); }},
       {"needs_later_runtime", Code::version_too_new,
-       "needs runtime version 99, this is 8: update the runtime",
+       "needs runtime version 99, this is 9: update the runtime",
        [] { return ConvModel([](auto& b) { b.model().min_runtime_version = 99; }); }},
       {"needs_later_numerics", Code::version_too_new,
        "needs numerics version 2, this runtime has 1: update the runtime",
@@ -148,7 +148,22 @@ std::vector<CorruptCase> ContainerCases() {
       {"uint8_without_pixel_table", Code::malformed, "input 0: uint8 without pixel table",
        [] {
          return ConvModel(
-             [](auto& b) { b.model().inputs[0]->preferred = schema::PortType::uint8; });
+             [](auto& b) { b.model().inputs[0]->preferred = schema::TensorType::uint8; });
+       }},
+      {"input_prefers_another_type", Code::malformed,
+       "input 0: preferred type 0 does not fit the tensor",
+       [] {
+         return TypedModel(
+             schema::CastT{}, schema::TensorType::int32, {1, 4}, schema::TensorType::float32,
+             {1, 4}, [](auto& b) { b.model().inputs[0]->preferred = schema::TensorType::float32; });
+       }},
+      {"pixel_table_of_uint8", Code::malformed, "input 0: a pixel table is for int8 inputs only",
+       [] {
+         return TypedModel(schema::CastT{}, schema::TensorType::uint8, {1, 4},
+                           schema::TensorType::float32, {1, 4}, [](auto& b) {
+                             const std::vector<int8_t> table(4 * 256, 1);
+                             b.model().inputs[0]->pixel_table = b.BlobOf(table);
+                           });
        }},
       {"pixel_table_too_short", Code::malformed,
        "input 0: the pixel table is not a blob of 256 entries for each of 2 channels",

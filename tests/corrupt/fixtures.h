@@ -56,6 +56,20 @@ std::vector<uint8_t> FloatModel(
   return b.Finish();
 }
 
+/// The same with plain tensors of any type.
+template <typename Options>
+std::vector<uint8_t> TypedModel(
+    Options options, schema::TensorType in_type, ModelBuilder::Shape in,
+    schema::TensorType out_type, ModelBuilder::Shape out, const Edit& edit = [](ModelBuilder&) {}) {
+  ModelBuilder b;
+  const auto x = b.TypedInput("x", in_type, std::move(in));
+  const auto y = b.Typed(out_type, std::move(out));
+  b.Add(std::move(options), {x}, {y});
+  b.Output("y", y);
+  edit(b);
+  return b.Finish();
+}
+
 /// x and a second input z, both int8 of scale 0.5 and zero point 0 (tensors 0, 1) -> y (tensor 2).
 template <typename Options>
 std::vector<uint8_t> PairModel(

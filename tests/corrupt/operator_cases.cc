@@ -518,6 +518,51 @@ std::vector<CorruptCase> MovementCases() {
        [] {
          return Int8Model(Pad(schema::PadKind::constant, {0, 1}, {0, 1}), {1, 3}, {1, 4});
        }},
+      {"pad_value_beyond_int16", Code::malformed, "operator 0 (Pad): a value of 40000 for int16",
+       [] {
+         schema::PadT pad = Pad(schema::PadKind::constant, {0, 1}, {0, 1});
+         pad.wide_value = 40000;
+         return TypedModel(std::move(pad), schema::TensorType::int16, {1, 3},
+                           schema::TensorType::int16, {1, 5});
+       }},
+      {"pad_value_2_of_bool", Code::malformed, "operator 0 (Pad): a value of 2 for bool",
+       [] {
+         schema::PadT pad = Pad(schema::PadKind::constant, {0, 1}, {0, 1});
+         pad.wide_value = 2;
+         return TypedModel(std::move(pad), schema::TensorType::bool_, {1, 3},
+                           schema::TensorType::bool_, {1, 5});
+       }},
+      {"reshape_changes_type", Code::malformed,
+       "operator 0 (Reshape): an input is int64 instead of int32",
+       [] {
+         return TypedModel(schema::ReshapeT{}, schema::TensorType::int64, {1, 4},
+                           schema::TensorType::int32, {4, 1});
+       }},
+      {"unary_of_int64", Code::malformed,
+       "operator 0 (Unary): an input is int64; it takes float32 and int8",
+       [] {
+         return TypedModel(schema::UnaryT{}, schema::TensorType::int64, {1, 4},
+                           schema::TensorType::int64, {1, 4});
+       }},
+      {"reduce_of_float16", Code::malformed,
+       "operator 0 (Reduce): an input is float16; it takes float32 and int8",
+       [] {
+         return TypedModel(Reduce(schema::ReduceKind::max, {1}), schema::TensorType::float16,
+                           {1, 4}, schema::TensorType::float16, {1, 1});
+       }},
+      {"cast_changes_shape", Code::malformed,
+       "operator 0 (Cast): the output's shape is [4,1] instead of [1,4]",
+       [] {
+         return TypedModel(schema::CastT{}, schema::TensorType::int64, {1, 4},
+                           schema::TensorType::float32, {4, 1});
+       }},
+      {"cast_of_scaled_int8", Code::malformed,
+       "operator 0 (Cast): int8 of scale 0.5 and zero point 0 is no plain integer",
+       [] {
+         return TypedModel(schema::CastT{}, schema::TensorType::int8, {1, 4},
+                           schema::TensorType::float32, {1, 4},
+                           [](auto& b) { b.tensor(0).scale = 0.5F; });
+       }},
       {"concat_axis_missing", Code::malformed, "operator 0 (Concat): axis 2 of 2 dimensions",
        [] {
          schema::ConcatT concat;

@@ -9,9 +9,9 @@ namespace lutra::test {
 
 std::vector<CorruptCase> TensorCases() {
   return {
-      {"tensor_type_unknown", Code::malformed, "tensor 1: unknown type 5",
+      {"tensor_type_unknown", Code::malformed, "tensor 1: unknown type 200",
        [] {
-         return ConvModel([](auto& b) { b.tensor(1).type = static_cast<schema::TensorType>(5); });
+         return ConvModel([](auto& b) { b.tensor(1).type = static_cast<schema::TensorType>(200); });
        }},
       {"tensor_lifetime_unknown", Code::malformed, "tensor 1: unknown lifetime 3",
        [] {
@@ -59,6 +59,34 @@ std::vector<CorruptCase> TensorCases() {
            b.tensor(1).lifetime = schema::Lifetime::constant;
            b.tensor(1).blob = b.BlobOf(std::vector<int8_t>(5, 1));
          });
+       }},
+      {"constant_bool_is_2", Code::malformed, "tensor 1: element 2 of bool is 2",
+       [] {
+         return PairModel(schema::ConcatT{}, {1, 4}, {1, 4}, {1, 8}, [](auto& b) {
+           b.model().operators[0]->options.AsConcat()->axis = 1;
+           b.model().inputs.pop_back();
+           b.tensor(1).type = schema::TensorType::bool_;
+           b.tensor(1).lifetime = schema::Lifetime::constant;
+           b.tensor(1).blob = b.BlobOf(std::vector<uint8_t>{0, 1, 2, 1});
+         });
+       }},
+      {"constant_int64_of_int32_bytes", Code::malformed, "tensor 1: 32 bytes, blob 0 has 16",
+       [] {
+         return PairModel(schema::ConcatT{}, {1, 4}, {1, 4}, {1, 8}, [](auto& b) {
+           b.model().inputs.pop_back();
+           b.tensor(1).type = schema::TensorType::int64;
+           b.tensor(1).lifetime = schema::Lifetime::constant;
+           b.tensor(1).blob = b.BlobOf(std::vector<int32_t>{0, 1, 2, 1});
+         });
+       }},
+      {"arena_holds_int32_not_int64", Code::malformed,
+       "tensor 1: overlaps tensor 0 in the arena while both are needed",
+       [] {
+         return TypedModel(schema::CastT{}, schema::TensorType::int64, {1, 16},
+                           schema::TensorType::int32, {1, 16}, [](auto& b) {
+                             b.PlaceTensors();
+                             b.tensor(1).arena_offset = 64;
+                           });
        }},
       {"arena_offset_odd", Code::malformed, "tensor 1: arena offset 96 is not a multiple of 64",
        [] { return ChainModel([](auto& b) { b.tensor(1).arena_offset = 96; }); }},

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <vector>
 
+#include "runtime/port_type.h"
 #include "schema/container.h"
 #include "support/random_numbers.h"
 
@@ -20,14 +21,20 @@ void Want(bool condition, const char* what, const lutra_error& error) {
   std::abort();
 }
 
-/// Any bytes for int8. Floats of all magnitudes and subnormal ones, but finite.
+/// Any bytes for integers, 0 and 1 for bools. Floats of all magnitudes and subnormal ones, but
+/// finite.
 std::vector<uint8_t> MakeInput(const lutra_port& port, size_t batch, RandomNumbers* random) {
-  const size_t element_bytes = port.native_type == LUTRA_INT8 ? 1 : sizeof(float);
+  const size_t element_bytes = ElementBytes(ToTensorType(port.native_type));
   std::vector<uint8_t> bytes(port.elements * batch * element_bytes);
   if (random == nullptr) return bytes;
   for (size_t i = 0; i < bytes.size(); i += element_bytes) {
-    auto bits = static_cast<uint32_t>(random->Bits());
-    if ((bits & 0x7F800000U) == 0x7F800000U) bits &= ~0x40000000U;
+    uint64_t bits = random->Bits();
+    if (port.native_type == LUTRA_FLOAT32 && (bits & 0x7F800000U) == 0x7F800000U) {
+      bits &= ~uint64_t{0x40000000U};
+    }
+    if (port.native_type == LUTRA_FLOAT16 && (bits & 0x7C00U) == 0x7C00U)
+      bits &= ~uint64_t{0x4000U};
+    if (port.native_type == LUTRA_BOOL) bits &= 1;
     std::memcpy(bytes.data() + i, &bits, element_bytes);
   }
   return bytes;

@@ -167,7 +167,7 @@ std::vector<uint8_t> MixedModel(const std::vector<uint32_t>& output_crc) {
   b.model().inputs[0]->shape = {1, 2, 4, 4};
   b.model().inputs[0]->permutation = {0, 3, 1, 2};
   const auto z = b.Input("z", {1, 2, 2, 1}, {0.5F, 2});
-  b.model().inputs[1]->preferred = schema::PortType::uint8;
+  b.model().inputs[1]->preferred = schema::TensorType::uint8;
   b.model().inputs[1]->pixel_table = b.BlobOf(Pattern(256, -128, 127, 1));
 
   const auto q = b.Int8({1, 4, 4, 2}, {1.0F / 32, -3});

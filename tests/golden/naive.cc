@@ -14,9 +14,9 @@ namespace {
 NaiveTensor Empty(const schema::Tensor& source) {
   NaiveTensor t;
   t.shape.assign(source.shape()->begin(), source.shape()->end());
-  t.is_int8 = source.type() == schema::TensorType::int8;
+  t.type = source.type();
   t.scale = source.scale();
-  t.zero_point = source.zero_point();
+  t.zero_point = t.is_int8() ? source.zero_point() : 0;
   int64_t elements = 1;
   for (const int64_t d : t.shape) elements *= d;
   // A persistent tensor starts as real 0.
@@ -24,14 +24,54 @@ NaiveTensor Empty(const schema::Tensor& source) {
   return t;
 }
 
+int64_t Width(schema::TensorType type) {
+  switch (type) {
+    case schema::TensorType::float32:
+    case schema::TensorType::int32:
+      return 4;
+    case schema::TensorType::float16:
+    case schema::TensorType::int16:
+      return 2;
+    case schema::TensorType::int64:
+      return 8;
+    default:
+      return 1;
+  }
+}
+
+/// Sign, 5 bits of exponent with a bias of 15, 10 bits of mantissa; finite.
+double HalfValue(uint64_t bits) {
+  const auto exponent = static_cast<int>(bits >> 10 & 31U);
+  const auto mantissa = static_cast<double>(bits & 1023U);
+  const double magnitude =
+      exponent == 0 ? std::ldexp(mantissa, -24) : std::ldexp(1024.0 + mantissa, exponent - 25);
+  return (bits >> 15 & 1U) != 0 ? -magnitude : magnitude;
+}
+
 void SetBytes(const uint8_t* bytes, NaiveTensor* t) {
+  const auto width = static_cast<size_t>(Width(t->type));
   for (size_t i = 0; i < t->values.size(); ++i) {
-    if (t->is_int8) {
-      t->values[i] = static_cast<int8_t>(bytes[i]);
-    } else {
-      float value;
-      std::memcpy(&value, bytes + 4 * i, 4);
-      t->values[i] = static_cast<double>(value);
+    uint64_t bits = 0;
+    for (size_t b = width; b-- > 0;) bits = bits << 8 | bytes[width * i + b];
+    switch (t->type) {
+      case schema::TensorType::float32: {
+        const auto low = static_cast<uint32_t>(bits);
+        float value;
+        std::memcpy(&value, &low, 4);
+        t->values[i] = static_cast<double>(value);
+        break;
+      }
+      case schema::TensorType::float16:
+        t->values[i] = HalfValue(bits);
+        break;
+      case schema::TensorType::uint8:
+      case schema::TensorType::bool_:
+        t->values[i] = static_cast<double>(bits);
+        break;
+      default: {  // two's complement
+        const auto shift = static_cast<unsigned>(64 - 8 * width);
+        t->values[i] = static_cast<double>(static_cast<int64_t>(bits << shift) >> shift);
+      }
     }
   }
 }
@@ -87,6 +127,8 @@ void RunOperator(const ModelView& view, const schema::Operator& op, const NaiveI
       return NaiveSoftmax(view, *op.options_as_Softmax(), in, out);
     case schema::Options::Lookup:
       return Lookup(view.Blob(op.options_as_Lookup()->table()), *in[0], out);
+    case schema::Options::Cast:
+      return NaiveCast(*in[0], out);
     case schema::Options::Quantize:
     case schema::Options::Dequantize:
     case schema::Options::Requantize:
@@ -101,15 +143,53 @@ void RunOperator(const ModelView& view, const schema::Operator& op, const NaiveI
 std::vector<uint8_t> NaiveTensor::Bytes() const {
   std::vector<uint8_t> bytes;
   for (const double value : values) {
-    if (is_int8) {
-      bytes.push_back(static_cast<uint8_t>(static_cast<int8_t>(value)));
-    } else {
+    uint64_t bits = 0;
+    if (type == schema::TensorType::float32) {
       const auto real = static_cast<float>(value);
-      const auto* p = reinterpret_cast<const uint8_t*>(&real);
-      bytes.insert(bytes.end(), p, p + 4);
+      std::memcpy(&bits, &real, 4);
+    } else if (type == schema::TensorType::float16) {
+      const auto same = [&] {  // 0 is not -0
+        return HalfValue(bits) == value && std::signbit(HalfValue(bits)) == std::signbit(value);
+      };
+      while (!same()) ++bits;  // it holds one of them
+    } else {
+      bits = static_cast<uint64_t>(static_cast<int64_t>(value));
     }
+    for (int64_t b = 0; b < Width(type); ++b) bytes.push_back(static_cast<uint8_t>(bits >> 8 * b));
   }
   return bytes;
+}
+
+// Written from the words of docs/quantization.md: remainders of powers of two, and a search among
+// all halves.
+void NaiveCast(const NaiveTensor& in, NaiveTensor* out) {
+  const bool reals =
+      in.type == schema::TensorType::float32 || in.type == schema::TensorType::float16;
+  const bool byte = out->type == schema::TensorType::uint8;
+  const double range = std::ldexp(1.0, static_cast<int>(8 * Width(out->type)));
+  const double lowest = byte ? 0 : -range / 2;
+  for (size_t i = 0; i < in.values.size(); ++i) {
+    const double x = in.values[i];
+    double y = x;
+    if (out->type == schema::TensorType::bool_) {
+      y = x == 0 ? 0 : 1;
+    } else if (out->type == schema::TensorType::float32) {
+      y = static_cast<double>(static_cast<float>(x));
+    } else if (out->type == schema::TensorType::float16) {
+      uint64_t best = 0;  // the nearest; of two the one with an even mantissa
+      for (uint64_t bits = 0; bits < 0x7C00; ++bits) {
+        const double gain =
+            std::abs(std::abs(x) - HalfValue(best)) - std::abs(std::abs(x) - HalfValue(bits));
+        if (gain > 0 || (gain == 0 && bits % 2 == 0)) best = bits;
+      }
+      y = std::copysign(HalfValue(best), x);
+    } else if (reals) {
+      y = std::clamp(std::trunc(x), lowest, lowest + range - 1);
+    } else if (out->type != schema::TensorType::int64) {
+      y = x - range * std::floor((x - lowest) / range);
+    }
+    out->values[i] = y;
+  }
 }
 
 double Requantized(int64_t acc, float m, const NaiveTensor& out, const schema::IntRange* range) {
@@ -143,9 +223,8 @@ std::vector<NaiveTensor> NaiveRun(const ModelView& view, uint64_t seed) {
   }
   for (uint32_t i = 0; i < model.inputs()->size(); ++i) {
     NaiveTensor& t = tensors[model.inputs()->Get(i)->tensor()];
-    std::vector<uint8_t> bytes(t.values.size() * 4);
-    FillGoldenInput(seed, i, t.is_int8 ? schema::TensorType::int8 : schema::TensorType::float32,
-                    t.values.size(), bytes.data());
+    std::vector<uint8_t> bytes(t.values.size() * static_cast<size_t>(Width(t.type)));
+    FillGoldenInput(seed, i, t.type, t.values.size(), bytes.data());
     SetBytes(bytes.data(), &t);
   }
   for (const schema::Operator* op : *model.operators()) {
@@ -169,7 +248,7 @@ void NaiveBinary(const schema::Binary& binary, const NaiveInputs& in, NaiveTenso
     const auto position = PositionOf(out->shape, static_cast<int64_t>(i));
     const double a = operand(0, position);
     const double b = operand(1, position);
-    if (out->is_int8) {
+    if (out->is_int8()) {
       const int64_t qa = static_cast<int64_t>(a) - in[0]->zero_point;
       const int64_t qb = static_cast<int64_t>(b) - in[1]->zero_point;
       const int64_t acc = binary.kind() == schema::BinaryKind::mul

@@ -12,15 +12,17 @@
 
 namespace lutra::test {
 
-/// One tensor's values, dense, row major. int8 values are integers; real values are exact floats.
+/// One tensor's values, dense, row major: integers (those of int64 within 2^53), bools as 0 and 1,
+/// exact floats.
 struct NaiveTensor {
   std::vector<int64_t> shape;
-  bool is_int8 = false;
+  schema::TensorType type = schema::TensorType::float32;
   float scale = 1.0F;
   int64_t zero_point = 0;
   std::vector<double> values;
 
-  /// Native bytes: int8 or little-endian float32.
+  bool is_int8() const { return type == schema::TensorType::int8; }
+  /// Native bytes, little-endian.
   std::vector<uint8_t> Bytes() const;
 };
 
@@ -42,6 +44,7 @@ void NaiveBinary(const schema::Binary& binary, const NaiveInputs& in, NaiveTenso
 void NaiveUnary(const schema::Unary& unary, const NaiveInputs& in, NaiveTensor* out);
 void NaiveSoftmax(const ModelView& view, const schema::Softmax& softmax, const NaiveInputs& in,
                   NaiveTensor* out);
+void NaiveCast(const NaiveTensor& in, NaiveTensor* out);
 void NaiveMove(const schema::Operator& op, const NaiveInputs& in, NaiveTensor* out);
 
 /// The one rule: zero_point + round_half_even(clamp(float(acc) * m, lo - zp, hi - zp)).

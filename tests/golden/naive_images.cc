@@ -128,7 +128,7 @@ void NaiveConv(const ModelView& view, const schema::Conv& conv, const NaiveInput
     const auto p = PositionOf(out->shape, static_cast<int64_t>(i));
     const auto channel = static_cast<size_t>(p[3]);
     const int64_t first = p[3] / (n / conv.groups()) * per_group;
-    int64_t acc = out->is_int8 ? weights.Param<int32_t>(channel) : 0;
+    int64_t acc = out->is_int8() ? weights.Param<int32_t>(channel) : 0;
     double real = 0;
     size_t index = channel * static_cast<size_t>(conv.kernel_h() * conv.kernel_w() * per_group);
     for (int64_t kh = 0; kh < conv.kernel_h(); ++kh) {
@@ -139,7 +139,7 @@ void NaiveConv(const ModelView& view, const schema::Conv& conv, const NaiveInput
           if (h < 0 || w < 0 || h >= x.shape[1] || w >= x.shape[2]) continue;
           const double value =
               x.values[static_cast<size_t>(FlatIndex(x.shape, {p[0], h, w, first + c}))];
-          if (out->is_int8) {
+          if (out->is_int8()) {
             acc += (static_cast<int64_t>(value) - x.zero_point) * weights.Integer(channel, index);
           } else {
             real += value * weights.Real(channel, index);
@@ -147,7 +147,7 @@ void NaiveConv(const ModelView& view, const schema::Conv& conv, const NaiveInput
         }
       }
     }
-    out->values[i] = out->is_int8
+    out->values[i] = out->is_int8()
                          ? Requantized(acc, weights.Scale(channel), *out, conv.int_range())
                          : Clamped(real + static_cast<double>(weights.Param<float>(channel)),
                                    conv.float_range());
@@ -191,7 +191,7 @@ void NaiveLinear(const ModelView& view, const schema::Linear& linear, const Naiv
 }
 
 void NaiveMatMul(const schema::MatMul& matmul, const NaiveInputs& in, NaiveTensor* out) {
-  if (!out->is_int8 || out->shape.size() != 3 || matmul.transpose_b()) {
+  if (!out->is_int8() || out->shape.size() != 3 || matmul.transpose_b()) {
     throw std::logic_error("not used by the golden models");
   }
   for (size_t i = 0; i < out->values.size(); ++i) {
@@ -221,13 +221,13 @@ void NaivePool(const schema::Pool& pool, const NaiveInputs& in, NaiveTensor* out
         if (h < 0 || w < 0 || h >= x.shape[1] || w >= x.shape[2]) continue;
         const double value = x.values[static_cast<size_t>(FlatIndex(x.shape, {p[0], h, w, p[3]}))];
         largest = std::max(largest, value);
-        sum += value - (x.is_int8 ? static_cast<double>(x.zero_point) : 0.0);
+        sum += value - (x.is_int8() ? static_cast<double>(x.zero_point) : 0.0);
         ++count;
       }
     }
     if (pool.kind() == schema::PoolKind::max) {
       out->values[i] = largest;
-    } else if (!x.is_int8) {
+    } else if (!x.is_int8()) {
       out->values[i] = sum / count;
     } else {
       const auto at = std::find(pool.counts()->begin(), pool.counts()->end(), count);
@@ -239,7 +239,7 @@ void NaivePool(const schema::Pool& pool, const NaiveInputs& in, NaiveTensor* out
 }
 
 void NaiveReduce(const schema::Reduce& reduce, const NaiveInputs& in, NaiveTensor* out) {
-  if (reduce.kind() != schema::ReduceKind::mean || !out->is_int8 || in[0]->shape.size() != 4 ||
+  if (reduce.kind() != schema::ReduceKind::mean || !out->is_int8() || in[0]->shape.size() != 4 ||
       reduce.axes()->size() != 2 || reduce.axes()->Get(0) != 1) {
     throw std::logic_error("not used by the golden models");
   }
@@ -270,6 +270,28 @@ void NaiveResize(const schema::Resize& resize, const NaiveInputs& in, NaiveTenso
   }
 }
 
+namespace {
+
+/// Whether a constant stands at this position of the output.
+bool IsPadding(const schema::Pad& pad, const NaiveTensor& x, const std::vector<int64_t>& p) {
+  if (pad.kind() != schema::PadKind::constant) return false;
+  for (flatbuffers::uoffset_t d = 0; d < p.size(); ++d) {
+    const int64_t at = p[d] - pad.before()->Get(d);
+    if (at < 0 || at >= x.shape[d]) return true;
+  }
+  return false;
+}
+
+double PadValue(const schema::Pad& pad, schema::TensorType type) {
+  if (type == schema::TensorType::int8) return pad.int_value();
+  if (type == schema::TensorType::float32 || type == schema::TensorType::float16) {
+    return static_cast<double>(pad.float_value());
+  }
+  return static_cast<double>(pad.wide_value());
+}
+
+}  // namespace
+
 void NaiveMove(const schema::Operator& op, const NaiveInputs& in, NaiveTensor* out) {
   const NaiveTensor& x = *in[0];
   int64_t done = 0;  // concat: of the axis
@@ -292,7 +314,7 @@ void NaiveMove(const schema::Operator& op, const NaiveInputs& in, NaiveTensor* o
           break;
         }
         case schema::Options::Pad: {
-          // Reflection about the first and the last element.
+          // Reflection about the first and the last element, or a constant (below).
           const int64_t at = p[d] - op.options_as_Pad()->before()->Get(d);
           const int64_t last = x.shape[d] - 1;
           from[d] = at < 0 ? -at : at > last ? 2 * last - at : at;
@@ -310,6 +332,10 @@ void NaiveMove(const schema::Operator& op, const NaiveInputs& in, NaiveTensor* o
         default:
           throw std::logic_error("not used by the golden models");
       }
+    }
+    if (op.options_type() == schema::Options::Pad && IsPadding(*op.options_as_Pad(), x, p)) {
+      out->values[i] = PadValue(*op.options_as_Pad(), x.type);
+      continue;
     }
     out->values[i] = source->values[static_cast<size_t>(FlatIndex(source->shape, from))];
   }

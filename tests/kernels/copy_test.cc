@@ -56,7 +56,7 @@ template <typename T>
 void CheckWalk(const Walk& walk, std::mt19937& random) {
   const CopyProblem& p = walk.problem;
   std::vector<T> in(walk.in_size);
-  for (T& value : in) value = static_cast<T>(random());
+  for (T& value : in) value = static_cast<T>(uint64_t{random()} << 32 | random());
   std::vector<T> expected(walk.out_size);
   std::vector<size_t> index(p.rank, 0);
   for (size_t i = 0; i < walk.out_size; ++i) {
@@ -87,6 +87,8 @@ TEST_CASE("strided walks") {
   for (int i = 0; i < 4000; ++i) {
     CheckWalk<uint8_t>(DrawWalk(1, random), random);
     CheckWalk<uint32_t>(DrawWalk(4, random), random);
+    CheckWalk<uint16_t>(DrawWalk(2, random), random);
+    CheckWalk<uint64_t>(DrawWalk(8, random), random);
   }
 }
 
@@ -135,9 +137,17 @@ TEST_CASE("fill") {
   std::vector<float> floats(20, 1.0F);
   const float value = -2.5F;
   Fill(&value, 4, floats.data(), 7, 3, 5);
+  std::vector<int16_t> shorts(20, 1);
+  const int16_t short_value = -300;
+  Fill(&short_value, 2, shorts.data(), 7, 3, 5);
+  std::vector<int64_t> longs(20, 1);
+  const int64_t long_value = -(int64_t{1} << 40);
+  Fill(&long_value, 8, longs.data(), 7, 3, 5);
   for (size_t i = 0; i < 20; ++i) {
     CHECK(bytes[i] == (i % 7 < 5 ? 200 : 1));
     CHECK(floats[i] == (i % 7 < 5 ? -2.5F : 1.0F));
+    CHECK(shorts[i] == (i % 7 < 5 ? -300 : 1));
+    CHECK(longs[i] == (i % 7 < 5 ? -(int64_t{1} << 40) : 1));
   }
 }
 

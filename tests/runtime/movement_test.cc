@@ -1,8 +1,9 @@
-// Transpose, Slice, Pad, Concat (also in place and nested) and Reshape, for both element sizes.
+// Transpose, Slice, Pad, Concat (also in place and nested) and Reshape, for every element size.
 #include <doctest/doctest.h>
 
 #include <cstdlib>
 #include <functional>
+#include <type_traits>
 
 #include "runtime/harness.h"
 #include "schema/limits.h"
@@ -28,8 +29,21 @@ size_t Flat(const Shape& shape, const Index& index) {
   return flat;
 }
 
-/// Runs one operator on int8 and on float with batch 2; element `index` of every output sample must
-/// be what source(index) of its input sample says, or the pad value where it gives an empty index.
+/// The operator's output for plain tensors of this type.
+template <typename T, typename Options>
+std::vector<T> Moved(schema::TensorType type, const Options& options, const Shape& in,
+                     const Shape& out, const std::vector<T>& values, size_t batch) {
+  ModelBuilder b;
+  const auto x = b.TypedInput("x", type, in);
+  const auto y = b.Typed(type, out);
+  b.Add(Options(options), {x}, {y});
+  b.Output("y", y);
+  return FromBytes<T>(RunEverywhere(b.Finish(), {ToBytes(values)}, batch)[0]);
+}
+
+/// Runs one operator on int8, float, int16 and int64 with batch 2; element `index` of every output
+/// sample must be what source(index) of its input sample says, or the pad value where it gives an
+/// empty index.
 template <typename Options>
 void CheckMove(const Options& options, const Shape& in, const Shape& out,
                const std::function<Index(const Index&)>& source) {
@@ -49,6 +63,20 @@ void CheckMove(const Options& options, const Shape& in, const Shape& out,
   bf.Add(Options(options), {xf}, {yf});
   bf.Output("y", yf);
   const auto got_f = FromBytes<float>(RunEverywhere(bf.Finish(), {ToBytes(f)}, batch)[0]);
+  std::vector<int16_t> s;
+  std::vector<int64_t> l;
+  for (size_t i = 0; i < batch * Elements(in); ++i) {
+    s.push_back(static_cast<int16_t>(random.Int(-32768, 32767)));
+    l.push_back(int64_t{random.Int(-32768, 32767)} << 40 | random.Int(0, 65535));
+  }
+  Options wide(options);
+  if constexpr (std::is_same_v<Options, schema::PadT>) {
+    wide.float_value = 0;
+    wide.int_value = 0;
+    wide.wide_value = -30000;
+  }
+  const auto got_s = Moved(schema::TensorType::int16, wide, in, out, s, batch);
+  const auto got_l = Moved(schema::TensorType::int64, wide, in, out, l, batch);
   REQUIRE(got_q.size() == batch * Elements(out));
 
   size_t wrong = 0;
@@ -65,6 +93,8 @@ void CheckMove(const Options& options, const Shape& in, const Shape& out,
       const size_t in_at = from.empty() ? 0 : sample * Elements(in) + Flat(in, from);
       wrong += got_q[at] != (from.empty() ? int8_t{-77} : q[in_at]) ? 1 : 0;
       wrong += got_f[at] != (from.empty() ? -7.5F : f[in_at]) ? 1 : 0;
+      wrong += got_s[at] != (from.empty() ? int16_t{-30000} : s[in_at]) ? 1 : 0;
+      wrong += got_l[at] != (from.empty() ? int64_t{-30000} : l[in_at]) ? 1 : 0;
     }
   }
   CHECK(wrong == 0);

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <string>
 
@@ -28,7 +29,7 @@ Bytes ImageModel(bool pixels) {
       for (int p = 0; p < 256; ++p) table.push_back(static_cast<int8_t>((p * (c + 1)) % 256 - 128));
     }
     in.pixel_table = b.BlobOf(table);
-    in.preferred = schema::PortType::uint8;
+    in.preferred = schema::TensorType::uint8;
   }
   const auto y = b.Int8({1, kHeight, kWidth, kChannels}, {0.05F, -20});
   schema::LookupT identity;
@@ -192,7 +193,7 @@ TEST_CASE("wrong types and sizes name the port, what it got and what it takes") 
         "uint8 for pixels)");
   CHECK(s.Set(LUTRA_INT8, bytes) == LUTRA_WRONG_SIZE);
   CHECK(s.Message() == "input \"image\": 420 bytes where int8 takes 105");
-  int unknown = 3;  // not a constant: what another language may pass
+  int unknown = 99;  // not a constant: what another language may pass
   CHECK(s.Set(static_cast<lutra_type>(unknown), bytes) == LUTRA_WRONG_TYPE);
   CHECK(lutra_context_set_input(s.context, 1, LUTRA_INT8, bytes.data(), 105, &s.error) ==
         LUTRA_INVALID_ARGUMENT);
@@ -210,6 +211,81 @@ TEST_CASE("wrong types and sizes name the port, what it got and what it takes") 
         LUTRA_WRONG_SIZE);
   CHECK(lutra_context_get_output(s.context, 0, LUTRA_UINT8, &value, 4, &s.error) ==
         LUTRA_WRONG_TYPE);
+}
+
+/// x -> Reshape -> y, both of the type.
+Bytes CopyModel(schema::TensorType type, int32_t count) {
+  ModelBuilder b;
+  const auto x = b.TypedInput("x", type, {1, count});
+  const auto y = b.Typed(type, {1, count});
+  b.Add(schema::ReshapeT{}, {x}, {y});
+  b.Output("y", y);
+  return b.Finish();
+}
+
+template <typename T>
+void CheckNative(schema::TensorType type, lutra_type form, const std::vector<T>& values) {
+  CAPTURE(form);
+  Session s(CopyModel(type, static_cast<int32_t>(values.size())));
+  lutra_port port;
+  lutra_port_init(&port);
+  REQUIRE(lutra_model_input(s.model, 0, &port, &s.error) == LUTRA_OK);
+  CHECK(port.native_type == form);
+  CHECK(port.preferred_type == (type == schema::TensorType::float16 ? LUTRA_FLOAT32 : form));
+  REQUIRE(s.Set(form, values) == LUTRA_OK);
+  REQUIRE(s.Run() == LUTRA_OK);
+  CHECK(s.Get<T>(form, values.size()) == values);
+  const void* data = nullptr;
+  size_t bytes = 0;
+  REQUIRE(lutra_context_output_data(s.context, 0, &data, &bytes, &s.error) == LUTRA_OK);
+  REQUIRE(bytes == values.size() * sizeof(T));
+  CHECK(std::memcmp(data, values.data(), bytes) == 0);
+  REQUIRE(lutra_context_borrow_input(s.context, 0, values.data(), bytes, &s.error) == LUTRA_OK);
+  CHECK(lutra_context_borrow_input(s.context, 0, values.data(), bytes - 1, &s.error) ==
+        LUTRA_WRONG_SIZE);
+}
+
+TEST_CASE("every type crosses natively") {
+  CheckNative<uint8_t>(schema::TensorType::uint8, LUTRA_UINT8, {0, 128, 255});
+  CheckNative<uint16_t>(schema::TensorType::float16, LUTRA_FLOAT16, {0x3C00, 0x8001, 0x7BFF});
+  CheckNative<int16_t>(schema::TensorType::int16, LUTRA_INT16, {-32768, 1, 32767});
+  CheckNative<int32_t>(schema::TensorType::int32, LUTRA_INT32, {INT32_MIN, 1, INT32_MAX});
+  CheckNative<int64_t>(schema::TensorType::int64, LUTRA_INT64, {INT64_MIN, 1, INT64_MAX});
+  CheckNative<uint8_t>(schema::TensorType::bool_, LUTRA_BOOL, {0, 1, 1});
+}
+
+TEST_CASE("integers and bools do not cross as float32") {
+  Session s(CopyModel(schema::TensorType::int64, 2));
+  CHECK(s.Set(LUTRA_FLOAT32, std::vector<float>(2)) == LUTRA_WRONG_TYPE);
+  CHECK(s.Message() == "input \"x\" does not offer float32; it is int64");
+  CHECK(s.Set(LUTRA_UINT8, std::vector<uint8_t>(2)) == LUTRA_WRONG_TYPE);
+  CHECK(s.Message() == "input \"x\" does not offer uint8; it is int64");
+  CHECK(s.Set(LUTRA_INT64, std::vector<int64_t>(3)) == LUTRA_WRONG_SIZE);
+  CHECK(s.Message() == "input \"x\": 24 bytes where int64 takes 16");
+  const std::vector<uint8_t> odd(17);
+  CHECK(lutra_context_borrow_input(s.context, 0, odd.data() + 1, 16, &s.error) ==
+        LUTRA_INVALID_ARGUMENT);
+  CHECK(s.Message() == "input \"x\": borrowed values are not aligned to 8 bytes");
+}
+
+TEST_CASE("a bool is 0 or 1, and what is refused leaves the input unset") {
+  Session s(CopyModel(schema::TensorType::bool_, 3));
+  CHECK(s.Set(LUTRA_BOOL, std::vector<uint8_t>{1, 0, 2}) == LUTRA_INVALID_ARGUMENT);
+  CHECK(s.Message() == "input \"x\": element 2 is 2, a bool is 0 or 1");
+  CHECK(s.Run() == LUTRA_INPUT_NOT_SET);
+}
+
+TEST_CASE("float16 crosses as float32 too, rounded to nearest even") {
+  Session s(CopyModel(schema::TensorType::float16, 4));
+  REQUIRE(s.Set(LUTRA_FLOAT32, std::vector<float>{0x1.002p0F, 0x1.006p0F, -65519.0F, 0x1p-26F}) ==
+          LUTRA_OK);
+  REQUIRE(s.Run() == LUTRA_OK);
+  CHECK(s.Get<uint16_t>(LUTRA_FLOAT16, 4) == std::vector<uint16_t>{0x3C00, 0x3C02, 0xFBFF, 0});
+  CHECK(s.Get<float>(LUTRA_FLOAT32, 4) == std::vector<float>{1.0F, 0x1.008p0F, -65504.0F, 0.0F});
+  CHECK(s.Set(LUTRA_FLOAT32, std::vector<float>{1, 65520.0F, 1, 1}) == LUTRA_NOT_FINITE);
+  CHECK(s.Message() == "input \"x\": element 1 is beyond float16");
+  CHECK(s.Set(LUTRA_FLOAT16, std::vector<uint16_t>{0, 0, 0x7C00, 0}) == LUTRA_NOT_FINITE);
+  CHECK(s.Message() == "input \"x\": element 2 is infinite");
 }
 
 TEST_CASE("ports describe themselves and are found by name") {

@@ -78,6 +78,22 @@ TEST_CASE("Golden inputs follow the documented generator") {
   CHECK(std::memcmp(bytes, words, sizeof words) == 0);
   float values[3];
   FillGoldenInput(1234567, 0, schema::TensorType::float32, 3, values);
+  // Bytes 85 fc 08: -123, -4, 8.
+  uint8_t unsigned_bytes[3];
+  FillGoldenInput(1234567, 0, schema::TensorType::uint8, 3, unsigned_bytes);
+  CHECK((unsigned_bytes[0] == 0x85 && unsigned_bytes[1] == 0xFC && unsigned_bytes[2] == 8));
+  uint8_t flags[3];
+  FillGoldenInput(1234567, 0, schema::TensorType::bool_, 3, flags);
+  CHECK((flags[0] == 1 && flags[1] == 0 && flags[2] == 0));
+  uint16_t halves[3];  // -123 / 64 = -1.921875, -1 / 16, 1 / 8
+  FillGoldenInput(1234567, 0, schema::TensorType::float16, 3, halves);
+  CHECK((halves[0] == 0xBFB0 && halves[1] == 0xAC00 && halves[2] == 0x3000));
+  int16_t shorts[3];
+  FillGoldenInput(1234567, 0, schema::TensorType::int16, 3, shorts);
+  CHECK((shorts[0] == -123 && shorts[1] == -4 && shorts[2] == 8));
+  int64_t longs[3];
+  FillGoldenInput(1234567, 0, schema::TensorType::int64, 3, longs);
+  CHECK((longs[0] == -123 && longs[1] == -4 && longs[2] == 8));
   for (int i = 0; i < 3; ++i) CHECK(values[i] * 64.0F == static_cast<float>(bytes[i]));
   FillGoldenInput(1234567, 1, schema::TensorType::int8, 24, bytes);
   CHECK(std::memcmp(bytes, words, 8) != 0);

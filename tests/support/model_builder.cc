@@ -2,6 +2,7 @@
 #include "support/model_builder.h"
 
 #include "schema/limits.h"
+#include "schema/tensor_type.h"
 
 namespace lutra::test {
 namespace {
@@ -42,7 +43,7 @@ ModelBuilder::Id ModelBuilder::AddTensor(Shape shape, schema::TensorType type, Q
   auto t = std::make_unique<schema::TensorT>();
   t->type = type;
   t->shape = std::move(shape);
-  if (type == schema::TensorType::int8) {
+  if (IsQuantized(type)) {
     t->scale = quant.scale;
     t->zero_point = static_cast<int8_t>(quant.zero_point);
   }
@@ -84,6 +85,7 @@ schema::PortT& ModelBuilder::AddInputPort(const std::string& name, Id id) {
   port->name = name;
   port->tensor = id;
   port->shape = tensor(id).shape;
+  if (!HoldsReals(tensor(id).type)) port->preferred = tensor(id).type;
   model().inputs.push_back(std::move(port));
   return *model().inputs.back();
 }
@@ -100,11 +102,19 @@ ModelBuilder::Id ModelBuilder::FloatInput(const std::string& name, Shape shape) 
   return id;
 }
 
+ModelBuilder::Id ModelBuilder::TypedInput(const std::string& name, schema::TensorType type,
+                                          Shape shape) {
+  const Id id = Typed(type, std::move(shape));
+  AddInputPort(name, id);
+  return id;
+}
+
 schema::PortT& ModelBuilder::Output(const std::string& name, Id id) {
   auto port = std::make_unique<schema::PortT>();
   port->name = name;
   port->tensor = id;
   port->shape = tensor(id).shape;
+  if (!HoldsReals(tensor(id).type)) port->preferred = tensor(id).type;
   model().outputs.push_back(std::move(port));
   return *model().outputs.back();
 }
@@ -165,7 +175,7 @@ void ModelBuilder::PlaceTensors() {
   uint32_t end = 0;
   for (auto& t : model().tensors) {
     if (t->lifetime == schema::Lifetime::constant || t->inside != kNoIndex) continue;
-    uint32_t bytes = t->type == schema::TensorType::int8 ? 1 : 4;
+    auto bytes = static_cast<uint32_t>(ElementBytes(t->type));
     for (const int32_t d : t->shape) bytes *= static_cast<uint32_t>(d);
     t->arena_offset = end;
     end = static_cast<uint32_t>((end + bytes + kArenaAlignment - 1) / kArenaAlignment *

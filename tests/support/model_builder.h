@@ -47,16 +47,27 @@ class ModelBuilder {
   // Transient tensors.
   Id Int8(Shape shape, Quant quant);
   Id Float(Shape shape);
+  /// Of any type; int8 as plain integers: scale 1, zero point 0.
+  Id Typed(schema::TensorType type, Shape shape) { return AddTensor(std::move(shape), type, {}); }
   // Constant tensors.
   Id ConstantInt8(Shape shape, Quant quant, const std::vector<int8_t>& values);
   Id ConstantFloat(Shape shape, const std::vector<float>& values);
+  /// Values are those of the type's storage (schema/tensor_type.h).
+  template <typename T>
+  Id ConstantTyped(schema::TensorType type, Shape shape, const std::vector<T>& values) {
+    const Id id = Typed(type, std::move(shape));
+    tensor(id).lifetime = schema::Lifetime::constant;
+    tensor(id).blob = BlobOf(values);
+    return id;
+  }
   /// Makes `part` a part of `whole` by in-place concat, `offset` bytes from its first element.
   void Inside(Id part, Id whole, uint32_t offset);
 
-  // Ports, with a new int8 or float tensor (inputs) or an existing one; the ONNX shape is the
-  // tensor's own.
+  // Ports, with a new tensor (inputs) or an existing one; the ONNX shape is the tensor's own.
   Id Input(const std::string& name, Shape shape, Quant quant);
   Id FloatInput(const std::string& name, Shape shape);
+  /// Callers bring the tensor's own type.
+  Id TypedInput(const std::string& name, schema::TensorType type, Shape shape);
   schema::PortT& AddInputPort(const std::string& name, Id id);
   schema::PortT& Output(const std::string& name, Id id);
 

@@ -112,6 +112,52 @@ TEST_CASE("run: bytes whose shape says nothing of their order are in that of the
   }
 }
 
+TEST_CASE("run: integers and bools are read and written as such, the whole in batches of one") {
+  using schema::TensorType;
+  test::ModelBuilder b;
+  const auto x = b.TypedInput("x", TensorType::int64, {1, 3});
+  const auto f = b.TypedInput("f", TensorType::bool_, {1, 3});
+  const auto y = b.Typed(TensorType::int16, {1, 3}), g = b.Typed(TensorType::bool_, {3, 1});
+  b.model().batchable = false;
+  b.Add(schema::CastT{}, {x}, {y});
+  b.Add(schema::ReshapeT{}, {f}, {g});
+  b.Output("y", y);
+  b.Output("g", g);
+  TempFolder folder;
+  const std::string model = folder.Write("m.lutra", b.Finish());
+  std::string error;
+  const std::vector<int32_t> numbers = {1, -2, 70000, 40000, 5, 6};  // two samples, of another type
+  const std::vector<uint8_t> flags = {0, 1, 1, 1, 0, 0};
+  REQUIRE(WriteNpy(folder / "x.npy", NpyHeader{'i', 4, {2, 3}, 0},
+                   {reinterpret_cast<const uint8_t*>(numbers.data()), 24}, &error));
+  REQUIRE(WriteNpy(folder / "f.npy", NpyHeader{'b', 1, {2, 3}, 0}, flags, &error));
+  const std::string inputs = "run " + model + " --input x=" + (folder / "x.npy") + " --input f=";
+  const std::string outputs =
+      " --output y=" + (folder / "y.npy") + " --output g=" + (folder / "g.npy");
+  const Outcome run = RunProgram(kLutra, inputs + (folder / "f.npy") + outputs);
+  CHECK(run.err == "");
+  REQUIRE(run.status == 0);
+  const NpyArray result = Read(folder / "y.npy"), kept = Read(folder / "g.npy");
+  CHECK(result.header.TypeName() == "int16");
+  CHECK(result.header.shape == std::vector<int64_t>{2, 3});
+  const int16_t expected[] = {1, -2, 4464, -25536, 5, 6};  // modulo 2^16
+  REQUIRE(result.bytes.size() == sizeof(expected));
+  CHECK(std::memcmp(result.bytes.data(), expected, sizeof(expected)) == 0);
+  CHECK(kept.header.TypeName() == "bool");
+  CHECK(kept.header.shape == std::vector<int64_t>{6, 1});
+  CHECK(kept.bytes == flags);
+  const Outcome floats =
+      RunProgram(kLutra, inputs + WriteFloats(folder, "floats.npy", {2, 3}) + outputs);
+  CHECK(floats.status == 1);
+  CHECK(floats.err ==
+        "lutra run: " + (folder / "floats.npy: holds float32, the input takes bool\n"));
+  const Outcome inspected = RunProgram(kLutra, "inspect " + model);
+  CHECK(inspected.out.find("input  x  int64 [1, 3], preferred int64\n") != std::string::npos);
+  CHECK(inspected.out.find("output g  bool [3, 1], preferred bool\n") != std::string::npos);
+  CHECK(RunProgram(kBench, "--graph=" + model + " --num_runs=1 --min_secs=0 --warmup_min_secs=0")
+            .status == 0);
+}
+
 TEST_CASE("run: every bad input is one line and status 1") {
   TempFolder folder;
   const std::string x = WriteFloats(folder, "x.npy", {1, 6, 6, 2});
@@ -139,8 +185,8 @@ TEST_CASE("run: every bad input is one line and status 1") {
   REQUIRE(WriteNpy(folder / "i64.npy", NpyHeader{'i', 8, {1, 6, 6, 2}, 0}, ids, &error));
   CHECK(fail(model + (folder / "i64.npy")) ==
         folder /
-            "i64.npy: element 0 is 16777217, which float32 does not hold; inputs of models are "
-            "float32");
+            "i64.npy: element 0 is 16777217, which float32 does not hold; this input takes real "
+            "numbers");
   CHECK(fail(model + WriteFloats(folder, "nan.npy", {1, 6, 6, 2}, __builtin_nanf(""))) ==
         folder / "nan.npy: input \"x\": element 30 is NaN");
   CHECK(fail(model + "q=" + x) == "q=" + x + ": no input is named \"q\"; there is \"x\"");

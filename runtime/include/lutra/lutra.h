@@ -208,21 +208,31 @@ LUTRA_API const char* lutra_model_row(const lutra_model* model);
 LUTRA_API size_t lutra_model_input_count(const lutra_model* model);
 LUTRA_API size_t lutra_model_output_count(const lutra_model* model);
 
-/* The forms in which values cross this API. */
+/* The forms in which values cross this API. A port offers its tensor's own type, its native one:
+ * the tensor itself, in its own shape and order (images NHWC; what holds integers and bools is in
+ * the ONNX graph's order, unless native_shape says otherwise), zero copy. Ports of real numbers
+ * (float32, float16 and int8 tensors) offer LUTRA_FLOAT32 too; integers and bools cross natively
+ * only. */
 typedef int32_t lutra_type;
 enum {
   LUTRA_FLOAT32 = 0, /* real values in the ONNX graph's own shape and order (NCHW), copied */
-  LUTRA_INT8 = 1,    /* the tensor itself: NHWC, real = scale * (q - zero_point); zero copy */
-  LUTRA_UINT8 = 2    /* NHWC pixels; inputs of models converted with --input-type uint8 */
+  LUTRA_INT8 = 1,    /* an int8 tensor itself: real = scale * (q - zero_point) */
+  LUTRA_UINT8 = 2,   /* a uint8 tensor itself; of an int8 input NHWC pixels, where the model was
+                        converted with --input-type uint8 */
+  LUTRA_FLOAT16 = 3, /* IEEE 754 binary16 */
+  LUTRA_INT16 = 4,
+  LUTRA_INT32 = 5,
+  LUTRA_INT64 = 6,
+  LUTRA_BOOL = 7 /* a byte each, 0 or 1 */
 };
 
 /* What an input or output is. Pointers are the model's: they live until lutra_model_close. */
 typedef struct lutra_port {
   size_t struct_size;
   const char* name;          /* the ONNX graph's name */
-  lutra_type native_type;    /* LUTRA_INT8 or LUTRA_FLOAT32: the tensor's own type */
+  lutra_type native_type;    /* the tensor's own type */
   lutra_type preferred_type; /* what the converter was asked for */
-  int32_t accepts_uint8;     /* 1: LUTRA_UINT8 is offered */
+  int32_t accepts_uint8;     /* 1: LUTRA_UINT8 is offered for pixels */
   int32_t zero_point;        /* int8 tensors */
   float scale;
   uint32_t reserved;
@@ -257,13 +267,16 @@ LUTRA_API lutra_status lutra_context_create(const lutra_model* model, const lutr
 LUTRA_API void lutra_context_destroy(lutra_context* context);
 
 /* Copies and converts `bytes` bytes (batch * elements * element size). Float values are quantized
- * by q = clamp(round_half_even(x / scale) + zero_point); NaN and infinity are refused by name. */
+ * by q = clamp(round_half_even(x / scale) + zero_point), or rounded to nearest even float16; NaN,
+ * infinity, what float16 does not hold, and bools that are neither 0 nor 1 are refused by name. */
 LUTRA_API lutra_status lutra_context_set_input(lutra_context* context, size_t index,
                                                lutra_type type, const void* data, size_t bytes,
                                                lutra_error* error);
 
 /* Borrows instead of copying, for the native type only: read by the following runs, so the
- * caller's memory must live and hold its values until then, or until another input is set. */
+ * caller's memory must live and hold its values until then, or until another input is set. It is
+ * aligned to its elements. Values are not looked at: a bool that is not 0 counts as 1 where it is
+ * computed with, and keeps its byte where it is moved. */
 LUTRA_API lutra_status lutra_context_borrow_input(lutra_context* context, size_t index,
                                                   const void* data, size_t bytes,
                                                   lutra_error* error);

@@ -34,23 +34,23 @@ lowering::LoweredModel Negated(quantize::QuantParams in,
 TEST_CASE("bytes are numbers, or the integers of a quantized network") {
   const auto table = [](const lowering::LoweredModel& model) {
     const schema::PortT& port = *model.writer.model.inputs[0];
-    CHECK(port.preferred == schema::PortType::uint8);
+    CHECK(port.preferred == schema::TensorType::uint8);
     return port.pixel_table;
   };
   // Numbers 0 to 255 on a grid of scale 2 from 0: q = round(byte / 2) - 128.
   const lowering::LoweredModel numbers =
       Negated({2.0F, -128}, {{"x", lowering::PortBytes::uint8_numbers}});
   CHECK(table(numbers) != 65535);
-  CHECK(numbers.writer.model.outputs[0]->preferred == schema::PortType::float32);
+  CHECK(numbers.writer.model.outputs[0]->preferred == schema::TensorType::float32);
   const lowering::LoweredModel grid = Negated(
       {0.02F, 3}, {{"x", lowering::PortBytes::uint8_grid}, {"y", lowering::PortBytes::uint8_grid}});
   CHECK(table(grid) != 65535);
-  CHECK(grid.writer.model.outputs[0]->preferred == schema::PortType::uint8);
+  CHECK(grid.writer.model.outputs[0]->preferred == schema::TensorType::uint8);
   const lowering::LoweredModel own = Negated(
       {0.02F, 3}, {{"x", lowering::PortBytes::int8_grid}, {"y", lowering::PortBytes::int8_grid}});
-  CHECK(own.writer.model.inputs[0]->preferred == schema::PortType::int8);
+  CHECK(own.writer.model.inputs[0]->preferred == schema::TensorType::int8);
   CHECK(own.writer.model.inputs[0]->pixel_table == 65535);
-  CHECK(own.writer.model.outputs[0]->preferred == schema::PortType::int8);
+  CHECK(own.writer.model.outputs[0]->preferred == schema::TensorType::int8);
 }
 
 TEST_CASE("the ports of a graph, by its types") {

@@ -157,7 +157,7 @@ TEST_CASE("uint8 pixels go through tables that fold the normalization") {
   ModelView view;
   REQUIRE(OpenContainer(bytes.data(), bytes.size(), &view).ok());
   const schema::Port& port = *view.model->inputs()->Get(0);
-  CHECK(port.preferred() == schema::PortType::uint8);
+  CHECK(port.preferred() == schema::TensorType::uint8);
   const schema::Tensor& tensor = *view.model->tensors()->Get(port.tensor());
   const data::Normalization normalization = data->normalization();
   for (const int pixel : {0, 1, 100, 255}) {
