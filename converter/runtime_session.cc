@@ -26,6 +26,28 @@ std::vector<lutra_port> Ports(const lutra_model* model, size_t count, Function f
   return ports;
 }
 
+// How the port's values cross: real numbers as float32, others as they are.
+lutra_type FormOf(const lutra_port& port) {
+  return HoldsReals(ToTensorType(port.native_type)) ? LUTRA_FLOAT32 : port.native_type;
+}
+
+DataType DataTypeOf(lutra_type form) {
+  switch (form) {
+    case LUTRA_UINT8:
+      return DataType::uint8;
+    case LUTRA_INT16:
+      return DataType::int16;
+    case LUTRA_INT32:
+      return DataType::int32;
+    case LUTRA_INT64:
+      return DataType::int64;
+    case LUTRA_BOOL:
+      return DataType::boolean;
+    default:
+      return DataType::float32;
+  }
+}
+
 }  // namespace
 
 RuntimeSession::RuntimeSession(std::span<const uint8_t> file, std::string name)
@@ -55,11 +77,12 @@ std::vector<lutra_port> RuntimeSession::Outputs() const {
 
 void RuntimeSession::Run(const std::vector<Tensor>& inputs) {
   lutra_error error = NewError();
+  const std::vector<lutra_port> ports = Inputs();
   for (size_t i = 0; i < inputs.size(); ++i) {
-    const std::span<const float> values = inputs[i].as<float>();
-    Check(lutra_context_set_input(context(), i, LUTRA_FLOAT32, values.data(), values.size_bytes(),
-                                  &error),
-          error);
+    const lutra_type type = FormOf(ports.at(i));
+    const Tensor values = inputs[i].Cast(DataTypeOf(type));
+    const std::span<const std::byte> bytes = values.bytes();
+    Check(lutra_context_set_input(context(), i, type, bytes.data(), bytes.size(), &error), error);
   }
   Check(lutra_context_run(context(), &error), error);
 }
@@ -73,13 +96,13 @@ void RuntimeSession::RunPixels(std::span<const uint8_t> pixels) {
 
 Tensor RuntimeSession::Output(size_t index) const {
   const lutra_port port = Outputs().at(index);
-  Tensor tensor(DataType::float32, {port.shape, port.shape + port.rank});
-  const std::span<float> values = tensor.as<float>();
+  const lutra_type type = FormOf(port);
+  Tensor tensor(DataTypeOf(type), {port.shape, port.shape + port.rank});
+  const std::span<std::byte> bytes = tensor.bytes();
   lutra_error error = NewError();
-  Check(lutra_context_get_output(context_.get(), index, LUTRA_FLOAT32, values.data(),
-                                 values.size_bytes(), &error),
+  Check(lutra_context_get_output(context_.get(), index, type, bytes.data(), bytes.size(), &error),
         error);
-  return tensor;
+  return tensor.Cast(DataType::float32);
 }
 
 std::vector<uint32_t> GoldenCrcs(RuntimeSession& session, uint64_t seed) {

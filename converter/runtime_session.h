@@ -23,11 +23,12 @@ class RuntimeSession {
   std::vector<lutra_port> Inputs() const;
   std::vector<lutra_port> Outputs() const;
 
-  /// One sample: inputs as float32 in the ONNX graph's layout, by port index. Throws Error.
+  /// One sample: inputs in the ONNX graph's layout, by port index, of any type: they are cast to
+  /// float32, or to the type of a port that takes integers or bools. Throws Error.
   void Run(const std::vector<Tensor>& inputs);
   /// The same for a model of one input with a table for pixels: uint8 in the order of the tensor.
   void RunPixels(std::span<const uint8_t> pixels);
-  /// An output of the last run, float32 in the ONNX graph's shape.
+  /// An output of the last run in the ONNX graph's shape, cast to float32 from integers and bools.
   Tensor Output(size_t index) const;
 
  private:

@@ -14,7 +14,7 @@ constexpr uint16_t kFormatVersion = 1;
 /// codebook, 3 entropy-coded weights, 4 codebooks that do not hold 0, 5 weights coded with today's
 /// `best`, 6 parameters with one scale for all channels, or with biases of 16 bits, 7 streams of
 /// `best` that hold more than kMaxWeightsPerCodedByte, 8 weights with a scale for each group, 9
-/// tensors of other types than float32 and int8, and what came with them: Cast.
+/// tensors of other types than float32 and int8, and what came with them: Cast, TopK.
 constexpr uint16_t kRuntimeVersion = 9;
 /// Formulas of docs/quantization.md, compared with Model.numerics_version.
 constexpr uint16_t kNumericsVersion = 1;

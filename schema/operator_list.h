@@ -27,7 +27,8 @@
   OPERATOR(Quantize, false, real, 1)   \
   OPERATOR(Dequantize, false, real, 1) \
   OPERATOR(Requantize, false, real, 1) \
-  OPERATOR(Cast, false, any, 1)
+  OPERATOR(Cast, false, any, 1)        \
+  OPERATOR(TopK, false, any, 2)
 
 namespace lutra {
 

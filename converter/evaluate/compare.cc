@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 
+#include "base/half.h"
 #include "converter/error.h"
 #include "converter/executor/float_executor.h"
 #include "converter/graph/check_finite.h"
 #include "runtime/hooks.h"
+#include "runtime/port_type.h"
 
 namespace lutra::converter::evaluate {
 namespace {
@@ -25,18 +28,32 @@ void ForEachElement(const TensorAccess& tensor, const Function& function) {
   }
 }
 
+double RealAt(const TensorAccess& tensor, size_t at) {
+  return VisitType(ToTensorType(tensor.type), [&](auto kind) {
+    using Element = decltype(kind);
+    const Element element = static_cast<const Element*>(tensor.data)[at];
+    if constexpr (std::is_same_v<Element, Half>) {
+      return static_cast<double>(HalfToFloat(element.bits));
+    } else if constexpr (std::is_same_v<Element, Boolean>) {
+      return static_cast<double>(element.byte);
+    } else if constexpr (std::is_same_v<Element, int8_t>) {
+      return static_cast<double>(tensor.scale) * (element - tensor.zero_point);
+    } else {
+      return static_cast<double>(element);
+    }
+  });
+}
+
 void AddErrors(const TensorAccess& tensor, std::span<const float> exact, SquareSums& sums) {
   ForEachElement(tensor, [&](size_t i, size_t at) {
-    const double value = tensor.type == LUTRA_INT8
-                             ? static_cast<double>(tensor.scale) *
-                                   (static_cast<const int8_t*>(tensor.data)[at] - tensor.zero_point)
-                             : static_cast<double>(static_cast<const float*>(tensor.data)[at]);
+    const double value = RealAt(tensor, at);
     const double wanted = static_cast<double>(exact[i]);
     sums.signal += wanted * wanted;
     sums.noise += (wanted - value) * (wanted - value);
   });
 }
 
+// Integers and bools stay: what they were computed from is exact.
 void Overwrite(const TensorAccess& tensor, std::span<const float> exact) {
   ForEachElement(tensor, [&](size_t i, size_t at) {
     if (tensor.type == LUTRA_INT8) {
@@ -45,7 +62,7 @@ void Overwrite(const TensorAccess& tensor, std::span<const float> exact) {
       const float q = std::nearbyint(std::clamp(exact[i] / tensor.scale, low, high));
       static_cast<int8_t*>(tensor.data)[at] =
           static_cast<int8_t>(tensor.zero_point + static_cast<int32_t>(q));
-    } else {
+    } else if (tensor.type == LUTRA_FLOAT32) {
       static_cast<float*>(tensor.data)[at] = exact[i];
     }
   });
@@ -155,7 +172,7 @@ Comparison CompareOnData(const Graph& graph, RuntimeSession& session, const data
     executor::TensorMap exact;
     executor.Run({{input, sample}}, [&](const std::string& value, const Tensor& tensor) {
       RefuseNan(value, tensor, given.source);
-      if (names.contains(value) && IsFloating(tensor.type())) {
+      if (names.contains(value)) {
         exact[value] = tensor.Cast(DataType::float32);
       }
     });

@@ -47,6 +47,23 @@ bool OnGrid(const Graph& imported, DataType type) {
   return IsByte(type) && qdq::IsQuantized(imported);
 }
 
+// Numbers that every network may be asked for: few are indices.
+InputRange NumbersOf(DataType type) {
+  switch (type) {
+    case DataType::boolean:
+      return {0, 1};
+    case DataType::uint8:
+      return {0, 255};
+    case DataType::int8:
+    case DataType::int16:
+    case DataType::int32:
+    case DataType::int64:
+      return {-128, 127};
+    default:
+      return {0, 127};
+  }
+}
+
 // What the ONNX graph takes, or gives, for real values of a port whose ONNX type is 8 bits.
 int64_t UnsignedShift(DataType type) { return type == DataType::uint8 ? 128 : 0; }
 
@@ -134,19 +151,18 @@ std::vector<executor::TensorMap> RandomSamples(const Graph& imported, const Runt
   for (executor::TensorMap& sample : samples) {
     for (const lutra_port& port : ports) {
       const ValueInfo* info = imported.Info(port.name);
-      const bool byte = info != nullptr && IsByte(info->type);
-      if (info == nullptr || (!IsFloating(info->type) && !byte)) return {};
-      const bool numbers = byte && !OnGrid(imported, info->type);
+      if (info == nullptr || info->type == DataType::undefined) return {};
+      const bool numbers = !IsFloating(info->type) && !OnGrid(imported, info->type);
       std::optional<InputRange> range = RangeOfQuantize(imported, port.name);
       if (numbers) {
-        range = info->type == DataType::uint8 ? InputRange{0, 255} : InputRange{-128, 127};
+        range = NumbersOf(info->type);
       } else if (!range && port.native_type == LUTRA_INT8) {
         range = {port.scale * static_cast<float>(-128 - port.zero_point),
                  port.scale * static_cast<float>(127 - port.zero_point)};
       }
       // A fixed formula: the distributions of the C++ library differ between libraries.
       const auto uniform = [&] { return static_cast<float>(random() >> 8) * 0x1p-24F; };
-      const float beyond = byte ? 1 : kBeyond;
+      const float beyond = IsFloating(info->type) ? kBeyond : 1;
       std::vector<float> values(port.elements);
       for (float& x : values) {
         if (range) {

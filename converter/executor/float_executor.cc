@@ -40,10 +40,25 @@ FloatExecutor::FloatExecutor(const Graph& graph) : state_(std::make_unique<State
 
 FloatExecutor::~FloatExecutor() = default;
 
+namespace {
+
+// Those of the inputs that the graph takes as integers or bools and that come as float32.
+TensorMap CastSamples(const Graph& graph, const TensorMap& inputs) {
+  TensorMap cast;
+  for (const auto& [name, tensor] : inputs) {
+    const ValueInfo* info = graph.Info(name);
+    if (info == nullptr || info->type == DataType::undefined || IsFloating(info->type)) continue;
+    if (tensor.type() == DataType::float32) cast.emplace(name, tensor.Cast(info->type));
+  }
+  return cast;
+}
+
+}  // namespace
+
 TensorMap FloatExecutor::Run(const TensorMap& inputs, const Observer& observer,
                              const TensorMap& more) {
   const Graph& graph = state_->graph;
-  TensorMap values;
+  TensorMap values = CastSamples(graph, inputs);
   const auto find = [&](const std::string& name) -> const Tensor* {
     if (const Tensor* constant = graph.Constant(name)) return constant;
     const auto computed = values.find(name);

@@ -26,7 +26,8 @@ class FloatExecutor {
 
   /// Input shapes may differ from call to call (dynamic batch); primitives are cached by shape.
   /// Values are freed after their last use. Inputs that `inputs` lacks are taken from `more`: what
-  /// stays the same over many runs. Throws Error naming the node.
+  /// stays the same over many runs. Samples are float32: where the graph takes integers or bools
+  /// they are cast. Throws Error naming the node.
   TensorMap Run(const TensorMap& inputs, const Observer& observer = {}, const TensorMap& more = {});
 
  private:

@@ -157,6 +157,11 @@ void Graph::Sort() {
   nodes = std::move(sorted);
 }
 
+bool Graph::IsReal(const std::string& value) const {
+  const ValueInfo* info = Info(value);
+  return info == nullptr || info->type == DataType::undefined || IsFloating(info->type);
+}
+
 void Graph::Check() const {
   std::unordered_set<std::string> available;
   for (const std::string& input : inputs) {

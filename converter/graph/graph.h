@@ -82,6 +82,8 @@ struct Graph {
   /// Nodes that read the value. A graph output counts in IsOutput, not here.
   std::vector<size_t> Consumers(const std::string& value) const;
   bool IsOutput(const std::string& value) const;
+  /// Whether its elements are floating, as far as is known.
+  bool IsReal(const std::string& value) const;
   /// A value name that is not taken, beginning with `stem`.
   std::string FreshName(const std::string& stem) const;
   void ReplaceUses(const std::string& from, const std::string& to);  ///< in nodes and outputs

@@ -110,7 +110,7 @@ constexpr OperatorRow kRows[] = {
     {"ReduceLogSumExp", "ni!?", kTakesInfinity | kExponentiates},
     {"ArgMax", "n", kTakesInfinity, none, 0},
     {"ArgMin", "n", kTakesInfinity, none, 0},
-    {"TopK", "ni!", kTakesInfinity},
+    {"TopK", "ni!", kMovesIntegers | kTakesInfinity, passive, -1},
     {"CumSum", "ni"},
     // Softmax and normalizations.
     {"Softmax", "f", kTakesInfinity | kExponentiates, compute, -1},

@@ -35,12 +35,15 @@ void RefuseIntegerInputs(const Graph& graph) {
   for (const std::string& input : graph.inputs) {
     const DataType type = TypeOf(graph, input);
     const std::vector<size_t> readers = graph.Consumers(input);
-    if (type == DataType::undefined || IsFloating(type) || readers.empty()) continue;
+    const bool lacks = type == DataType::uint16 || type == DataType::uint32 ||
+                       type == DataType::uint64 || type == DataType::string;
+    if (!lacks || readers.empty()) continue;
     const Node& reader = graph.nodes[readers[0]];
-    throw Error("input '" + input + "' is " + std::string(DataTypeName(type)) + ", and node '" +
-                reader.Label() + "' (" + reader.op +
-                ") reads it as integers, but the runtime's inputs hold real numbers: cut the "
-                "network behind that node and feed what it gives");
+    throw Error(
+        "input '" + input + "' is " + std::string(DataTypeName(type)) + ", and node '" +
+        reader.Label() + "' (" + reader.op +
+        ") reads it as such, but models have no inputs of that type: give it another, or cut "
+        "the network behind that node and feed what it gives");
   }
 }
 

@@ -62,9 +62,7 @@ uint16_t EmitTranspose(Lowering& lowering, const Node& node, uint16_t in,
     shape.push_back(tensor.shape[static_cast<size_t>(d)]);
     transpose.permutation.push_back(static_cast<uint8_t>(d));
   }
-  const quantize::QuantParams params{tensor.scale, tensor.zero_point};
-  const bool int8 = tensor.type == schema::TensorType::int8;
-  const uint16_t out = lowering.Temporary(int8 ? &params : nullptr, shape);
+  const uint16_t out = lowering.TemporaryLike(in, shape);
   lowering.Emit(node, std::move(transpose), {in}, out);
   return out;
 }

@@ -1,4 +1,4 @@
-// Reshape and its family, Transpose, DepthToSpace and SpaceToDepth.
+// Reshape and its family, Transpose, Cast, DepthToSpace and SpaceToDepth.
 #include <algorithm>
 
 #include "converter/lower/lowering.h"
@@ -76,6 +76,17 @@ void LowerTranspose(Lowering& lowering, const Node& node) {
     View(lowering, node);
   } else {
     Permute(lowering, node, in, std::move(permutation));
+  }
+}
+
+void LowerCast(Lowering& lowering, const Node& node) {
+  const Shape shape = lowering.ShapeOf(node.outputs[0]);
+  const uint16_t input = lowering.Use(node.inputs[0], nullptr, shape);
+  const uint16_t output = lowering.Define(node.outputs[0], nullptr, shape);
+  if (lowering.tensor(input).type == lowering.tensor(output).type) {
+    lowering.Emit(node, schema::ReshapeT{}, {input}, output);
+  } else {
+    lowering.Emit(node, schema::CastT{}, {input}, output);
   }
 }
 

@@ -7,6 +7,7 @@
 #include "converter/graph/shape.h"
 #include "converter/lower/lowering.h"
 #include "converter/quantize/range.h"
+#include "schema/tensor_type.h"
 
 namespace lutra::converter::lowering {
 namespace {
@@ -115,6 +116,10 @@ void GatherByTable(Lowering& lowering, const Node& node, const Shape& in, size_t
     for (size_t d = first; d < last; ++d) elements *= in[d];
     return elements;
   };
+  if (lowering.TypeOf(node.outputs[0]) != schema::TensorType::float32) {
+    Fail(node, std::string("picks unevenly from ") + TypeName(lowering.TypeOf(node.outputs[0])) +
+                   "; of integers and bools even steps can be picked");
+  }
   const Shape image = {product(0, axis), in[axis], product(axis + 1, in.size())};
   const Shape picked = {image[0], static_cast<int32_t>(indices.size()), image[2]};
   schema::ResizeT resize;
@@ -187,8 +192,15 @@ void LowerPad(Lowering& lowering, const Node& node) {
   } else if (mode != "constant") {
     Fail(node, "mode " + mode + " is not executed");
   }
-  if (const Tensor* value = lowering.graph.Constant(node.Input(2))) {
-    pad.float_value = value->elements() == 0 ? 0.0F : value->ToFloats()[0];
+  const Tensor* value = lowering.graph.Constant(node.Input(2));
+  if (value != nullptr && value->elements() > 0) {
+    if (lowering.TypeOf(node.outputs[0]) == schema::TensorType::float32) {
+      pad.float_value = value->ToFloats()[0];
+    } else if (lowering.TypeOf(node.outputs[0]) == schema::TensorType::int8) {
+      pad.int_value = static_cast<int8_t>(value->ToInts()[0]);
+    } else {
+      pad.wide_value = value->ToInts()[0];
+    }
   }
   const quantize::QuantParams* params = lowering.OutputParams(node);
   if (params) {
@@ -212,11 +224,15 @@ void LowerConcat(Lowering& lowering, const Node& node) {
   const size_t axis = AxisOf(node, node.Int("axis", 0), out.size());
   const bool lift = axis == 0 || out[0] != 1;
   const quantize::QuantParams* params = lowering.OutputParams(node);
+  const schema::TensorType type = lowering.TypeOf(node.outputs[0]);
   std::vector<uint16_t> inputs;
   for (const std::string& input : node.inputs) {
     const Shape shape = lowering.ShapeOf(input);
-    if (lowering.graph.Constant(input) != nullptr) lowering.ForbidBatches();
-    inputs.push_back(lowering.Use(input, params, lift ? Lifted(shape) : shape));
+    const Tensor* constant = lowering.graph.Constant(input);
+    if (constant != nullptr) lowering.ForbidBatches();
+    inputs.push_back(constant != nullptr && type != schema::TensorType::float32
+                         ? lowering.AddConstant(*constant, type, lift ? Lifted(shape) : shape)
+                         : lowering.Use(input, params, lift ? Lifted(shape) : shape));
   }
   if (lift) out = Lifted(out);
   schema::ConcatT concat;

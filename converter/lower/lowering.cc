@@ -11,6 +11,7 @@
 #include "converter/quantize/range.h"
 #include "converter/quantize/recipe.h"
 #include "schema/limits.h"
+#include "schema/tensor_type.h"
 
 namespace lutra::converter::lowering {
 namespace {
@@ -27,6 +28,29 @@ Shape ToShape(const std::vector<int64_t>& dims) {
   if (shape.empty()) shape.push_back(1);
   return shape;
 }
+
+// The file's type of integers and bools; none for reals, and for what it has no type for.
+std::optional<schema::TensorType> OwnType(DataType type) {
+  switch (type) {
+    case DataType::int8:
+      return schema::TensorType::int8;
+    case DataType::uint8:
+      return schema::TensorType::uint8;
+    case DataType::int16:
+      return schema::TensorType::int16;
+    case DataType::int32:
+      return schema::TensorType::int32;
+    case DataType::int64:
+      return schema::TensorType::int64;
+    case DataType::boolean:
+      return schema::TensorType::bool_;
+    default:
+      return std::nullopt;
+  }
+}
+
+// int8 tensors have parameters, those that are integers too.
+const quantize::QuantParams kPlainInteger{1.0F, 0};
 
 bool Same(const std::optional<quantize::QuantParams>& a, const quantize::QuantParams* b) {
   return b == nullptr ? !a.has_value() : a.has_value() && *a == *b;
@@ -65,14 +89,29 @@ const quantize::QuantParams* Lowering::OutputParams(const Node& node, size_t out
   return quantization.IsInteger(node) ? quantization.Params(node.outputs[output]) : nullptr;
 }
 
-uint16_t Lowering::NewTensor(const quantize::QuantParams* params, const Shape& shape) {
+schema::TensorType Lowering::TypeOf(const std::string& value) const {
+  if (graph.IsReal(value) || graph.Constant(value) != nullptr || quantization.Params(value)) {
+    return schema::TensorType::float32;
+  }
+  const DataType own = graph.Info(value)->type;
+  const std::optional<schema::TensorType> type = OwnType(own);
+  if (!type) {
+    throw Error("value '" + value + "' is " + std::string(DataTypeName(own)) +
+                ", a type that tensors of a model cannot have; cast it to another");
+  }
+  return *type;
+}
+
+uint16_t Lowering::NewTensor(schema::TensorType type, const quantize::QuantParams* params,
+                             const Shape& shape) {
+  if (params == nullptr && IsQuantized(type)) params = &kPlainInteger;
   auto& tensors = writer_.model.tensors;
   if (tensors.size() >= kMaxTensors) throw Error("the network needs too many tensors");
   if (shape.size() > kMaxRank) {
     throw Error("a tensor of rank " + std::to_string(shape.size()) + " is too deep");
   }
   auto tensor = std::make_unique<schema::TensorT>();
-  tensor->type = params ? schema::TensorType::int8 : schema::TensorType::float32;
+  tensor->type = params ? schema::TensorType::int8 : type;
   tensor->shape = shape;
   if (params) {
     tensor->scale = params->scale;
@@ -83,12 +122,18 @@ uint16_t Lowering::NewTensor(const quantize::QuantParams* params, const Shape& s
 }
 
 uint16_t Lowering::Temporary(const quantize::QuantParams* params, const Shape& shape) {
-  return NewTensor(params, shape);
+  return NewTensor(schema::TensorType::float32, params, shape);
+}
+
+uint16_t Lowering::TemporaryLike(uint16_t index, const Shape& shape) {
+  const schema::TensorT& like = tensor(index);
+  const quantize::QuantParams params{like.scale, like.zero_point};
+  return NewTensor(like.type, IsQuantized(like.type) ? &params : nullptr, shape);
 }
 
 uint16_t Lowering::Define(const std::string& value, const quantize::QuantParams* params,
                           const Shape& shape) {
-  const uint16_t index = NewTensor(params, shape);
+  const uint16_t index = NewTensor(TypeOf(value), params, shape);
   writer_.model.tensors[index]->name = value;
   auto& storage = storage_[value];
   if (!storage) storage = std::make_shared<Storage>();
@@ -102,7 +147,7 @@ void Lowering::Alias(const std::string& from, const std::string& to) {
 
 uint16_t Lowering::AddConstant(const std::vector<float>& real, const quantize::QuantParams* params,
                                const Shape& shape) {
-  const uint16_t index = NewTensor(params, shape);
+  const uint16_t index = NewTensor(schema::TensorType::float32, params, shape);
   schema::TensorT& tensor = *writer_.model.tensors[index];
   tensor.lifetime = schema::Lifetime::constant;
   if (params) {
@@ -114,6 +159,19 @@ uint16_t Lowering::AddConstant(const std::vector<float>& real, const quantize::Q
   } else {
     tensor.blob = AddBlobOf(real);
   }
+  return index;
+}
+
+uint16_t Lowering::AddConstant(const Tensor& values, schema::TensorType type, const Shape& shape) {
+  const uint16_t index = NewTensor(type, nullptr, shape);
+  schema::TensorT& tensor = *writer_.model.tensors[index];
+  tensor.lifetime = schema::Lifetime::constant;
+  if (OwnType(values.type()) != type) {
+    throw Error("a constant of " + std::string(DataTypeName(values.type())) + " among values of " +
+                TypeName(type));
+  }
+  const std::span<const std::byte> bytes = values.bytes();
+  tensor.blob = AddBlob({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
   return index;
 }
 
@@ -156,7 +214,7 @@ uint16_t Lowering::Use(const std::string& value, const quantize::QuantParams* pa
     // Another format first, in the shape it has; then, if need be, the shape.
     source = &storage->forms.front();
     const Form from = *source;
-    const uint16_t converted = NewTensor(params, from.shape);
+    const uint16_t converted = NewTensor(schema::TensorType::float32, params, from.shape);
     if (!from.params) {
       Emit(Inserted("Quantize", value), schema::QuantizeT{}, {from.tensor}, converted);
     } else if (params == nullptr) {
@@ -178,13 +236,13 @@ uint16_t Lowering::Use(const std::string& value, const quantize::QuantParams* pa
     throw Error("value '" + value + "' is used in a shape of another size");
   }
   const uint16_t from = source->tensor;
-  const uint16_t view = NewTensor(params, shape);
+  const uint16_t view = TemporaryLike(from, shape);
   Emit(Inserted("Reshape", value), schema::ReshapeT{}, {from}, view);
   return remember(view);
 }
 
 void Lowering::EmitUnion(const Node& node, schema::OptionsUnion options,
-                         std::vector<uint16_t> inputs, uint16_t output) {
+                         std::vector<uint16_t> inputs, std::vector<uint16_t> outputs) {
   if (operators_.size() >= kMaxOperators) {
     throw Error("the network needs more operators than a .lutra file holds (" +
                 std::to_string(kMaxOperators) + ")");
@@ -192,11 +250,12 @@ void Lowering::EmitUnion(const Node& node, schema::OptionsUnion options,
   LoweredOperator report;
   report.layer = quantize::LayerName(graph, node);
   report.op = node.op;
-  const schema::TensorT& out = tensor(output);
+  const schema::TensorT& out = tensor(outputs[0]);
   report.completes = !out.name.empty();
   const bool reads_int8 = std::ranges::any_of(
       inputs, [&](uint16_t in) { return tensor(in).type == schema::TensorType::int8; });
-  report.scheme = reads_int8 && out.type == schema::TensorType::int8 ? "int8" : "float32";
+  const bool floats = out.type == schema::TensorType::int8 && !reads_int8;  // Quantize
+  report.scheme = TypeName(floats ? schema::TensorType::float32 : out.type);
   if (const auto reason = quantization.float_reason.find(node.Label());
       reason != quantization.float_reason.end() && report.completes) {
     report.float_reason = reason->second;
@@ -221,11 +280,27 @@ void Lowering::EmitUnion(const Node& node, schema::OptionsUnion options,
   auto op = std::make_unique<schema::OperatorT>();
   op->options = std::move(options);
   op->inputs = std::move(inputs);
-  op->outputs = {output};
+  op->outputs = std::move(outputs);
   writer_.model.operators.push_back(std::move(op));
 }
 
+// What computes takes real numbers.
+void Lowering::CheckTypes(const Node& node) const {
+  if (Is(node, kMove) || node.op == "Cast") return;
+  for (const std::string& output : node.outputs) {
+    if (TypeOf(output) == schema::TensorType::float32 || node.op == "TopK") continue;
+    Fail(node, std::string("gives ") + TypeName(TypeOf(output)) +
+                   ", but of integers and bools a model moves and casts elements only");
+  }
+  for (const std::string& input : quantize::ActivationInputs(graph, node)) {
+    if (TypeOf(input) == schema::TensorType::float32) continue;
+    Fail(node, std::string("reads ") + TypeName(TypeOf(input)) + " '" + input +
+                   "', but of integers and bools a model moves and casts elements only");
+  }
+}
+
 void Lowering::LowerNode(const Node& node) {
+  CheckTypes(node);
   using Function = void (*)(Lowering&, const Node&);
   static const std::map<std::string_view, Function> kFunctions = {
       {"Conv", LowerMatrixProduct},
@@ -267,6 +342,8 @@ void Lowering::LowerNode(const Node& node) {
       {"Unsqueeze", LowerReshape},
       {"Identity", LowerReshape},
       {quantize::kPointOp, LowerPoint},
+      {"Cast", LowerCast},
+      {"TopK", LowerTopK},
       {"DepthToSpace", LowerDepthToSpace},
       {"SpaceToDepth", LowerDepthToSpace}};
   const auto found = node.domain.empty() ? kFunctions.find(node.op) : kFunctions.end();
@@ -290,6 +367,8 @@ Shape Lowering::PortShape(const std::string& value) const {
 std::optional<size_t> Lowering::InputTranspose(const std::string& input) const {
   const std::vector<size_t> consumers = graph.Consumers(input);
   if (consumers.empty() || graph.IsOutput(input)) return std::nullopt;
+  // Integers cross in their own type only, whose order is then to be the graph's.
+  if (TypeOf(input) != schema::TensorType::float32) return std::nullopt;
   const auto permutation = [&](size_t i) { return graph.nodes[i].Ints("perm"); };
   for (const size_t consumer : consumers) {
     const Node& node = graph.nodes[consumer];
@@ -319,6 +398,7 @@ bool Lowering::PortTakesTranspose(const Node& transpose) const {
     return false;
   }
   const std::string& out = transpose.outputs[0];
+  if (TypeOf(out) != schema::TensorType::float32) return false;
   return graph.IsOutput(out) && graph.Consumers(out).empty() && transpose.Has("perm") &&
          transpose.Ints("perm")[0] == 0 && ShapeOf(in).size() == ShapeOf(out).size();
 }
@@ -344,6 +424,10 @@ void Lowering::SetPortBytes(schema::PortT& port, const quantize::QuantParams* pa
 }
 
 void Lowering::SetInputType(schema::PortT& port, const quantize::QuantParams* params) {
+  if (TypeOf(port.name) != schema::TensorType::float32) {
+    port.preferred = TypeOf(port.name);
+    return;
+  }
   if (options_.input_type == "float") {
     SetPortBytes(port, params, true);
     return;
@@ -428,7 +512,11 @@ void Lowering::AddOutputs() {
     const Form& native = storage_.at(value)->forms.front();
     const std::optional<quantize::QuantParams> params = native.params;
     port->tensor = Use(value, params ? &*params : nullptr, ShapeOf(value));
-    SetPortBytes(*port, params ? &*params : nullptr, false);
+    if (TypeOf(value) != schema::TensorType::float32) {
+      port->preferred = TypeOf(value);
+    } else {
+      SetPortBytes(*port, params ? &*params : nullptr, false);
+    }
     writer_.model.outputs.push_back(std::move(port));
   }
 }

@@ -2,9 +2,10 @@
 // operators.
 //
 // A value of the graph may exist in the file as several tensors: int8 with some parameters, or
-// float32, each in several shapes. Use() returns the form that a consumer wants and inserts the
-// Quantize, Dequantize, Requantize or Reshape that makes it; so no operator deals with borders, and
-// a Reshape of the graph costs nothing where nobody looks at the shape.
+// float32, each in several shapes. (Integers and bools have one type, their own.) Use() returns the
+// form that a consumer wants and inserts the Quantize, Dequantize, Requantize or Reshape that makes
+// it; so no operator deals with borders, and a Reshape of the graph costs nothing where nobody
+// looks at the shape.
 //
 // Shapes: a tensor of the file multiplies dimension 0 by the batch, so an operator that moves or
 // mixes dimension 0 of a value works on the value with a 1 put in front ("lifted").
@@ -35,31 +36,49 @@ class Lowering {
   /// int8 parameters of a node's output if the node is integer, else null (float32).
   const quantize::QuantParams* OutputParams(const Node& node, size_t output = 0) const;
 
-  /// The value as a tensor of this shape and format (params null: float32).
+  /// The type of the value in the file where it is not quantized: its own if it holds integers or
+  /// bools, else (and of every constant) float32. Throws Error where the file has no such type.
+  schema::TensorType TypeOf(const std::string& value) const;
+
+  /// The value as a tensor of this shape and format (params null: of its own type).
   uint16_t Use(const std::string& value, const quantize::QuantParams* params, const Shape& shape);
   /// In the node's own domain: int8 with the value's parameters for integer nodes, float otherwise.
   /// (Operators without arithmetic Use their input with the output's parameters instead.)
   uint16_t UseFor(const Node& node, const std::string& value, const Shape& shape);
   /// Parameters UseFor takes for an int8 value, constants included.
   quantize::QuantParams ParamsFor(const std::string& value) const;
-  /// A new tensor that becomes the value. The last operator of a node defines its output.
+  /// A new tensor that becomes the value (params null: of its own type). The last operator of a
+  /// node defines its outputs.
   uint16_t Define(const std::string& value, const quantize::QuantParams* params,
                   const Shape& shape);
-  /// A new tensor without a name in the graph.
+  /// A new tensor without a name in the graph (params null: float32).
   uint16_t Temporary(const quantize::QuantParams* params, const Shape& shape);
   /// `to` is the same elements as `from` in the same order.
   void Alias(const std::string& from, const std::string& to);
 
+  uint16_t Temporary(schema::TensorType type, const Shape& shape) {
+    return NewTensor(type, nullptr, shape);
+  }
+  /// Of the type and format of another.
+  uint16_t TemporaryLike(uint16_t tensor, const Shape& shape);
   template <typename OptionsT>
   void Emit(const Node& node, OptionsT options, std::vector<uint16_t> inputs, uint16_t output) {
+    Emit(node, std::move(options), std::move(inputs), std::vector<uint16_t>{output});
+  }
+  /// Of several outputs, in the order of the file's operator.
+  template <typename OptionsT>
+  void Emit(const Node& node, OptionsT options, std::vector<uint16_t> inputs,
+            std::vector<uint16_t> outputs) {
     schema::OptionsUnion options_union;
     options_union.Set(std::move(options));
-    EmitUnion(node, std::move(options_union), std::move(inputs), output);
+    EmitUnion(node, std::move(options_union), std::move(inputs), std::move(outputs));
   }
 
   /// A constant tensor, quantized unless params is null.
   uint16_t AddConstant(const std::vector<float>& real, const quantize::QuantParams* params,
                        const Shape& shape);
+  /// A constant tensor of integers or bools.
+  uint16_t AddConstant(const Tensor& values, schema::TensorType type, const Shape& shape);
   uint16_t AddBlob(std::span<const uint8_t> bytes) { return writer_.AddBlob(bytes); }
   template <typename T>
   uint16_t AddBlobOf(const std::vector<T>& values) {
@@ -85,12 +104,15 @@ class Lowering {
   };
 
   void EmitUnion(const Node& node, schema::OptionsUnion options, std::vector<uint16_t> inputs,
-                 uint16_t output);
-  uint16_t NewTensor(const quantize::QuantParams* params, const Shape& shape);
+                 std::vector<uint16_t> outputs);
+  /// `type` is that of tensors without params.
+  uint16_t NewTensor(schema::TensorType type, const quantize::QuantParams* params,
+                     const Shape& shape);
   void AddInputs();
   void SetInputType(schema::PortT& port, const quantize::QuantParams* params);
   void SetPortBytes(schema::PortT& port, const quantize::QuantParams* params, bool input);
   void AddOutputs();
+  void CheckTypes(const Node& node) const;
   void LowerNode(const Node& node);
   bool IsInputTensor(uint16_t tensor) const;
   Shape PortShape(const std::string& value) const;  // of a scalar: none, though its tensor is [1]
@@ -119,8 +141,10 @@ void LowerSplit(Lowering& lowering, const Node& node);
 void LowerGather(Lowering& lowering, const Node& node);
 void LowerPad(Lowering& lowering, const Node& node);
 void LowerConcat(Lowering& lowering, const Node& node);
-void LowerReshape(Lowering& lowering, const Node& node);       ///< and Flatten, Squeeze, Unsqueeze
-void LowerPoint(Lowering& lowering, const Node& node);         ///< quantize/point.h
+void LowerReshape(Lowering& lowering, const Node& node);  ///< and Flatten, Squeeze, Unsqueeze
+void LowerPoint(Lowering& lowering, const Node& node);    ///< quantize/point.h
+void LowerCast(Lowering& lowering, const Node& node);
+void LowerTopK(Lowering& lowering, const Node& node);
 void LowerDepthToSpace(Lowering& lowering, const Node& node);  ///< and SpaceToDepth
 
 // Small things they share.

@@ -1,6 +1,8 @@
-// Networks that take bytes or other integers and make floats of them at once: uint8 -> Cast -> Div,
-// perhaps with a Transpose before the Cast. The runtime's inputs hold real numbers, so the input
-// becomes float32 and the Cast one that changes nothing.
+// Networks that take bytes and make floats of them at once: uint8 -> Cast -> Div, perhaps with a
+// Transpose before the Cast. As real numbers they can be quantized, and callers still bring pixels,
+// so the input becomes float32 and the Cast one that changes nothing. The same goes for the
+// unsigned types that a model file lacks. Other integers and bools keep their type, and are cast
+// there.
 #include <map>
 #include <set>
 
@@ -10,9 +12,9 @@
 namespace lutra::converter::passes {
 namespace {
 
-/// Booleans are the integers 0 and 1.
-bool IsInteger(DataType type) {
-  return type != DataType::undefined && type != DataType::string && !IsFloating(type);
+bool MayBecomeFloats(DataType type) {
+  return type == DataType::uint8 || type == DataType::int8 || type == DataType::uint16 ||
+         type == DataType::uint32 || type == DataType::uint64;
 }
 
 bool MakesFloats(const Node& node) {
@@ -26,7 +28,7 @@ void FloatInputs(Graph& graph) {
   std::set<std::string> cast, other;          // inputs by what becomes of their elements
   for (const std::string& input : graph.inputs) {
     const ValueInfo* info = graph.Info(input);
-    if (info != nullptr && IsInteger(info->type)) origin[input] = input;
+    if (info != nullptr && MayBecomeFloats(info->type)) origin[input] = input;
   }
   if (origin.empty()) return;
   for (const Node& node : graph.nodes) {

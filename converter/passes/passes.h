@@ -27,8 +27,8 @@ void InferShapes(Graph& graph);
 /// nothing (Identity, Dropout, a Reshape or Slice to the same shape ...). Needs shapes. Beyond the
 /// limits nodes stay, to be computed with the network (Expand and Tile make large constants).
 void FoldConstants(Graph& graph, FoldLimits limits = {});
-/// Inputs of integers that are cast to floats before anything computes with them -> float32. Before
-/// InferShapes.
+/// Inputs of bytes (and of other unsigned types) that are cast to floats before anything computes
+/// with them -> float32. Before InferShapes.
 void FloatInputs(Graph& graph);
 /// float16, bfloat16 and float64 -> float32 everywhere; Casts between floating types vanish.
 void WidenFloats(Graph& graph);

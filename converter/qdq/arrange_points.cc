@@ -226,7 +226,10 @@ class Hoist {
 bool KeepsGrid(const Graph& graph, const Node& node) {
   return !quantize::IsPoint(node) && !node.clamp &&
          quantize::IntegerFormOf(graph, node).form == IntegerForm::passive &&
-         !quantize::ActivationInputs(graph, node).empty();
+         !quantize::ActivationInputs(graph, node).empty() &&
+         // Rounding makes values equal, whose order then decides what the indices of TopK are.
+         std::ranges::all_of(node.outputs,
+                             [&](const std::string& output) { return graph.IsReal(output); });
 }
 
 bool PadsOnGrid(const Graph& graph, const Node& node, const quantize::Point& point) {

@@ -16,11 +16,6 @@
 namespace lutra::converter::qdq {
 namespace {
 
-bool IsReal(const Graph& graph, const std::string& value) {
-  const ValueInfo* info = graph.Info(value);
-  return info == nullptr || info->type == DataType::undefined || IsFloating(info->type);
-}
-
 class Chooser {
  public:
   Chooser(const ConstantRecords& records, Graph& graph, quantize::Quantization& quantization)
@@ -94,7 +89,7 @@ class Chooser {
   void Choose(size_t i) {
     const Node& node = graph_.nodes[i];
     const std::vector<std::string> inputs = quantize::ActivationInputs(graph_, node);
-    if (!IsReal(graph_, node.Label()) || inputs.empty()) return;
+    if (!graph_.IsReal(node.Label()) || inputs.empty()) return;
     const quantize::OperatorForm form = quantize::IntegerFormOf(graph_, node);
     if (form.form == IntegerForm::passive) {
       ChoosePassive(node, inputs);
@@ -143,7 +138,7 @@ class Chooser {
     quantization_.integer_nodes.insert(node.Label());
     const quantize::QuantParams grid = *params;
     for (const std::string& output : node.outputs) {
-      if (!output.empty()) quantization_.activations[output] = grid;
+      if (!output.empty() && graph_.IsReal(output)) quantization_.activations[output] = grid;
     }
   }
 

@@ -85,7 +85,9 @@ class Exporter {
       if (quantize::IntegerFormOf(graph_, node).form != IntegerForm::passive) continue;
       const auto in = params_.find(node.inputs[0]);
       if (in == params_.end()) continue;
-      for (const std::string& output : node.outputs) params_.emplace(output, in->second);
+      for (const std::string& output : node.outputs) {
+        if (graph_.IsReal(output)) params_.emplace(output, in->second);
+      }
     }
   }
 

@@ -17,7 +17,8 @@ bool IsDequantize(const Node& node) { return node.op == "DequantizeLinear"; }
 /// Operators that give some of the integers they are given, and nothing that depends on what those
 /// stand for: the same on real values.
 bool MovesIntegers(const Node& node) {
-  if (!Is(node, kMovesIntegers)) return false;
+  // (The indices that TopK gives are integers of another kind.)
+  if (!Is(node, kMovesIntegers) || node.op == "TopK") return false;
   return node.op != "Resize" || node.String("mode", "nearest") == "nearest";
 }
 

@@ -104,7 +104,7 @@ void AssignActivations(const Graph& graph, const std::set<std::string>& values,
         continue;
       }
       for (const std::string& output : node.outputs) {
-        if (!output.empty()) groups.Unite(node.inputs[0], output);
+        if (groups.Knows(output)) groups.Unite(node.inputs[0], output);
       }
     }
   }

@@ -7,16 +7,19 @@
 namespace lutra::converter::quantize {
 namespace {
 
-bool IsFloatingValue(const Graph& graph, const std::string& value) {
-  const ValueInfo* info = graph.Info(value);
-  return info == nullptr || info->type == DataType::undefined || IsFloating(info->type);
+// Its result is exact in float32, as of a Cast of integers.
+bool ReadsNoReals(const Graph& graph, const Node& node) {
+  const std::vector<std::string> inputs = ActivationInputs(graph, node);
+  return !inputs.empty() && std::ranges::none_of(inputs, [&](const std::string& input) {
+    return graph.IsReal(input);
+  });
 }
 
 // By its scheme alone; "" with false: float is what was asked for.
 bool MayBeInteger(const Graph& graph, const Node& node, Quantization& quantization,
                   std::string* reason) {
   const LayerScheme& scheme = quantization.schemes[node.Label()];
-  if (!IsFloatingValue(graph, node.Label())) return false;
+  if (!graph.IsReal(node.Label()) || ReadsNoReals(graph, node)) return false;
   // An imported network may have quantized its scores itself.
   if (IsFinalSoftmax(graph, node) && !quantization.Params(node.Label())) return false;
   if (scheme.activations != ActivationType::integer) return false;
@@ -32,7 +35,7 @@ std::set<std::string> ChooseFormats(const Graph& graph, Quantization& quantizati
   std::set<std::string> native;  // values that are int8 where they are made
   std::string reason;
   for (const std::string& input : graph.inputs) {
-    if (!IsFloatingValue(graph, input)) continue;
+    if (!graph.IsReal(input)) continue;
     for (const size_t consumer : graph.Consumers(input)) {
       const Node& node = graph.nodes[consumer];
       if (MayBeInteger(graph, node, quantization, &reason)) {
@@ -55,7 +58,7 @@ std::set<std::string> ChooseFormats(const Graph& graph, Quantization& quantizati
     quantization.integer_nodes.insert(node.Label());
     values.insert(inputs.begin(), inputs.end());
     for (const std::string& output : node.outputs) {
-      if (output.empty()) continue;
+      if (output.empty() || !graph.IsReal(output)) continue;
       native.insert(output);
       values.insert(output);
     }

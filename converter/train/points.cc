@@ -34,7 +34,7 @@ void InsertPoints(const quantize::Quantization& quantization, Graph& graph,
     const bool moves = quantize::IntegerFormOf(graph, node).form == IntegerForm::passive;
     nodes.push_back(std::move(node));
     for (const std::string& output : outputs) {
-      if (!moves && !output.empty()) add_point(output);
+      if (!moves && !output.empty() && graph.IsReal(output)) add_point(output);
     }
   }
   graph.nodes = std::move(nodes);

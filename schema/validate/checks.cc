@@ -95,18 +95,21 @@ Status OperatorUse::WantType(const TensorFacts& tensor, schema::TensorType type)
               TypeName(type));
 }
 
-Status OperatorUse::WantRealTypes() const {
-  const auto check = [&](const flatbuffers::Vector<uint16_t>& tensors, const char* what) {
-    for (const uint16_t tensor : tensors) {
-      const schema::TensorType type = facts_.tensors[tensor].type;
-      if (type != schema::TensorType::float32 && type != schema::TensorType::int8) {
-        return Fail("%s is %s; it takes float32 and int8", what, TypeName(type));
-      }
-    }
+Status OperatorUse::WantReal(const TensorFacts& tensor, const char* what) const {
+  if (tensor.type == schema::TensorType::float32 || tensor.type == schema::TensorType::int8) {
     return Status();
-  };
-  LUTRA_RETURN_IF_ERROR(check(*op_.inputs(), "an input"));
-  return check(*op_.outputs(), "an output");
+  }
+  return Fail("%s is %s; it takes float32 and int8", what, TypeName(tensor.type));
+}
+
+Status OperatorUse::WantRealTypes() const {
+  for (const uint16_t input : *op_.inputs()) {
+    LUTRA_RETURN_IF_ERROR(WantReal(facts_.tensors[input], "an input"));
+  }
+  for (const uint16_t output : *op_.outputs()) {
+    LUTRA_RETURN_IF_ERROR(WantReal(facts_.tensors[output], "an output"));
+  }
+  return Status();
 }
 
 Status OperatorUse::WantOneType() const {

@@ -96,7 +96,9 @@ class OperatorUse {
   // Conditions with their messages.
   Status WantInputs(size_t count) const;
   Status WantType(const TensorFacts& tensor, schema::TensorType type) const;
-  /// Every input and output is float32 or int8.
+  /// The tensor, an input or output, is float32 or int8.
+  Status WantReal(const TensorFacts& tensor, const char* what) const;
+  /// Every input and output is.
   Status WantRealTypes() const;
   /// Every input has the (first) output's type.
   Status WantOneType() const;

@@ -70,6 +70,20 @@ std::vector<uint8_t> TypedModel(
   return b.Finish();
 }
 
+/// x float32 [2,5] -> TopK -> values [2,3], indices int64 [2,3] (tensors 0, 1 and 2).
+inline std::vector<uint8_t> TopKModel(const Edit& edit) {
+  ModelBuilder b;
+  const auto x = b.FloatInput("x", {2, 5});
+  const auto values = b.Float({2, 3});
+  const auto indices = b.Typed(schema::TensorType::int64, {2, 3});
+  b.Add(schema::TopKT{}, {x}, {values, indices});
+  b.Output("values", values);
+  b.Output("indices", indices);
+  b.PlaceTensors();
+  edit(b);
+  return b.Finish();
+}
+
 /// x and a second input z, both int8 of scale 0.5 and zero point 0 (tensors 0, 1) -> y (tensor 2).
 template <typename Options>
 std::vector<uint8_t> PairModel(

@@ -563,6 +563,55 @@ std::vector<CorruptCase> MovementCases() {
                            schema::TensorType::float32, {1, 4},
                            [](auto& b) { b.tensor(0).scale = 0.5F; });
        }},
+      {"top_k_without_indices", Code::malformed, "operator 0 (TopK): 1 outputs instead of 2",
+       [] {
+         return TopKModel([](auto& b) {
+           b.model().operators[0]->outputs.pop_back();
+           b.model().outputs.pop_back();
+         });
+       }},
+      {"top_k_of_more_than_there_are", Code::malformed, "operator 0 (TopK): 6 of 5 values",
+       [] {
+         return TopKModel([](auto& b) {
+           b.tensor(1).shape = {2, 6};
+           b.model().outputs[0]->shape = {2, 6};
+         });
+       }},
+      {"top_k_indices_of_another_shape", Code::malformed,
+       "operator 0 (TopK): the output's shape is [2,2] instead of [2,3]",
+       [] {
+         return TopKModel([](auto& b) {
+           b.tensor(2).shape = {2, 2};
+           b.model().outputs[1]->shape = {2, 2};
+         });
+       }},
+      {"top_k_indices_of_int32", Code::malformed,
+       "operator 0 (TopK): the indices are int32 instead of int64",
+       [] {
+         return TopKModel([](auto& b) {
+           b.tensor(2).type = schema::TensorType::int32;
+           b.model().outputs[1]->preferred = schema::TensorType::int32;
+         });
+       }},
+      {"top_k_of_int64", Code::malformed,
+       "operator 0 (TopK): an input is int64; it takes float32 and int8",
+       [] {
+         return TopKModel([](auto& b) {
+           b.tensor(0).type = schema::TensorType::int64;
+           b.model().inputs[0]->preferred = schema::TensorType::int64;
+           b.PlaceTensors();
+         });
+       }},
+      {"top_k_outputs_twice_the_same", Code::malformed,
+       "operator 0 (TopK): an input is float32 instead of int64",
+       [] { return TopKModel([](auto& b) {
+              b.model().operators[0]->outputs = {2, 2};
+            }); }},
+      {"top_k_outputs_overlap", Code::malformed,
+       "tensor 2: overlaps tensor 1 in the arena while both are needed",
+       [] {
+         return TopKModel([](auto& b) { b.tensor(2).arena_offset = b.tensor(1).arena_offset; });
+       }},
       {"concat_axis_missing", Code::malformed, "operator 0 (Concat): axis 2 of 2 dimensions",
        [] {
          schema::ConcatT concat;

@@ -31,6 +31,8 @@ std::vector<uint8_t> CodebookModel(const std::vector<uint32_t>& output_crc);
 std::vector<uint8_t> GroupedModel(const std::vector<uint32_t>& output_crc);
 /// Tensors of every type, in and out, moved and cast.
 std::vector<uint8_t> TypedModel(const std::vector<uint32_t>& output_crc);
+/// An operator of two outputs: TopK of int8 and float rows.
+std::vector<uint8_t> TopKModel(const std::vector<uint32_t>& output_crc);
 /// Weights of 8, 5 and (indices) 4 bits, raw or entropy coded: one network in three files.
 std::vector<uint8_t> CodedModel(const std::vector<uint32_t>& output_crc, coding::Codec codec);
 

@@ -230,11 +230,38 @@ std::vector<NaiveTensor> NaiveRun(const ModelView& view, uint64_t seed) {
   for (const schema::Operator* op : *model.operators()) {
     NaiveInputs in;
     for (const uint16_t input : *op->inputs()) in.push_back(&tensors[input]);
-    RunOperator(view, *op, in, &tensors[op->outputs()->Get(0)]);
+    NaiveTensor* out = &tensors[op->outputs()->Get(0)];
+    if (const schema::TopK* top_k = op->options_as_TopK()) {
+      NaiveTopK(*top_k, *in[0], out, &tensors[op->outputs()->Get(1)]);
+    } else {
+      RunOperator(view, *op, in, out);
+    }
   }
   std::vector<NaiveTensor> outputs;
   for (const schema::Port* port : *model.outputs()) outputs.push_back(tensors[port->tensor()]);
   return outputs;
+}
+
+// One after another: the first of the largest among those that are left.
+void NaiveTopK(const schema::TopK& top_k, const NaiveTensor& in, NaiveTensor* values,
+               NaiveTensor* indices) {
+  const auto length = static_cast<size_t>(in.shape.back());
+  const auto k = static_cast<size_t>(values->shape.back());
+  for (size_t row = 0; row < in.values.size() / length; ++row) {
+    std::vector<bool> taken(length, false);
+    for (size_t i = 0; i < k; ++i) {
+      size_t best = length;
+      for (size_t j = 0; j < length; ++j) {
+        if (taken[j]) continue;
+        const double gain =
+            best == length ? 1 : in.values[row * length + j] - in.values[row * length + best];
+        if (best == length || (top_k.smallest() ? -gain : gain) > 0) best = j;
+      }
+      taken[best] = true;
+      values->values[row * k + i] = in.values[row * length + best];
+      indices->values[row * k + i] = static_cast<double>(best);
+    }
+  }
 }
 
 void NaiveBinary(const schema::Binary& binary, const NaiveInputs& in, NaiveTensor* out) {

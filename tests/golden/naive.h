@@ -45,6 +45,8 @@ void NaiveUnary(const schema::Unary& unary, const NaiveInputs& in, NaiveTensor* 
 void NaiveSoftmax(const ModelView& view, const schema::Softmax& softmax, const NaiveInputs& in,
                   NaiveTensor* out);
 void NaiveCast(const NaiveTensor& in, NaiveTensor* out);
+void NaiveTopK(const schema::TopK& top_k, const NaiveTensor& in, NaiveTensor* values,
+               NaiveTensor* indices);
 void NaiveMove(const schema::Operator& op, const NaiveInputs& in, NaiveTensor* out);
 
 /// The one rule: zero_point + round_half_even(clamp(float(acc) * m, lo - zp, hi - zp)).

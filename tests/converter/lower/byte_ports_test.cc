@@ -95,16 +95,16 @@ TEST_CASE("bytes that are numbers are compared with the file as numbers") {
   CHECK(std::isnan(check.optimized.sqnr_db));  // identical
 }
 
-TEST_CASE("an input that is computed with as integers is refused with its reader") {
+TEST_CASE("an input of a type that models lack is refused with its reader") {
   GraphBuilder b;
   b.Input("ids", {1, 6});
-  b.graph.values["ids"].type = DataType::int64;
+  b.graph.values["ids"].type = DataType::uint32;
   b.Floats("table", {2, 2}, {1, 2, 3, 4});
   b.Add("Gather", {"table", "ids"}, {"y"});
   CHECK_THROWS_WITH_AS(lowering::RefuseIntegerInputs(b.graph),
-                       "input 'ids' is int64, and node 'y' (Gather) reads it as integers, but the "
-                       "runtime's inputs hold real numbers: cut the network behind that node and "
-                       "feed what it gives",
+                       "input 'ids' is uint32, and node 'y' (Gather) reads it as such, but models "
+                       "have no inputs of that type: give it another, or cut the network behind "
+                       "that node and feed what it gives",
                        Error);
 }
 

@@ -34,12 +34,17 @@ TEST_CASE("bytes that are cast at once, or moved and then cast, come as float32"
   CHECK(Ops(graph) == std::vector<std::string>{"Transpose", "Div"});
 }
 
-TEST_CASE("booleans that are cast at once come as float32") {
-  GraphBuilder b;
-  b.Input("x", {1, 4}, DataType::boolean);
-  b.Add("Cast", {"x"}, "f", {{"to", kFloat}});
-  b.Add("Neg", {"f"}, "y");
-  CHECK(InputType(b) == DataType::float32);
+TEST_CASE("types that a model file has keep their type, others that are cast become float32") {
+  for (const DataType type : {DataType::boolean, DataType::int16, DataType::int32, DataType::int64,
+                              DataType::uint32, DataType::uint64}) {
+    CAPTURE(DataTypeName(type));
+    GraphBuilder b;
+    b.Input("x", {1, 4}, type);
+    b.Add("Cast", {"x"}, "f", {{"to", kFloat}});
+    b.Add("Neg", {"f"}, "y");
+    const bool lacks = type == DataType::uint32 || type == DataType::uint64;
+    CHECK(InputType(b) == (lacks ? DataType::float32 : type));
+  }
 }
 
 TEST_CASE("integers that are computed with, or given out, stay integers") {
