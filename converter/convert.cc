@@ -25,6 +25,7 @@
 #include "converter/quantize/quantize.h"
 #include "converter/quantize/recipe.h"
 #include "converter/quantize/training_statistics.h"
+#include "converter/states.h"
 #include "runtime/hooks.h"
 #include "schema/limits.h"
 
@@ -63,10 +64,17 @@ Network ReadNetwork(const ConvertOptions& options) {
                       ? ImportGraph(BytesOf(*options.model_bytes), options.model_path,
                                     options.import, &network.declared)
                       : ImportGraph(options.model_path, options.import, &network.declared);
+  WithPath(options.model_path, [&] { SetStates(network.graph, options.states); });
   network.imported = network.graph;
   WithPath(options.model_path, [&] { qdq::RefuseDynamicallyQuantized(network.graph); });
   network.quantized = qdq::IsQuantized(network.graph);
   network.byte_ports = lowering::BytePortsOf(network.graph, network.quantized);
+  if (!options.states.empty() && (network.quantized || options.emit_qdq_path || options.budget ||
+                                  options.quantize || options.effort == Effort::high)) {
+    throw Error(options.model_path +
+                ": --state is for float networks, converted without --emit-qdq, "
+                "--max-size, --max-drop and --effort high");
+  }
   if (network.quantized && (options.recipe_path || options.emit_qdq_path || options.budget)) {
     throw Error(options.model_path + ": is quantized already; " +
                 (options.recipe_path     ? "--recipe"
@@ -192,7 +200,7 @@ void CheckFile(const Network& network, const data::Dataset* data, RuntimeSession
                ConvertReport& report) {
   const Graph& optimized = network.quantized ? network.reference : network.graph;
   std::vector<executor::TensorMap> samples;
-  if (data != nullptr && optimized.inputs.size() == 1) {
+  if (data != nullptr && optimized.DataInputs() == 1) {
     const std::string& input = optimized.inputs[0];
     for (size_t i = 0; i < std::min(kFileSamples, data->size()); ++i) {
       samples.push_back({{input, data::AsInput(data->Get(i), *optimized.Info(input)->dims)}});
@@ -232,7 +240,7 @@ void CheckModel(const Network& network, const data::Dataset* data, const Convert
     layer.float_reason = op.float_reason;
     report.layers.push_back(std::move(layer));
   }
-  if (data != nullptr && graph.inputs.size() == 1) {
+  if (data != nullptr && graph.DataInputs() == 1) {
     const evaluate::Comparison comparison =
         evaluate::CompareOnData(graph, session, *data, options.progress);
     evaluate::AddErrors(comparison, report.layers);

@@ -63,6 +63,7 @@ struct ConvertOptions {
   std::optional<std::string> emit_qdq_path;
   std::optional<std::string> emit_float_path;  ///< for the ONNX network that `quantize` leaves
   std::string input_type = "float";            ///< float, int8, uint8
+  std::vector<State> states;                   ///< of float networks (converter/states.h)
   std::function<void(const std::string& stage, size_t done, size_t total)> progress;
   std::optional<budget::Limits> budget;
   QuantizeNetwork quantize;  ///< empty: calibration and rounding, which change no weights

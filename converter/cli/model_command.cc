@@ -8,6 +8,7 @@
 #include "converter/files.h"
 #include "converter/quantize/recipe.h"
 #include "converter/report/report.h"
+#include "converter/states.h"
 
 namespace lutra::converter::cli {
 namespace {
@@ -62,6 +63,7 @@ void ModelCommand::ReadFlags() {
   Set("--calibrator", [&] { quantize::SetCalibrator(options_.scheme, calibrator_); });
   Set("--codebook-channels",
       [&] { quantize::SetCodebookChannels(options_.scheme, codebook_channels_); });
+  for (const std::string& text : states_) options_.states.push_back(ParseState(text));
   if (effort_ == "high") options_.effort = Effort::high;
   if (codec_ == "huffman") options_.codec = coding::Codec::huffman;
   if (codec_ == "best") options_.codec = coding::Codec::best;
@@ -204,6 +206,13 @@ void ModelCommand::AddModelFlags(CLI::App& command) {
       ->type_name("TYPE")
       ->check(CLI::IsMember({"float", "int8", "uint8"}))
       ->capture_default_str();
+  command
+      .add_option(
+          "--state", states_,
+          "an input that holds in each run what an output had in the one before; neither is "
+          "a port of the model; repeatable")
+      ->type_name("IN=OUT")
+      ->allow_extra_args(false);
   command.add_flag("--strict", options_.strict, "fail when a layer would stay in float");
   command.add_option("--report", html_, "write a report with pictures")
       ->type_name("FILE.html")

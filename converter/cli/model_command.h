@@ -58,6 +58,7 @@ class ModelCommand {
   std::string weights_ = "int8", activations_ = "int8", granularity_ = "channel";
   std::string calibrator_ = "minmax", codec_ = "none", effort_ = "normal", recipe_, emit_qdq_,
               emit_onnx_, html_;
+  std::vector<std::string> states_;
   uint64_t codebook_channels_ = 0;
   bool json_ = false;
   std::vector<const CLI::Option*> model_flags_;

@@ -152,7 +152,7 @@ double Comparison::Top1() const { return FractionOfLabelled(*this, right); }
 
 Comparison CompareOnData(const Graph& graph, RuntimeSession& session, const data::Dataset& data,
                          const quantize::Progress& progress) {
-  if (graph.inputs.size() != 1) throw Error("comparing needs a network with one input");
+  if (graph.DataInputs() != 1) throw Error("comparing needs a network with one input");
   const size_t operators = OperatorCount(session.model());
   const std::vector<lutra_port> outputs = session.Outputs();
   std::set<std::string> names(graph.outputs.begin(), graph.outputs.end());
@@ -165,6 +165,7 @@ Comparison CompareOnData(const Graph& graph, RuntimeSession& session, const data
   result.outputs.resize(outputs.size());
   result.classifier = outputs.size() == 1 && IsRowOfScores(outputs[0]);
   executor::FloatExecutor executor(graph);
+  lutra_context_reset(session.context());
   const std::string& input = graph.inputs[0];
   for (size_t s = 0; s < data.size(); ++s) {
     const data::Sample given = data.Get(s);
@@ -193,7 +194,8 @@ Comparison CompareOnData(const Graph& graph, RuntimeSession& session, const data
       }
       if (result.classifier) AddScores(wanted, got, given.label, result);
     }
-    if (s < kIsolatedSamples) {
+    // A second run would move the states on.
+    if (s < kIsolatedSamples && graph.states.empty()) {
       watch.sums = &result.isolated;
       SetHook(session.context(), {&watch, MakeInputsExact, MeasureOutput});
       session.Run({sample});

@@ -188,6 +188,7 @@ FileCheck CheckAgainstFile(const Graph& imported, const std::map<std::string, Va
   executor::FloatExecutor of_file(imported), of_optimized(optimized);
   std::map<std::string, std::string> wrong_shapes;
   FileCheck check;
+  lutra_context_reset(session.context());
   for (const executor::TensorMap& sample : samples) {
     executor::TensorMap for_file;
     std::vector<Tensor> for_model;

@@ -14,6 +14,8 @@ struct FloatExecutor::State {
   std::vector<NodeCache> caches;
   /// Per node: values computed or given that nobody reads after it.
   std::vector<std::vector<std::string>> release;
+  /// Inputs of the graph's states: what the last run's outputs were.
+  TensorMap kept;
 };
 
 FloatExecutor::FloatExecutor(const Graph& graph) : state_(std::make_unique<State>(graph)) {
@@ -55,10 +57,20 @@ TensorMap CastSamples(const Graph& graph, const TensorMap& inputs) {
 
 }  // namespace
 
+Tensor FloatExecutor::KeptValue(const std::string& input) const {
+  const auto found = state_->kept.find(input);
+  if (found != state_->kept.end()) return found->second;
+  const ValueInfo& info = *state_->graph.Info(input);
+  return Tensor(info.type, info.dims.value());
+}
+
 TensorMap FloatExecutor::Run(const TensorMap& inputs, const Observer& observer,
                              const TensorMap& more) {
   const Graph& graph = state_->graph;
   TensorMap values = CastSamples(graph, inputs);
+  for (const lutra::converter::State& kept : graph.states) {
+    if (!inputs.contains(kept.input)) values.emplace(kept.input, KeptValue(kept.input));
+  }
   const auto find = [&](const std::string& name) -> const Tensor* {
     if (const Tensor* constant = graph.Constant(name)) return constant;
     const auto computed = values.find(name);
@@ -102,6 +114,9 @@ TensorMap FloatExecutor::Run(const TensorMap& inputs, const Observer& observer,
     const Tensor* value = find(name);
     if (value == nullptr) throw Error("output '" + name + "' is not computed");
     outputs.emplace(name, *value);
+  }
+  for (const lutra::converter::State& kept : graph.states) {
+    state_->kept.insert_or_assign(kept.input, outputs.at(kept.output));
   }
   return outputs;
 }

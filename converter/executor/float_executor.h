@@ -24,6 +24,7 @@ class FloatExecutor {
   /// Called with every value as it is computed (inputs of the graph too).
   using Observer = std::function<void(const std::string& value, const Tensor& tensor)>;
 
+  /// States that `inputs` does not give keep their values from run to run, beginning with zeros.
   /// Input shapes may differ from call to call (dynamic batch); primitives are cached by shape.
   /// Values are freed after their last use. Inputs that `inputs` lacks are taken from `more`: what
   /// stays the same over many runs. Samples are float32: where the graph takes integers or bools
@@ -31,6 +32,8 @@ class FloatExecutor {
   TensorMap Run(const TensorMap& inputs, const Observer& observer = {}, const TensorMap& more = {});
 
  private:
+  Tensor KeptValue(const std::string& input) const;
+
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -162,6 +162,13 @@ bool Graph::IsReal(const std::string& value) const {
   return info == nullptr || info->type == DataType::undefined || IsFloating(info->type);
 }
 
+const State* Graph::StateOf(const std::string& value) const {
+  for (const State& state : states) {
+    if (state.input == value || state.output == value) return &state;
+  }
+  return nullptr;
+}
+
 void Graph::Check() const {
   std::unordered_set<std::string> available;
   for (const std::string& input : inputs) {

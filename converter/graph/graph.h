@@ -65,10 +65,17 @@ std::string NodeText(const Node& node);
 /// Throws Error that names the node.
 [[noreturn]] void Fail(const Node& node, const std::string& why);
 
+/// An input that holds in each run what an output had in the one before, and zeros in the first.
+struct State {
+  std::string input, output;
+};
+
 struct Graph {
   std::string name;
   std::vector<std::string> inputs;  ///< without initializers
   std::vector<std::string> outputs;
+  /// Their inputs stand behind all others; neither they nor their outputs are ports of a model.
+  std::vector<State> states;
   std::map<std::string, Tensor> initializers;
   std::map<std::string, ValueInfo> values;  ///< every value that something is known of
   std::vector<Node> nodes;                  ///< topological order
@@ -84,6 +91,10 @@ struct Graph {
   bool IsOutput(const std::string& value) const;
   /// Whether its elements are floating, as far as is known.
   bool IsReal(const std::string& value) const;
+  /// Inputs that callers bring.
+  size_t DataInputs() const { return inputs.size() - states.size(); }
+  /// The state whose input or output the value is, or null.
+  const State* StateOf(const std::string& value) const;
   /// A value name that is not taken, beginning with `stem`.
   std::string FreshName(const std::string& stem) const;
   void ReplaceUses(const std::string& from, const std::string& to);  ///< in nodes and outputs

@@ -47,6 +47,10 @@ bool IsConstant(const schema::TensorT& tensor) {
   return tensor.lifetime == schema::Lifetime::constant;
 }
 
+bool IsTransient(const schema::TensorT& tensor) {
+  return tensor.lifetime == schema::Lifetime::transient;
+}
+
 }  // namespace
 
 uint64_t PlaceItems(std::vector<ArenaItem>& items) {
@@ -94,12 +98,13 @@ class Sharing {
   // A model's input lies in the caller's memory, so a Reshape of it copies.
   void ShareReshape(const schema::OperatorT& op) {
     const size_t in = op.inputs[0], out = op.outputs[0];
-    if (!IsConstant(*model_.tensors[in]) && !is_port_[in]) owner_[out] = owner_[in];
+    if (!IsTransient(*model_.tensors[in]) || !IsTransient(*model_.tensors[out])) return;
+    if (!is_port_[in]) owner_[out] = owner_[in];
   }
 
   bool MayBePart(size_t tensor) const {
     const bool shares = owner_[tensor] != tensor || std::ranges::count(owner_, tensor) > 1;
-    return !shares && !is_port_[tensor] && !IsConstant(*model_.tensors[tensor]) &&
+    return !shares && !is_port_[tensor] && IsTransient(*model_.tensors[tensor]) &&
            !parts_.contains(tensor);
   }
 
@@ -147,6 +152,11 @@ void PlanArena(schema::ModelT& model) {
     for (const uint16_t out : model.operators[step]->outputs) touch(out, step);
   }
   for (const auto& port : model.outputs) touch(port->tensor, model.operators.size());
+  for (size_t t = 0; t < model.tensors.size(); ++t) {
+    if (model.tensors[t]->lifetime != schema::Lifetime::persistent) continue;
+    touch(t, 0);
+    touch(t, model.operators.size());
+  }
 
   std::vector<ArenaItem> placed;
   std::map<size_t, size_t> position;  // owner -> index in placed

@@ -366,7 +366,9 @@ Shape Lowering::PortShape(const std::string& value) const {
 
 std::optional<size_t> Lowering::InputTranspose(const std::string& input) const {
   const std::vector<size_t> consumers = graph.Consumers(input);
-  if (consumers.empty() || graph.IsOutput(input)) return std::nullopt;
+  if (consumers.empty() || graph.IsOutput(input) || graph.StateOf(input) != nullptr) {
+    return std::nullopt;
+  }
   // Integers cross in their own type only, whose order is then to be the graph's.
   if (TypeOf(input) != schema::TensorType::float32) return std::nullopt;
   const auto permutation = [&](size_t i) { return graph.nodes[i].Ints("perm"); };
@@ -398,7 +400,7 @@ bool Lowering::PortTakesTranspose(const Node& transpose) const {
     return false;
   }
   const std::string& out = transpose.outputs[0];
-  if (TypeOf(out) != schema::TensorType::float32) return false;
+  if (TypeOf(out) != schema::TensorType::float32 || graph.StateOf(out) != nullptr) return false;
   return graph.IsOutput(out) && graph.Consumers(out).empty() && transpose.Has("perm") &&
          transpose.Ints("perm")[0] == 0 && ShapeOf(in).size() == ShapeOf(out).size();
 }
@@ -464,8 +466,26 @@ void Lowering::SetInputType(schema::PortT& port, const quantize::QuantParams* pa
   port.pixel_table = AddBlobOf(table);
 }
 
+// A state's input is a tensor that outlives the run, which ends with writing the output to it.
+void Lowering::AddStates() {
+  for (const State& state : graph.states) {
+    const uint16_t kept =
+        Define(state.input, quantization.Params(state.input), ShapeOf(state.input));
+    writer_.model.tensors[kept]->lifetime = schema::Lifetime::persistent;
+  }
+}
+
+void Lowering::WriteStates() {
+  for (const State& state : graph.states) {
+    const Form kept = storage_.at(state.input)->forms.front();
+    const uint16_t value = Use(state.output, kept.params ? &*kept.params : nullptr, kept.shape);
+    Emit(Inserted("Reshape", state.output), schema::ReshapeT{}, {value}, kept.tensor);
+  }
+}
+
 void Lowering::AddInputs() {
   for (const std::string& input : graph.inputs) {
+    if (graph.StateOf(input) != nullptr) continue;
     auto port = std::make_unique<schema::PortT>();
     port->name = input;
     port->shape = PortShape(input);
@@ -495,6 +515,7 @@ void Lowering::AddInputs() {
 
 void Lowering::AddOutputs() {
   for (const std::string& output : graph.outputs) {
+    if (graph.StateOf(output) != nullptr) continue;
     auto port = std::make_unique<schema::PortT>();
     port->name = output;
     port->shape = PortShape(output);
@@ -523,6 +544,7 @@ void Lowering::AddOutputs() {
 
 LoweredModel Lowering::Run() {
   AddInputs();
+  AddStates();
   FaultList problems;
   for (const Node& node : graph.nodes) {
     try {
@@ -540,6 +562,7 @@ LoweredModel Lowering::Run() {
   }
   if (problems.count() > 0) throw Error(problems.text());
   AddOutputs();
+  WriteStates();
   schema::ModelT& model = writer_.model;
   model.name = graph.name;
   model.producer = options_.producer;

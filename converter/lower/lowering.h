@@ -108,6 +108,8 @@ class Lowering {
   /// `type` is that of tensors without params.
   uint16_t NewTensor(schema::TensorType type, const quantize::QuantParams* params,
                      const Shape& shape);
+  void AddStates();
+  void WriteStates();
   void AddInputs();
   void SetInputType(schema::PortT& port, const quantize::QuantParams* params);
   void SetPortBytes(schema::PortT& port, const quantize::QuantParams* params, bool input);

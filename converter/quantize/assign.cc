@@ -108,6 +108,11 @@ void AssignActivations(const Graph& graph, const std::set<std::string>& values,
       }
     }
   }
+  for (const State& state : graph.states) {
+    if (groups.Knows(state.input) && groups.Knows(state.output)) {
+      groups.Unite(state.input, state.output);
+    }
+  }
   std::map<std::string, Range> joint;
   for (const std::string& value : values) {
     Range& range = joint[groups.Find(value)];

@@ -33,9 +33,9 @@ std::map<std::string, Histogram> Calibrate(const Graph& graph, const std::set<st
                                            const data::Dataset& data, const Progress& progress,
                                            Warnings& warnings, bool takes_bytes,
                                            const ValueObserver& also) {
-  if (graph.inputs.size() != 1) {
+  if (graph.DataInputs() != 1) {
     throw Error("calibration needs a network with one input, this one has " +
-                std::to_string(graph.inputs.size()));
+                std::to_string(graph.DataInputs()));
   }
   if (data.size() == 0) throw Error("the calibration data holds no samples");
   const std::string& input = graph.inputs[0];

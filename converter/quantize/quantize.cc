@@ -204,7 +204,7 @@ Calibration CalibrateGraph(const Graph& graph, std::map<std::string, LayerScheme
                   });
     AssignActivations(graph, values, ChooseRanges(graph, quantization, histograms), quantization);
     calibration.moments = collector.Take();
-  } else if (!labels.empty() && graph.inputs.size() == 1) {
+  } else if (!labels.empty() && graph.DataInputs() == 1) {
     calibration.moments = CollectMoments(graph, labels, *data, progress);
   }
   return calibration;

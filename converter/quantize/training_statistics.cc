@@ -113,7 +113,7 @@ std::string ThreeDigits(double value) {
 
 TrainingStatistics ReadTrainingStatistics(const Graph& graph) {
   TrainingStatistics result;
-  if (graph.inputs.size() != 1) return result;
+  if (graph.DataInputs() != 1) return result;
   for (const Node* node : FirstBatchNorms(graph)) {
     const Tensor* mean = graph.Constant(node->Input(3));
     const Tensor* variance = graph.Constant(node->Input(4));

@@ -202,7 +202,6 @@ bool RunSamples(lutra_context* context, const std::vector<Binding>& inputs,
   ApiError failure;
   std::vector<float> values;
   for (size_t s = 0; s < samples; ++s) {
-    lutra_context_reset(context);
     for (const Binding& binding : inputs) {
       if (lutra_context_set_input(context, binding.index, binding.type,
                                   binding.array.bytes.data() + s * binding.sample_bytes,
