@@ -38,7 +38,10 @@ uint16_t ModelWriter::RuntimeVersion() const {
     if (tensor->type > schema::TensorType::int8) version = 9;
   }
   for (const auto& op : model.operators) {
-    if (op->options.type >= schema::Options::Cast) version = 9;
+    const auto* unary = op->options.AsUnary();
+    const bool later = op->options.type >= schema::Options::Cast ||
+                       (unary != nullptr && unary->kind > schema::UnaryKind::log_sigmoid);
+    if (later) version = 9;
     const schema::WeightsT* weights = WeightsOf(*op);
     if (weights == nullptr) continue;
     if (weights->short_bias || weights->one_scale) version = std::max<uint16_t>(version, 6);
