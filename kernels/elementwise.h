@@ -53,7 +53,8 @@ enum class FloatBinaryKind : uint8_t { add, sub, mul, div, min, max, pow };
   KIND(identity)                      \
   KIND(rsqrt)                         \
   KIND(thresholded_relu)              \
-  KIND(log_sigmoid)
+  KIND(log_sigmoid)                   \
+  KIND(swish)
 
 enum class FloatUnaryKind : uint8_t {
 #define LUTRA_KIND(name) name,

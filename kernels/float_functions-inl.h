@@ -274,6 +274,8 @@ struct FloatFunctions {
         return L::If(L::Lt(Set(alpha), x), x, Zero());
       case FloatUnaryKind::log_sigmoid:
         return L::Neg(Softplus(L::Neg(x)));
+      case FloatUnaryKind::swish:
+        return Mul(x, Sigmoid(Mul(Set(alpha), x)));
     }
     return x;
   }

@@ -158,6 +158,11 @@ Results Gelu(const Call& call) {
   });
 }
 
+Results Swish(const Call& call) {
+  const float alpha = call.node.Float("alpha", 1.0f);
+  return MapFloating(call, [=]<typename T>(T x) { return x * Sigmoid(static_cast<T>(alpha) * x); });
+}
+
 Results Softplus(const Call& call) {
   return MapFloating(
       call, []<typename T>(T x) { return std::max(x, T{0}) + std::log1p(std::exp(-std::abs(x))); });
@@ -277,9 +282,15 @@ Gradients GeluGradient(const GradientCall& call) {
   });
 }
 
-float SiluSlope(float x) {
-  const float s = Sigmoid(x);
-  return s * (1 + x * (1 - s));
+/// Of x * sigmoid(alpha * x).
+float SwishSlope(float x, float alpha) {
+  const float s = Sigmoid(alpha * x);
+  return s * (1 + alpha * x * (1 - s));
+}
+
+Gradients SwishGradient(const GradientCall& call) {
+  const float alpha = call.node.Float("alpha", 1.0f);
+  return Chain(call, call.Input(0), [=](float x) { return SwishSlope(x, alpha); });
 }
 
 /// x * t with t = tanh(softplus(x)), and softplus' = sigmoid
@@ -365,7 +376,8 @@ constexpr Operator kUnaryOperators[] = {
                 return Chain(call, call.Result(), [](float y) { return -std::expm1(-y); });
               })),
     Trainable({"Clip", Clip}, FromResult(ClipGradient)),
-    LUTRA_FROM_X("Silu", x* Sigmoid(x), SiluSlope(x)),
+    Trainable({"Swish", Swish}, FromInput(SwishGradient)),
+    LUTRA_FROM_X("Silu", x* Sigmoid(x), SwishSlope(x, 1)),
     LUTRA_FROM_Y("Sigmoid", Sigmoid(x), y*(1 - y)),
     LUTRA_FROM_Y("Softsign", x / (1 + std::abs(x)), (1 - std::abs(y)) * (1 - std::abs(y))),
     Trainable(LUTRA_FORWARD("Mish", x* std::tanh(std::log1p(std::exp(x)))),

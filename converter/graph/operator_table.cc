@@ -26,6 +26,7 @@ constexpr OperatorRow kRows[] = {
     {"HardSigmoid", "f", kFunction, table},
     {"HardSwish", "f", kFunction, table},
     {"Silu", "f", kFunction, table},
+    {"Swish", "f", kFunction, table},
     {"Gelu", "f", kFunction, table},
     {"Mish", "f", kFunction, table},
     {"Softplus", "f", kFunction, table},

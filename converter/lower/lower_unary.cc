@@ -96,6 +96,7 @@ schema::UnaryKind UnaryKindOf(const Node& node) {
       {"Sigmoid", UnaryKind::sigmoid},
       {"Tanh", UnaryKind::tanh},
       {"Silu", UnaryKind::silu},
+      {"Swish", UnaryKind::swish},
       {"HardSwish", UnaryKind::hard_swish},
       {"HardSigmoid", UnaryKind::hard_sigmoid},
       {"Gelu", UnaryKind::gelu},
@@ -132,7 +133,8 @@ schema::UnaryKind UnaryKindOf(const Node& node) {
   return found->second;
 }
 
-// The operator's attributes with ONNX's defaults; Celu, Elu and ThresholdedRelu share theirs.
+// The operator's attributes with ONNX's defaults; Celu, Elu, Swish and ThresholdedRelu share
+// theirs.
 void SetParameters(const Lowering& lowering, const Node& node, schema::UnaryT& unary) {
   if (node.op == "Clip") {
     unary.alpha = ScalarInput(lowering, node, 1, -kInfinity);

@@ -55,7 +55,7 @@ class Composer {
 }  // namespace
 
 bool IsComposite(const Node& node) {
-  static const std::set<std::string_view> kOps = {"Silu", "HardSwish", "Gelu", "Mish"};
+  static const std::set<std::string_view> kOps = {"Silu", "Swish", "HardSwish", "Gelu", "Mish"};
   return kOps.contains(node.op);
 }
 
@@ -66,6 +66,9 @@ void AddComposite(const Node& node, const std::string& x, const std::string& y,
   std::string gate;
   if (node.op == "Silu") {
     gate = compose.Add("Sigmoid", {x});
+  } else if (node.op == "Swish") {
+    gate = compose.Add("Sigmoid",
+                       {compose.Add("Mul", {x, compose.Scalar(node.Float("alpha", 1.0F))})});
   } else if (node.op == "HardSwish") {
     gate = compose.HardSigmoid(x);
   } else if (node.op == "Mish") {

@@ -82,6 +82,10 @@ TEST_CASE("float functions stay within their documented errors") {
       {Kind::sigmoid, "sigmoid", -104, 104, 3, 0, Sigmoid},
       {Kind::tanh, "tanh", -20, 20, 3, 0, [](auto x) { return std::tanh(x); }},
       {Kind::silu, "silu", -80, 80, 4, 0, [](auto x) { return x * Sigmoid(x); }},
+      {Kind::swish, "swish", -160, 160, 4, 0, [](auto x) { return x * Sigmoid(x / 2); }, 0.5F},
+      // The rounding of alpha * x grows with x, but the value falls faster.
+      {Kind::swish, "swish", -80, 80, 4, 3e-7, [](auto x) { return x * Sigmoid(1.702F * x); },
+       1.702F},
       {Kind::erf, "erf", -6, 6, 2, 0, [](auto x) { return std::erf(x); }},
       {Kind::gelu, "gelu", -8, 8, 4, 3e-7,
        [](auto x) { return x / 2 * (1 + std::erf(x / std::sqrt(2.0))); }},

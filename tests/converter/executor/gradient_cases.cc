@@ -89,6 +89,7 @@ void AddUnary(Cases& cases) {
   cases.Add("LeakyRelu", {x}, {{"alpha", 0.3f}});
   cases.Add("Elu", {x}, {{"alpha", 1.5f}});
   cases.Add("Celu", {x}, {{"alpha", 0.7f}});
+  cases.Add("Swish", {x}, {{"alpha", 1.7f}});
   cases.Add("Selu", {x}, {{"alpha", 1.5f}, {"gamma", 0.8f}});
   cases.Add("ThresholdedRelu", {x}, {{"alpha", 0.5f}});
   cases.Add("Gelu", {x}, {{"approximate", std::string("tanh")}});
