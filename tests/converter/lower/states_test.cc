@@ -86,7 +86,10 @@ Outcome ConvertRecurrent(const onnx::ModelProto& model, ConvertOptions options,
   options.output_path =
       (std::filesystem::temp_directory_path() / ("lutra_states_" + std::to_string(getpid())))
           .string();
-  if (data == nullptr) options.scheme.activations = quantize::ActivationType::float_;
+  if (data == nullptr) {  // float32 throughout
+    options.scheme.activations = quantize::ActivationType::float_;
+    options.scheme.kind = WeightKind::fp32;
+  }
   options.model_path = "rnn.onnx";
   options.model_bytes = model.SerializeAsString();
   Outcome outcome;

@@ -53,7 +53,10 @@ Converted ConvertModel(const onnx::ModelProto& model, ConvertOptions options = {
   const std::string path =
       (std::filesystem::temp_directory_path() / ("lutra_types_" + std::to_string(getpid())))
           .string();
-  if (data == nullptr) options.scheme.activations = quantize::ActivationType::float_;
+  if (data == nullptr) {  // float32 throughout
+    options.scheme.activations = quantize::ActivationType::float_;
+    options.scheme.kind = WeightKind::fp32;
+  }
   options.model_path = "model.onnx";
   options.model_bytes = model.SerializeAsString();
   options.output_path = path;
