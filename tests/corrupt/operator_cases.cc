@@ -378,6 +378,19 @@ std::vector<CorruptCase> ArithmeticCases() {
        [] {
          return Int8Model(schema::UnaryT{}, {1, 3}, {1, 3});
        }},
+      {"unary_kind_unknown", Code::malformed, "operator 0 (Unary): unknown kind 200",
+       [] {
+         schema::UnaryT unary;
+         unary.kind = static_cast<schema::UnaryKind>(200);
+         return FloatModel(unary, {1, 3}, {1, 3});
+       }},
+      {"swish_by_nan", Code::malformed, "operator 0 (Unary): a parameter is NaN",
+       [] {
+         schema::UnaryT swish;
+         swish.kind = schema::UnaryKind::swish;
+         swish.alpha = std::numeric_limits<float>::quiet_NaN();
+         return FloatModel(swish, {1, 3}, {1, 3});
+       }},
       {"prelu_without_slope", Code::malformed, "operator 0 (Unary): 1 inputs instead of 2",
        [] {
          schema::UnaryT prelu;
