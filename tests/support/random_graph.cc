@@ -79,7 +79,7 @@ converter::Graph RandomGraphBuilder::Build() {
       &B::Winograd,    &B::LongProduct, &B::Unary,       &B::Unary,   &B::UnaryWithParameters,
       &B::Binary,      &B::BinaryOfTwo, &B::BinaryOfTwo, &B::Reduce,  &B::Softmax,
       &B::Transpose,   &B::Slice,       &B::Split,       &B::Pad,     &B::Concat,
-      &B::Reshape,     &B::Gather};
+      &B::Reshape,     &B::Gather,      &B::TopK};
   const size_t wanted = 1 + random_.Below(14);
   for (size_t attempt = 0; attempt < 40 && values_.size() <= wanted; ++attempt) {
     const size_t before = graph_.nodes.size();

@@ -71,6 +71,7 @@ class RandomGraphBuilder {
   void Concat();
   void Reshape();
   void Gather();
+  void TopK();
 
   void Window(Node& node, size_t axes, bool dilated);
   void AddConv(const std::string& x, int64_t out, int64_t groups, const Node& window);

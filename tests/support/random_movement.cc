@@ -124,4 +124,20 @@ void RandomGraphBuilder::Gather() {
   Add("Gather", {x, Ints(indices)}).attributes["axis"] = static_cast<int64_t>(axis);
 }
 
+/// The largest or smallest elements beside their places.
+void RandomGraphBuilder::TopK() {
+  const std::string x = Pick();
+  const Dims dims = DimsOf(x);
+  const auto axis = static_cast<int64_t>(1 + random_.Below(dims.size() - 1));
+  const int64_t k = random_.Between(1, dims[static_cast<size_t>(axis)]);
+  Node& top = Add("TopK", {x, Ints({k})}, 2);
+  top.attributes["axis"] = axis;
+  top.attributes["largest"] = static_cast<int64_t>(random_.OneIn(2));
+  const std::vector<std::string> made = top.outputs;
+  Node& real = Add("Cast", {made[1]});
+  real.attributes["to"] = static_cast<int64_t>(DataType::float32);
+  const std::string places = real.outputs[0];
+  Add("Concat", {made[0], places}).attributes["axis"] = axis;
+}
+
 }  // namespace lutra::test

@@ -17,7 +17,7 @@ inline ModelWriter WriterOf(const std::vector<uint8_t>& file) {
   ModelWriter writer;
   view.model->UnPackTo(&writer.model);
   writer.model.min_runtime_version = 0;
-  for (size_t i = 0; i < view.model->blobs()->size(); ++i) {
+  for (size_t i = 0; view.model->blobs() != nullptr && i < view.model->blobs()->size(); ++i) {
     if (writer.AddBlob({view.Blob(i), view.BlobBytes(i)}) != i) {
       throw std::runtime_error("a blob is stored twice");
     }
