@@ -7,6 +7,7 @@
 
 #include "converter/executor/float_executor.h"
 #include "converter/lower/lowering.h"
+#include "converter/lower/operators.h"
 #include "converter/quantize/operators.h"
 #include "converter/quantize/range.h"
 
@@ -89,48 +90,8 @@ void LowerInteger(Lowering& lowering, const Node& node) {
 }
 
 schema::UnaryKind UnaryKindOf(const Node& node) {
-  using schema::UnaryKind;
-  static const std::map<std::string_view, UnaryKind> kKinds = {
-      {"Relu", UnaryKind::relu},
-      {"LeakyRelu", UnaryKind::leaky_relu},
-      {"Sigmoid", UnaryKind::sigmoid},
-      {"Tanh", UnaryKind::tanh},
-      {"Silu", UnaryKind::silu},
-      {"Swish", UnaryKind::swish},
-      {"HardSwish", UnaryKind::hard_swish},
-      {"HardSigmoid", UnaryKind::hard_sigmoid},
-      {"Gelu", UnaryKind::gelu},
-      {"Elu", UnaryKind::elu},
-      {"Selu", UnaryKind::selu},
-      {"Celu", UnaryKind::celu},
-      {"Softplus", UnaryKind::softplus},
-      {"Softsign", UnaryKind::softsign},
-      {"Mish", UnaryKind::mish},
-      {"Exp", UnaryKind::exp},
-      {"Log", UnaryKind::log},
-      {"Sqrt", UnaryKind::sqrt},
-      {"Reciprocal", UnaryKind::reciprocal},
-      {"Abs", UnaryKind::abs},
-      {"Neg", UnaryKind::neg},
-      {"Floor", UnaryKind::floor},
-      {"Ceil", UnaryKind::ceil},
-      {"Round", UnaryKind::round},
-      {"Sign", UnaryKind::sign},
-      {"Erf", UnaryKind::erf},
-      {"Sin", UnaryKind::sin},
-      {"Cos", UnaryKind::cos},
-      {"Clip", UnaryKind::clip},
-      {"PRelu", UnaryKind::prelu},
-      {"ThresholdedRelu", UnaryKind::thresholded_relu}};
-  const auto found = kKinds.find(node.op);
-  if (found == kKinds.end() || !node.domain.empty()) {
-    Fail(node,
-         "the runtime does not compute it: let the network end before it, or export it "
-         "as other operators");
-  }
-  if (node.op == "Gelu" && node.String("approximate", "none") == "tanh")
-    return UnaryKind::gelu_tanh;
-  return found->second;
+  const bool tanh = node.op == "Gelu" && node.String("approximate", "none") == "tanh";
+  return tanh ? schema::UnaryKind::gelu_tanh : FindLowering(node)->kind;
 }
 
 // The operator's attributes with ONNX's defaults; Celu, Elu, Swish and ThresholdedRelu share

@@ -4,10 +4,10 @@
 
 #include "converter/error.h"
 #include "converter/lower/arena_planner.h"
+#include "converter/lower/operators.h"
 #include "converter/one_line.h"
 #include "converter/quantize/layer_name.h"
 #include "converter/quantize/operators.h"
-#include "converter/quantize/point.h"
 #include "converter/quantize/range.h"
 #include "converter/quantize/recipe.h"
 #include "schema/limits.h"
@@ -301,59 +301,16 @@ void Lowering::CheckTypes(const Node& node) const {
 
 void Lowering::LowerNode(const Node& node) {
   CheckTypes(node);
-  using Function = void (*)(Lowering&, const Node&);
-  static const std::map<std::string_view, Function> kFunctions = {
-      {"Conv", LowerMatrixProduct},
-      {"Gemm", LowerMatrixProduct},
-      {"MatMul", LowerMatrixProduct},
-      {"Add", LowerBinary},
-      {"Sub", LowerBinary},
-      {"Mul", LowerBinary},
-      {"Div", LowerBinary},
-      {"Min", LowerBinary},
-      {"Max", LowerBinary},
-      {"Pow", LowerBinary},
-      {"MaxPool", LowerPool},
-      {"AveragePool", LowerPool},
-      {"GlobalAveragePool", LowerReduce},
-      {"GlobalMaxPool", LowerReduce},
-      {"ReduceMean", LowerReduce},
-      {"ReduceSum", LowerReduce},
-      {"ReduceMax", LowerReduce},
-      {"ReduceMin", LowerReduce},
-      {"ReduceProd", LowerReduce},
-      {"ReduceL2", LowerReduce},
-      {"Resize", LowerResize},
-      {"Softmax", LowerSoftmax},
-      {"LogSoftmax", LowerSoftmax},
-      {"LayerNormalization", LowerNormalization},
-      {"RMSNormalization", LowerNormalization},
-      {"InstanceNormalization", LowerNormalization},
-      {"GroupNormalization", LowerNormalization},
-      {"Transpose", LowerTranspose},
-      {"Slice", LowerSlice},
-      {"Split", LowerSplit},
-      {"Gather", LowerGather},
-      {"Pad", LowerPad},
-      {"Concat", LowerConcat},
-      {"Reshape", LowerReshape},
-      {"Flatten", LowerReshape},
-      {"Squeeze", LowerReshape},
-      {"Unsqueeze", LowerReshape},
-      {"Identity", LowerReshape},
-      {quantize::kPointOp, LowerPoint},
-      {"Cast", LowerCast},
-      {"TopK", LowerTopK},
-      {"DepthToSpace", LowerDepthToSpace},
-      {"SpaceToDepth", LowerDepthToSpace}};
-  const auto found = node.domain.empty() ? kFunctions.find(node.op) : kFunctions.end();
+  const LoweringRow* row = FindLowering(node);
   if (quantization.IsInteger(node) &&
       quantize::IntegerFormOf(graph, node).form == IntegerForm::table) {
     LowerUnary(*this, node);
-  } else if (found != kFunctions.end()) {
-    found->second(*this, node);
+  } else if (row != nullptr) {
+    row->lower(*this, node);
   } else {
-    LowerUnary(*this, node);  // which refuses what is no function of one value
+    Fail(node,
+         "the runtime does not compute it: let the network end before it, or export it as other "
+         "operators");
   }
 }
 
