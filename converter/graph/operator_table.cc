@@ -91,7 +91,7 @@ constexpr OperatorRow kRows[] = {
     {"Gemm", "n^n^n?", kTakesClamp, weights},
     {"MatMul", "n^n^", kArithmetic | kTakesClamp, weights},
     // Windows.
-    {"MaxPool", "n", kMovesIntegers | kTakesInfinity | kSpatial | kPool, passive},
+    {"MaxPool", "n", kMovesIntegers | kTakesInfinity | kSpatial | kPool | kGivesIndices, passive},
     {"AveragePool", "f", kTakesClamp | kSpatial | kPool, compute},
     {"LpPool", "f", kSpatial | kPool},
     {"GlobalMaxPool", "n", kMovesIntegers | kTakesInfinity | kSpatial | kPool, passive},
@@ -111,7 +111,7 @@ constexpr OperatorRow kRows[] = {
     {"ReduceLogSumExp", "ni!?", kTakesInfinity | kExponentiates},
     {"ArgMax", "n", kTakesInfinity, none, 0},
     {"ArgMin", "n", kTakesInfinity, none, 0},
-    {"TopK", "ni!", kMovesIntegers | kTakesInfinity, passive, -1},
+    {"TopK", "ni!", kMovesIntegers | kTakesInfinity | kGivesIndices, passive, -1},
     {"CumSum", "ni"},
     // Softmax and normalizations.
     {"Softmax", "f", kTakesInfinity | kExponentiates, compute, -1},

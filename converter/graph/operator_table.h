@@ -45,6 +45,8 @@ constexpr Traits kSpatial = 1U << 10;
 constexpr Traits kPool = 1U << 11;
 /// Of two tensors; one may be a constant, which then gets parameters as an activation does.
 constexpr Traits kArithmetic = 1U << 12;
+/// The second result, where it is asked for, holds places of input 0 and not elements.
+constexpr Traits kGivesIndices = 1U << 13;
 
 enum class IntegerForm : uint8_t {
   none,     ///< float only

@@ -1,6 +1,7 @@
 #include "converter/qdq/make_points.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "converter/graph/operator_table.h"
@@ -17,9 +18,14 @@ bool IsDequantize(const Node& node) { return node.op == "DequantizeLinear"; }
 /// Operators that give some of the integers they are given, and nothing that depends on what those
 /// stand for: the same on real values.
 bool MovesIntegers(const Node& node) {
-  // (The indices that TopK gives are integers of another kind.)
-  if (!Is(node, kMovesIntegers) || node.op == "TopK") return false;
+  if (!Is(node, kMovesIntegers)) return false;
   return node.op != "Resize" || node.String("mode", "nearest") == "nearest";
+}
+
+/// The results of such an operator that hold integers of its input.
+std::span<const std::string> MovedOutputs(const Node& node) {
+  const std::span<const std::string> outputs = node.outputs;
+  return Is(node, kGivesIndices) ? outputs.first(1) : outputs;
 }
 
 /// Only the dimensions count.
@@ -71,7 +77,7 @@ class PointMaker {
       if (found == origin.end()) continue;
       const std::string input = found->second;
       if (MovesIntegers(node)) {
-        for (const std::string& output : node.outputs) origin[output] = input;
+        for (const std::string& output : MovedOutputs(node)) origin[output] = input;
       }
       if (!IsDequantize(node) || renamed_.contains(input)) continue;
       const Grid grid = GridOf(node, graph_.values[input].type);
@@ -136,7 +142,7 @@ class PointMaker {
            "computes with the integers of a quantized tensor: put a DequantizeLinear before "
            "it and a QuantizeLinear behind it");
     }
-    for (const std::string& output : node.outputs) {
+    for (const std::string& output : MovedOutputs(node)) {
       if (!output.empty()) SetReal(output, grid);
     }
     graph_.nodes.push_back(std::move(node));

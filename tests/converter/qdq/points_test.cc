@@ -185,6 +185,17 @@ TEST_CASE("operators that compute with the integers themselves are refused") {
         std::string::npos);
 }
 
+TEST_CASE(
+    "elements of the integers are elements of the reals; their places are no integers of theirs") {
+  QuantizedNetwork n({1, 8});
+  const Format in{0.02F, 120};
+  const std::string q = n.Quantize("x", in);
+  n.Output(n.Dequantize(n.Add("TopK", {q, n.Ints({3})}), in));
+  const ImportedRun run = ImportAndRun(n);
+  CHECK(run.error_in_steps < kFloatError);
+  CHECK(run.report.float_fallbacks == 0);
+}
+
 TEST_CASE("the comparison with the file is in the report") {
   QuantizedNetwork n({1, 3, 6, 6});
   n.Output(n.Pair(Conv(n, n.Pair("x", {0.02F, 120}), 3, 4), {0.03F, 120}));
