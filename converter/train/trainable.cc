@@ -15,10 +15,8 @@ namespace {
 /// What constant input `i` of the operator is to training; nullopt: a constant like any other.
 std::optional<ParameterKind> KindOf(const Node& node, size_t i) {
   if (!node.domain.empty()) return std::nullopt;
-  const bool product = node.op == "Conv" || node.op == "ConvTranspose" || node.op == "Gemm";
-  if (product && i == 1) return ParameterKind::weight;
-  if (product && i == 2) return ParameterKind::bias;
-  if (node.op == "MatMul") return ParameterKind::weight;
+  if (RoleOf(node, i) == Role::weight) return ParameterKind::weight;
+  if (i == 2 && RoleOf(node, 1) == Role::weight) return ParameterKind::bias;
   if (node.op == "BatchNormalization" && i >= 3) return ParameterKind::statistic;
   const bool normalizes = node.op.ends_with("Normalization") || node.op == "PRelu";
   if (normalizes && (i == 1 || i == 2)) return ParameterKind::normalization;
@@ -31,9 +29,7 @@ bool Moves(const Node& node) { return Is(node, kView) || node.op == "Cast"; }
 bool AddsBias(const Graph& graph, const Node& node, size_t i) {
   if (node.op != "Add" || !node.domain.empty() || i > 1) return false;
   const std::optional<size_t> producer = graph.Producer(node.inputs[1 - i]);
-  if (!producer) return false;
-  const std::string& op = graph.nodes[*producer].op;
-  return op == "MatMul" || op == "Conv" || op == "ConvTranspose";
+  return producer && RoleOf(graph.nodes[*producer], 1) == Role::weight;
 }
 
 /// The initializer whose elements arrive at the value, or none.

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <map>
 
 #include "converter/error.h"
 #include "converter/executor/float_executor.h"
@@ -40,6 +41,50 @@ Graph SmallNetwork() {
   b.Weights("g.b", {3});
   b.Add("Gemm", {"flat", "g.w", "g.b"}, "y", {{"transB", int64_t{1}}});
   return b.Finish({"y"});
+}
+
+TEST_CASE("which constants are parameters, and what they are to training") {
+  GraphBuilder b;
+  b.Input("x", {1, 2, 4, 4});
+  b.Weights("c.w", {3, 2, 1, 1});
+  b.Weights("c.b", {3});
+  b.Add("Conv", {"x", "c.w", "c.b"}, "c");
+  b.Positive("n.scale", {3});
+  b.Weights("n.shift", {3});
+  b.Weights("n.mean", {3});
+  b.Positive("n.variance", {3});
+  b.Add("BatchNormalization", {"c", "n.scale", "n.shift", "n.mean", "n.variance"}, "n");
+  b.Weights("t.w", {3, 2, 1, 1});
+  b.Add("ConvTranspose", {"n", "t.w"}, "t");
+  b.Weights("t.b", {1, 2, 1, 1});
+  b.Add("Add", {"t.b", "t"}, "u");
+  b.Weights("factor", {1, 2, 1, 1});
+  b.Add("Mul", {"u", "factor"}, "v");
+  b.Add("Flatten", {"v"}, "flat");
+  b.Weights("g.w", {32, 5});
+  b.Weights("g.b", {5});
+  b.Add("Gemm", {"flat", "g.w", "g.b"}, "g");
+  b.Weights("m.w", {5, 3});
+  b.Add("MatMul", {"g", "m.w"}, "m");
+  b.Weights("m.b", {3});
+  b.Add("Add", {"m", "m.b"}, "y");
+  std::map<std::string, ParameterKind> kinds;
+  for (const Parameter& parameter : MakeTrainable(b.Finish({"y"})).parameters) {
+    CHECK(kinds.emplace(parameter.name, parameter.kind).second);
+  }
+  using enum ParameterKind;
+  CHECK(kinds == std::map<std::string, ParameterKind>{{"c.w", weight},
+                                                      {"c.b", bias},
+                                                      {"n.scale", normalization},
+                                                      {"n.shift", normalization},
+                                                      {"n.mean", statistic},
+                                                      {"n.variance", statistic},
+                                                      {"t.w", weight},
+                                                      {"t.b", bias},
+                                                      {"g.w", weight},
+                                                      {"g.b", bias},
+                                                      {"m.w", weight},
+                                                      {"m.b", bias}});
 }
 
 std::vector<TensorMap> Parts(const std::vector<int64_t>& sizes, std::vector<int64_t> dims,
