@@ -8,7 +8,8 @@ namespace lutra::converter::importing {
 namespace {
 
 /// Opset 6 differs from 7 in broadcasting and a few switches only, but what came before is another
-/// language. Of that the operators are read whose first version was still valid in opset 6.
+/// language. Of that the operators are read whose first version was still valid in opset 6. (That
+/// is history, which ends here: the table of operators knows the canonical form alone.)
 bool UnchangedUntilOpset6(const std::string& op) {
   static const std::unordered_set<std::string> kOps = {
       "AveragePool",   "Constant",   "Conv",
