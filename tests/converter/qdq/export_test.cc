@@ -34,24 +34,48 @@ struct Exported {
   }
 };
 
+/// What the model file computes, in the runtime, beside what the exported network is worth in the
+/// float executor.
+class Both {
+ public:
+  explicit Both(const ConvertOptions& options)
+      : file_(ReadBytes(options.output_path)),
+        session_(file_, "exported"),
+        graph_(importing::ImportOnnx(*options.emit_qdq_path, {})),
+        executor_(graph_) {}
+
+  lutra_port Output() const { return session_.Outputs()[0]; }
+
+  struct Scores {
+    std::vector<float> got, wanted;
+  };
+  Scores Run(const data::Sample& sample) {
+    const std::string& input = graph_.inputs[0];
+    const Tensor x = data::AsInput(sample, *graph_.Info(input)->dims);
+    session_.Run({x});
+    Scores scores{session_.Output(0).ToFloats(),
+                  executor_.Run({{input, x}}).at(graph_.outputs[0]).ToFloats()};
+    REQUIRE(scores.got.size() == scores.wanted.size());
+    return scores;
+  }
+
+ private:
+  std::vector<uint8_t> file_;
+  RuntimeSession session_;
+  Graph graph_;
+  executor::FloatExecutor executor_;
+};
+
 TEST_CASE("the exported network in the float executor gives the integers of the model file") {
   const Exported exported;
   Convert(exported.options, exported.data.get());
-  const std::vector<uint8_t> file = ReadBytes(exported.options.output_path);
-  RuntimeSession session(file, "shapes");
-  const Graph graph = importing::ImportOnnx(*exported.options.emit_qdq_path, {});
-  executor::FloatExecutor executor(graph);
-  const lutra_port port = session.Outputs()[0];
+  Both both(exported.options);
+  const lutra_port port = both.Output();
   REQUIRE(port.native_type == LUTRA_INT8);
   size_t count = 0, within_two = 0, same_class = 0;
   const size_t samples = exported.data->size();
   for (size_t i = 0; i < samples; ++i) {
-    const Tensor x = data::AsInput(exported.data->Get(i), *graph.Info(graph.inputs[0])->dims);
-    session.Run({x});
-    const std::vector<float> got = session.Output(0).ToFloats();
-    const std::vector<float> wanted =
-        executor.Run({{graph.inputs[0], x}}).at(graph.outputs[0]).ToFloats();
-    REQUIRE(got.size() == wanted.size());
+    const auto [got, wanted] = both.Run(exported.data->Get(i));
     for (size_t k = 0; k < got.size(); ++k) {
       within_two += std::abs(got[k] - wanted[k]) <= 2.01F * port.scale ? 1 : 0;
       ++count;
@@ -131,18 +155,10 @@ TEST_CASE("what float nodes make is quantized for the products that read it in a
   options.emit_qdq_path = folder / "network.qdq.onnx";
   const SeededSamples data(dims);
   Convert(options, &data);
-  const std::vector<uint8_t> file = ReadBytes(options.output_path);
-  RuntimeSession session(file, "network");
-  const Graph graph = importing::ImportOnnx(*options.emit_qdq_path, {});
-  executor::FloatExecutor executor(graph);
+  Both both(options);
+  const float step = both.Output().scale;
   for (size_t i = 0; i < data.size(); ++i) {
-    const Tensor x = data.Get(i).input;
-    session.Run({x});
-    const std::vector<float> got = session.Output(0).ToFloats();
-    const std::vector<float> wanted =
-        executor.Run({{graph.inputs[0], x}}).at(graph.outputs[0]).ToFloats();
-    REQUIRE(got.size() == wanted.size());
-    const float step = session.Outputs()[0].scale;
+    const auto [got, wanted] = both.Run(data.Get(i));
     for (size_t k = 0; k < got.size(); ++k) CHECK(std::abs(got[k] - wanted[k]) <= 2.01F * step);
   }
 }
@@ -152,17 +168,9 @@ TEST_CASE("float layers are exported with the bias that rounding corrected") {
   exported.options.scheme.bits = 3;
   exported.options.scheme.activations = quantize::ActivationType::float_;
   Convert(exported.options, exported.data.get());
-  const std::vector<uint8_t> file = ReadBytes(exported.options.output_path);
-  RuntimeSession session(file, "shapes");
-  const Graph graph = importing::ImportOnnx(*exported.options.emit_qdq_path, {});
-  executor::FloatExecutor executor(graph);
+  Both both(exported.options);
   for (const size_t i : {0, 7, 40}) {
-    const Tensor x = data::AsInput(exported.data->Get(i), *graph.Info(graph.inputs[0])->dims);
-    session.Run({x});
-    const std::vector<float> got = session.Output(0).ToFloats();
-    const std::vector<float> wanted =
-        executor.Run({{graph.inputs[0], x}}).at(graph.outputs[0]).ToFloats();
-    REQUIRE(got.size() == wanted.size());
+    const auto [got, wanted] = both.Run(exported.data->Get(i));
     const float largest = std::fabs(
         *std::ranges::max_element(wanted, {}, [](float value) { return std::fabs(value); }));
     // The order of sums: 1e-6 of the scores for each of the few layers.
