@@ -15,7 +15,7 @@ struct Stored {
     Pieces pieces(stored);
     bias = pieces.Take<int32_t>(n);
     scale = pieces.Take<float>(n);
-    float_bias = pieces.Take<float>(n);
+    second = pieces.Take<float>(n);
     zero_points = pieces.Take<int8_t>(n);
     tables = pieces.Take<int8_t>(form.coded() ? table_count << form.bits : 0);
     factors = pieces.Take<uint8_t>(n * RunCount(k, form));
@@ -27,7 +27,7 @@ struct Stored {
   size_t bytes;  ///< of all
   int32_t* bias;
   float* scale;
-  float* float_bias;
+  float* second;  // the float bias, or a curve's factor
   int8_t* zero_points;
   int8_t* tables;
   uint8_t* factors;
@@ -45,7 +45,8 @@ void StoreWeights(const IntWeights& w, void* stored) {
   for (size_t n = 0; n < w.n; ++n) {
     s.bias[n] = w.bias != nullptr ? w.bias[n] : 0;
     s.scale[n] = w.scale != nullptr ? w.scale[n] : 1.0F;
-    s.float_bias[n] = w.float_bias != nullptr ? w.float_bias[n] : 0.0F;
+    const float* second = w.factor != nullptr ? w.factor : w.float_bias;
+    s.second[n] = second != nullptr ? second[n] : 0.0F;
     s.zero_points[n] = w.zero_points != nullptr ? w.zero_points[n] : int8_t{0};
   }
   std::copy_n(w.factors, w.n * RunCount(w.k, w.form), s.factors);
@@ -83,7 +84,7 @@ IntWeights StoredWeights(const void* stored, size_t n, size_t k, const WeightFor
   w.zero_points = s.zero_points;
   w.bias = s.bias;
   w.scale = s.scale;
-  w.float_bias = s.float_bias;
+  w.float_bias = w.factor = s.second;
   w.left_zero_point = left_zero_point;
   return w;
 }

@@ -62,11 +62,12 @@ struct IntDepthwise {
     return lane / 4 % 4 * kQuarter + lane / 16 * 4 + lane % 4;
   }
 
-  /// Packed block: bias and multiplier (both in lane order), then the weights step by step: pairs
-  /// of taps in lane order, or one tap in natural order.
+  /// Packed block: bias, multiplier and a curve's factor (all in lane order), then the weights step
+  /// by step: pairs of taps in lane order, or one tap in natural order.
   struct Packed {
     int32_t bias[kLanes];
     float multiplier[kLanes];
+    float factor[kLanes];
     int16_t* Step(size_t step) {
       return reinterpret_cast<int16_t*>(this + 1) + step * kTapsPerStep * kLanes;
     }
@@ -107,6 +108,7 @@ struct IntDepthwise {
     packed.bias[order] = static_cast<int32_t>(bias - static_cast<uint32_t>(w.left_zero_point) *
                                                          static_cast<uint32_t>(sum));
     packed.multiplier[order] = w.scale != nullptr ? w.scale[n] : 1.0F;
+    packed.factor[order] = w.factor != nullptr ? w.factor[n] : 1.0F;
   }
 
 #if HWY_ARCH_X86
@@ -153,11 +155,10 @@ struct IntDepthwise {
 #endif
 
   /// One output pixel of one block. kSteps = 0: `steps` of them, any number.
-  template <size_t kSteps>
+  template <size_t kSteps, class To>
   static HWY_INLINE VI8 Pixel(const int8_t* const* taps, size_t offset, const Packed& packed,
-                              size_t steps, const Requantizer<DF>& requantize) {
+                              size_t steps, const To& to_bytes) {
     const D32 d32;
-    const DF df;
     VI32 total[4];
     for (size_t i = 0; i < 4; ++i) total[i] = hn::LoadU(d32, packed.bias + i * kQuarter);
     const size_t step_count = kSteps != 0 ? kSteps : steps;
@@ -170,40 +171,67 @@ struct IntDepthwise {
       for (size_t i = 0; i < 4; ++i) total[i] = hn::Add(total[i], Unscale(sums.quarter[i]));
     }
     for (size_t i = 0; i < 4; ++i) {
-      total[i] = requantize(total[i], hn::LoadU(df, packed.multiplier + i * kQuarter));
+      total[i] = to_bytes(total[i], packed, i * kQuarter);
     }
     return Narrow(hn::ReorderDemote2To(D16(), total[0], total[1]),
                   hn::ReorderDemote2To(D16(), total[2], total[3]));
   }
 
+  /// From sums to bytes in int32 lanes: by a multiplier alone, or by a curve.
+  struct ToBytes {
+    explicit HWY_INLINE ToBytes(const DepthwiseProblem& p) : requantize(p.output) {}
+    HWY_INLINE VI32 operator()(VI32 acc, const Packed& packed, size_t lane) const {
+      return requantize(acc, hn::LoadU(DF(), packed.multiplier + lane));
+    }
+    Requantizer<DF> requantize;
+  };
+  struct ToBytesByCurve {
+    explicit HWY_INLINE ToBytesByCurve(const DepthwiseProblem& p)
+        : function(p.curve), requantize(p.output) {}
+    HWY_INLINE VI32 operator()(VI32 acc, const Packed& packed, size_t lane) const {
+      return requantize.FromReal(function(acc, hn::LoadU(DF(), packed.multiplier + lane),
+                                          hn::LoadU(DF(), packed.factor + lane)));
+    }
+    CurveFunction<DF> function;
+    Requantizer<DF> requantize;
+  };
+
   /// The blocks [begin, end), of which `packed` is the first.
   struct RunSpan {
+    const DepthwiseProblem& problem;
     const char* packed;
     size_t begin, end;
     size_t channels, taps;
-    OutputQuant output;
 
     void operator()(const DepthwiseSpan<int8_t>& span) const {
-      const Requantizer<DF> requantize(output);
+      if (problem.curve.coefficients != nullptr) {
+        RunBlocks(span, ToBytesByCurve(problem));
+      } else {
+        RunBlocks(span, ToBytes(problem));
+      }
+    }
+
+    template <class To>
+    HWY_INLINE void RunBlocks(const DepthwiseSpan<int8_t>& span, const To& to_bytes) const {
       for (size_t block = begin; block < end; ++block) {
         const auto& weights =
             *reinterpret_cast<const Packed*>(packed + (block - begin) * BlockBytes(taps));
         const size_t channel = BlockChannel(block, kLanes, channels);
         if (taps == 9) {
-          RunBlock<StepsOf(9)>(span, weights, channel, requantize);
+          RunBlock<StepsOf(9)>(span, weights, channel, to_bytes);
         } else {
-          RunBlock<0>(span, weights, channel, requantize);
+          RunBlock<0>(span, weights, channel, to_bytes);
         }
       }
     }
 
-    template <size_t kSteps>
+    template <size_t kSteps, class To>
     void RunBlock(const DepthwiseSpan<int8_t>& span, const Packed& weights, size_t channel,
-                  const Requantizer<DF>& requantize) const {
+                  const To& to_bytes) const {
       size_t offset = channel;
       int8_t* out = span.out + channel;
       for (size_t pixel = 0; pixel < span.count; ++pixel) {
-        const VI8 y = Pixel<kSteps>(span.taps, offset, weights, StepsOf(taps), requantize);
+        const VI8 y = Pixel<kSteps>(span.taps, offset, weights, StepsOf(taps), to_bytes);
         if (channels >= kLanes) {
           hn::StoreU(y, D8(), out);
         } else {
@@ -268,9 +296,8 @@ void RunIntDepthwise(const DepthwiseProblem& p, const int8_t* in, const void* pa
   const size_t taps = static_cast<size_t>(p.window.kernel_h) * p.window.kernel_w;
   const size_t blocks = Kernel::Blocks(n);
   if (!p.form.coded()) {
-    walk.Rows(
-        in, out, row_begin, row_end,
-        typename Kernel::RunSpan{static_cast<const char*>(packed), 0, blocks, n, taps, p.output});
+    walk.Rows(in, out, row_begin, row_end,
+              typename Kernel::RunSpan{p, static_cast<const char*>(packed), 0, blocks, n, taps});
     return;
   }
   const IntWeights weights = StoredWeights(packed, n, taps, p.form, p.left_zero_point);
@@ -279,8 +306,7 @@ void RunIntDepthwise(const DepthwiseProblem& p, const int8_t* in, const void* pa
   for (size_t begin = 0; begin < blocks; begin += step) {
     const size_t end = std::min(blocks, begin + step);
     Kernel::PackBlocks(weights, begin, end, strip);
-    walk.Rows(in, out, row_begin, row_end,
-              typename Kernel::RunSpan{strip, begin, end, n, taps, p.output});
+    walk.Rows(in, out, row_begin, row_end, typename Kernel::RunSpan{p, strip, begin, end, n, taps});
   }
 }
 

@@ -14,6 +14,7 @@ struct DepthwiseProblem {
   bool weight_zero_points = false;
   int32_t left_zero_point = 0;  ///< integer: also the padding value
   OutputQuant output;           ///< integer
+  Curve curve;                  ///< integer
   FloatClamp clamp;             ///< float
   size_t scratch_bytes = 0;     ///< per thread, set by plan
 };

@@ -11,6 +11,7 @@
 // then `run` every task of [0, tasks) in any order, on any thread, each with its own scratch.
 #pragma once
 
+#include "kernels/curve.h"
 #include "kernels/shape.h"
 
 namespace lutra::kernels {
@@ -22,7 +23,7 @@ enum class LeftKind : uint8_t {
 };
 
 enum class Epilogue : uint8_t {
-  /// int8: requantize(acc + bias[n], multiplier[n], output).
+  /// int8: requantize(acc + bias[n], multiplier[n], output), or by a curve.
   requantize,
   /// float: float(acc) * (row_scale[m] * scale[n]), then + bias[n], as separate roundings; the
   /// zero point of row m is row_zero_point[m] (dynamic quantization). Then clamp. Dense only.
@@ -66,6 +67,7 @@ struct IntWeights {
   const int32_t* bias = nullptr;        ///< [n], requantize and raw; null: all zero
   const float* scale = nullptr;         ///< [n], multiplier (requantize) or weight scale (dynamic)
   const float* float_bias = nullptr;    ///< [n], dynamic; null: all zero
+  const float* factor = nullptr;        ///< [n], requantize by a curve with factors
   int32_t left_zero_point = 0;          ///< of the left operand; 0 for dynamic
 };
 
@@ -82,6 +84,7 @@ struct GemmProblem {
   bool weight_zero_points = false;
   int32_t left_zero_point = 0;
   OutputQuant output;
+  Curve curve;  ///< requantize
   FloatClamp clamp;
 
   // Set by plan().

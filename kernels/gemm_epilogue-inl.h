@@ -66,17 +66,37 @@ HWY_INLINE hn::Vec<hn::Repartition<int8_t, DI32>> FourToBytes(VI32 v0, VI32 v1, 
 #endif
 }
 
-/// The kCount vectors of init and scale that a tile's channels have.
+/// The kCount vectors of init, scale and factor that a tile's channels have.
 template <size_t kCount>
 struct ChannelVectors {
-  HWY_INLINE ChannelVectors(const PackedInt& packed, size_t n) {
+  HWY_INLINE ChannelVectors(const PackedInt& packed, size_t n, bool factors) {
     for (size_t i = 0; i < kCount; ++i) {
       init[i] = hn::LoadU(DI32(), packed.init + n + i * kLanes);
       scale[i] = hn::LoadU(DF32(), packed.scale + n + i * kLanes);
+      factor[i] =
+          factors ? hn::LoadU(DF32(), packed.second + n + i * kLanes) : hn::Set(DF32(), 1.0F);
     }
   }
   VI32 init[kCount];
-  VF32 scale[kCount];
+  VF32 scale[kCount], factor[kCount];
+};
+
+/// From sums to bytes in int32 lanes: by a multiplier alone, or by a curve.
+struct ToBytes {
+  explicit HWY_INLINE ToBytes(const GemmProblem& p) : requantize(p.output) {}
+  HWY_INLINE VI32 operator()(VI32 acc, VF32 scale, VF32 /*factor*/) const {
+    return requantize(acc, scale);
+  }
+  Requantizer<DF32> requantize;
+};
+struct ToBytesByCurve {
+  explicit HWY_INLINE ToBytesByCurve(const GemmProblem& p)
+      : function(p.curve), requantize(p.output) {}
+  HWY_INLINE VI32 operator()(VI32 acc, VF32 scale, VF32 factor) const {
+    return requantize.FromReal(function(acc, scale, factor));
+  }
+  CurveFunction<DF32> function;
+  Requantizer<DF32> requantize;
 };
 
 template <size_t kChannels>
@@ -90,12 +110,12 @@ HWY_INLINE void StoreBytes(const int8_t* bytes, size_t channels, int8_t* to) {
 
 /// Up to 4 / kVectors rows share a vector of bytes; of a last group with fewer, sums beyond the
 /// tile are read (the scratch has room) and not stored.
-template <bool kRowTerms, size_t kVectors>
+template <class To, bool kRowTerms, size_t kVectors>
 void StoreRequantized(const TileOutput& t, const Tile& tile) {
   constexpr size_t kChannels = kVectors * kLanes;
   constexpr size_t kRows = 4 / kVectors;
-  const Requantizer<DF32> requantize(t.p.output);
-  const ChannelVectors<kVectors> channel(t.packed, tile.n);
+  const To to_bytes(t.p);
+  const ChannelVectors<kVectors> channel(t.packed, tile.n, t.p.curve.factors);
   // Copies, for the compiler must assume that int8 stores change whatever a reference reaches.
   const Tile local = tile;
   const size_t out_stride = t.p.out_stride;
@@ -111,7 +131,7 @@ void StoreRequantized(const TileOutput& t, const Tile& tile) {
         acc =
             WithoutRowTerms(t, acc, local.m + row + v / kVectors, local.n + v % kVectors * kLanes);
       }
-      q[i] = requantize(acc, channel.scale[v % kVectors]);
+      q[i] = to_bytes(acc, channel.scale[v % kVectors], channel.factor[v % kVectors]);
     }
     HWY_ALIGN int8_t bytes[4 * kLanes];
     hn::Store(FourToBytes(q[0], q[1], q[2], q[3]), hn::Repartition<int8_t, DI32>(), bytes);
@@ -159,7 +179,7 @@ struct CompleteDynamic {
     const DF32 d;
     const VF32 scale = hn::Mul(hn::Set(d, t.o.row_scale[m]), hn::LoadU(d, t.packed.scale + n));
     const VF32 product = hn::Mul(hn::ConvertTo(d, acc), scale);
-    return clamp(hn::Add(product, hn::LoadU(d, t.packed.float_bias + n)));
+    return clamp(hn::Add(product, hn::LoadU(d, t.packed.second + n)));
   }
   const TileOutput& t;
   FloatClamper<DF32> clamp;
@@ -169,8 +189,13 @@ template <size_t kVectors>
 void StoreTile(const TileOutput& t, const Tile& tile) {
   switch (t.p.epilogue) {
     case Epilogue::requantize:
-      if (t.row_sums == nullptr) return StoreRequantized<false, kVectors>(t, tile);
-      return StoreRequantized<true, kVectors>(t, tile);
+      if (t.p.curve.coefficients != nullptr) {
+        if (t.row_sums == nullptr)
+          return StoreRequantized<ToBytesByCurve, false, kVectors>(t, tile);
+        return StoreRequantized<ToBytesByCurve, true, kVectors>(t, tile);
+      }
+      if (t.row_sums == nullptr) return StoreRequantized<ToBytes, false, kVectors>(t, tile);
+      return StoreRequantized<ToBytes, true, kVectors>(t, tile);
     case Epilogue::dynamic:
       return StoreWords<CompleteDynamic, float, kVectors>(t, tile);
     case Epilogue::raw:

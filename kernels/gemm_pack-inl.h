@@ -30,7 +30,7 @@ struct PackedInt {
     row_zero_factor = pieces.Take<int32_t>(padded_n);
     zero_point = pieces.Take<int32_t>(padded_n);
     scale = pieces.Take<float>(padded_n);
-    float_bias = pieces.Take<float>(padded_n);
+    second = pieces.Take<float>(padded_n);
     pieces.Align();
     tables = pieces.Take<int8_t>(table_bytes);
     pieces.Align();
@@ -51,7 +51,7 @@ struct PackedInt {
   int32_t* row_zero_factor;  ///< sum w - k zw: what a row's own zero point is multiplied with
   int32_t* zero_point;       ///< zw
   float* scale;
-  float* float_bias;
+  float* second;   ///< the float bias, or a curve's factor
   int8_t* tables;  ///< coded: as PackTable writes them; one by one: the whole stored operand
   size_t runs;
   uint8_t* factors;
@@ -91,7 +91,8 @@ void PackChannelTerms(const IntWeights& w, const PackedInt& packed, size_t n, ui
   packed.row_zero_factor[n] = static_cast<int32_t>(factor);
   packed.zero_point[n] = zero_point;
   packed.scale[n] = real && w.scale != nullptr ? w.scale[n] : 1.0F;
-  packed.float_bias[n] = real && w.float_bias != nullptr ? w.float_bias[n] : 0.0F;
+  const float* second = w.factor != nullptr ? w.factor : w.float_bias;
+  packed.second[n] = real && second != nullptr ? second[n] : 0.0F;
 }
 
 template <class D>

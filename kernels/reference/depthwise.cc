@@ -70,7 +70,7 @@ void RunInt(const DepthwiseProblem& p, const int8_t* in, const void* packed, int
                       acc += static_cast<uint32_t>(x * weight);
                     }
                   }
-                  return Requantize(static_cast<int32_t>(acc), weights.scale[n], p.output);
+                  return RequantizeSum(static_cast<int32_t>(acc), weights, n, p.curve, p.output);
                 });
 }
 

@@ -66,8 +66,8 @@ void StoreInt(const GemmProblem& p, const GemmOperands& o, const IntWeights& wei
   switch (p.epilogue) {
     case Epilogue::requantize:
       static_cast<int8_t*>(o.out)[at] =
-          Requantize(static_cast<int32_t>(acc + static_cast<uint32_t>(weights.bias[n])),
-                     weights.scale[n], p.output);
+          RequantizeSum(static_cast<int32_t>(acc + static_cast<uint32_t>(weights.bias[n])), weights,
+                        n, p.curve, p.output);
       break;
     case Epilogue::dynamic: {
       const float scale = o.row_scale[m] * weights.scale[n];

@@ -32,6 +32,28 @@ inline int8_t Requantize(int32_t acc, float multiplier, const OutputQuant& outpu
   return RequantizeReal(static_cast<float>(acc) * multiplier, output);
 }
 
+/// By a curve (curve.h); `factor` is 1 without factors.
+inline int8_t RequantizeByCurve(int32_t acc, float multiplier, float factor, const Curve& curve,
+                                const OutputQuant& output) {
+  const float t = static_cast<float>(acc) * multiplier + curve.offset;
+  constexpr float kRound = 8388608.0F, kLast = kCurvePieces - 1;
+  const float low = t < 0.0F ? 0.0F : t;
+  const float center = ((low > kLast ? kLast : low) + kRound) - kRound;
+  const float* c = curve.coefficients + static_cast<size_t>(center);
+  const float u = t - center;
+  float y = c[kCurveDegree * kCurvePieces];
+  for (size_t power = kCurveDegree; power-- > 0;) y = y * u + c[power * kCurvePieces];
+  return RequantizeReal(y * factor, output);
+}
+
+/// The sum of channel n of a product, by the problem's curve if it has one.
+inline int8_t RequantizeSum(int32_t acc, const IntWeights& weights, size_t n, const Curve& curve,
+                            const OutputQuant& output) {
+  if (curve.coefficients == nullptr) return Requantize(acc, weights.scale[n], output);
+  const float factor = curve.factors ? weights.factor[n] : 1.0F;
+  return RequantizeByCurve(acc, weights.scale[n], factor, curve, output);
+}
+
 /// `quotient` is x / scale; NaN gives the zero point.
 inline int8_t QuantizeReal(float quotient, int32_t zero_point) {
   return RequantizeReal(quotient != quotient ? 0.0F : quotient, {zero_point, -128, 127});

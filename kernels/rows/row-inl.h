@@ -20,6 +20,7 @@
 // The bodies, in the order in which they build on each other.
 // clang-format off
 #include "kernels/simd-inl.h"
+#include "kernels/curve-inl.h"
 #include "kernels/elementwise-inl.h"
 #include "kernels/pool-inl.h"
 #include "kernels/reduce-inl.h"

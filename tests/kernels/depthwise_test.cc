@@ -68,6 +68,7 @@ struct IntData {
   std::vector<float> scale;
   std::vector<uint8_t> codes;  ///< of the same weights, where problem.form is coded
   std::vector<int8_t> tables;
+  CurveData curve;  ///< behind the sums where it has coefficients
 
   IntWeights Weights() const {
     const size_t n = problem.channels * problem.channel_multiplier;
@@ -83,6 +84,7 @@ struct IntData {
     w.zero_points = problem.weight_zero_points ? zero_points.data() : nullptr;
     w.bias = bias.data();
     w.scale = scale.data();
+    w.factor = problem.curve.factors ? curve.factor.data() : nullptr;
     w.left_zero_point = problem.left_zero_point;
     return w;
   }
@@ -114,6 +116,7 @@ std::vector<int8_t> Run(const Row& row, const IntData& d) {
   const IntDepthwiseKernels& kernels = row.int_depthwise;
   const IntWeights weights = d.Weights();
   DepthwiseProblem p = d.problem;
+  if (!d.curve.coefficients.empty()) p.curve.coefficients = d.curve.coefficients.data();
   const AlignedBuffer packed = Aligned(kernels.packed_bytes(weights.n, weights.k, weights.form));
   kernels.pack(weights, packed.get());
   kernels.plan(p);
@@ -157,6 +160,9 @@ std::vector<int8_t> Textbook(const IntData& d) {
                      acc += int64_t{d.in[at] - p.left_zero_point} * (d.weights[weight] - zero);
                    });
         float real = static_cast<float>(acc) * d.scale[n];
+        if (!d.curve.coefficients.empty()) {
+          real = CurveValue(d.curve, acc, d.scale[n], p.curve.factors ? d.curve.factor[n] : 1.0F);
+        }
         real = std::fmin(std::fmax(real, static_cast<float>(p.output.lo - p.output.zero_point)),
                          static_cast<float>(p.output.hi - p.output.zero_point));
         out[(row * w.out_w + x) * w.out_pixel_stride + n] =
@@ -167,8 +173,15 @@ std::vector<int8_t> Textbook(const IntData& d) {
   return out;
 }
 
-void CheckInt(const Shape& shape, std::mt19937& random) {
-  const IntData d = MakeInt(shape, random);
+/// 0 for none, 1 for a curve, 2 for one with factors.
+void CheckInt(const Shape& shape, std::mt19937& random, int curve = 0) {
+  IntData d = MakeInt(shape, random);
+  if (curve != 0) {
+    d.curve = MakeCurve(d.scale.size(), random);
+    d.problem.curve.offset = d.curve.offset;
+    d.problem.curve.factors = curve == 2;
+    for (float& scale : d.scale) scale *= 0.03F;
+  }
   INFO(Describe(shape));
   const std::vector<int8_t> expected = Run(*FindRow("reference"), d);
   CHECK(expected == Textbook(d));
@@ -262,6 +275,16 @@ TEST_CASE("depthwise int8: shapes") {
   std::mt19937 random(kDataSeed);
   MESSAGE("seed ", kDataSeed);
   for (const Shape& shape : kShapes) CheckInt(shape, random);
+}
+
+TEST_CASE("integer depthwise by curves follows the formula on every row") {
+  std::mt19937 random(kDataSeed);
+  for (const int curve : {1, 2}) {
+    for (const Shape& shape : kShapes) CheckInt(shape, random, curve);
+    for (size_t channels = 1; channels <= 70; ++channels) {
+      CheckInt({channels, 1, 3, 4, 3, 3, 1, 1, 1, 1, 1, 1, 1, 0, 0}, random, curve);
+    }
+  }
 }
 
 TEST_CASE("depthwise int8: every channel count up to past two blocks of the widest row") {

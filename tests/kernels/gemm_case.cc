@@ -115,6 +115,15 @@ IntCase MakeCodedCase(const GemmProblem& problem, bool tables, std::mt19937& ran
   return c;
 }
 
+void AddCurve(IntCase& c, bool factors, std::mt19937& random) {
+  c.curve = MakeCurve(c.scale.size(), random);
+  c.problem.curve.offset = c.curve.offset;
+  c.problem.curve.factors = factors;
+  // From beyond the output's range to within that of the pieces.
+  for (int32_t& bias : c.bias) bias /= 32;
+  for (float& scale : c.scale) scale *= 0.01F;
+}
+
 FloatCase MakeFloatCase(const GemmProblem& problem, std::mt19937& random) {
   FloatCase c;
   c.problem = problem;
@@ -153,16 +162,19 @@ std::vector<uint8_t> RunCase(const IntGemmKernels& kernels, const IntCase& c, si
     w.zero_points = p.weight_zero_points ? c.zero_points.data() + group * p.n : nullptr;
     w.bias = dynamic ? nullptr : c.bias.data() + group * p.n;
     w.scale = c.scale.data() + group * p.n;
+    w.factor = p.curve.factors ? c.curve.factor.data() + group * p.n : nullptr;
     w.float_bias = dynamic ? c.float_bias.data() + group * p.n : nullptr;
     w.left_zero_point = dynamic ? 0 : p.left_zero_point;
     kernels.pack(w, static_cast<char*>(packed.get()) + group * group_bytes);
   }
+  GemmProblem problem = p;
+  if (!c.curve.coefficients.empty()) problem.curve.coefficients = c.curve.coefficients.data();
   GemmOperands o;
   o.left = c.left.data();
   o.packed = packed.get();
   o.row_scale = c.row_scale.data();
   o.row_zero_point = c.row_zero_point.data();
-  return Run(kernels, p, o, threads, ElementBytes(p));
+  return Run(kernels, problem, o, threads, ElementBytes(p));
 }
 
 std::vector<uint8_t> RunCase(const Row& row, const FloatCase& c, size_t threads) {

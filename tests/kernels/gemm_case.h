@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/kernel_data.h"
 #include "kernels/row.h"
 
 namespace lutra::kernels {
@@ -23,6 +24,7 @@ struct IntCase {
   std::vector<int8_t> tables;    ///< of the whole tensor; empty: two's complement
   std::vector<int32_t> bias, row_zero_point;
   std::vector<float> scale, float_bias, row_scale;
+  CurveData curve;  ///< used where it has coefficients; factors as problem.curve says
 };
 
 struct FloatCase {
@@ -43,6 +45,9 @@ FloatCase MakeFloatCase(const GemmProblem& problem, std::mt19937& random);
 /// The same with weights in the problem's form: codes of random tables whose entries go up to
 /// form.largest, or two's complement integers.
 IntCase MakeCodedCase(const GemmProblem& problem, bool tables, std::mt19937& random);
+
+/// Puts a curve behind the product, with or without factors.
+void AddCurve(IntCase& c, bool factors, std::mt19937& random);
 
 /// The whole output with its guards, as bytes.
 std::vector<uint8_t> RunCase(const Row& row, const IntCase& c, size_t threads = 1);

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <set>
 
 #include "kernels/gemm_case.h"
 #include "kernels/rows_under_test.h"
@@ -65,6 +66,60 @@ TEST_CASE("every element of a reference product follows the formula") {
       double x = static_cast<double>(static_cast<float>(acc) * c.scale[n]);
       x = std::nearbyint(std::fmin(std::fmax(x, -109.0), 111.0)) + 9;
       CHECK(static_cast<int8_t>(out[kGuard + m * p.n + n]) == static_cast<int>(x));
+    }
+  }
+}
+
+TEST_CASE("every element of a reference product by a curve follows the formula") {
+  std::mt19937 random(kSeed);
+  for (const bool factors : {false, true}) {
+    GemmProblem p = Dense(40, 9, 33);
+    p.output = {9, -100, 120};
+    IntCase c = MakeIntCase(p, random);
+    AddCurve(c, factors, random);
+    const auto out = RunCase(*FindRow("reference"), c);
+    std::set<int> values;
+    for (size_t m = 0; m < p.m; ++m) {
+      for (size_t n = 0; n < p.n; ++n) {
+        int64_t acc = c.bias[n];
+        for (size_t k = 0; k < p.k; ++k)
+          acc += int64_t{c.left[m * p.k + k]} * c.weights[n * p.k + k];
+        const double y = static_cast<double>(
+            CurveValue(c.curve, acc, c.scale[n], factors ? c.curve.factor[n] : 1.0F));
+        const double x = std::nearbyint(std::fmin(std::fmax(y, -109.0), 111.0)) + 9;
+        const auto q = static_cast<int8_t>(out[kGuard + m * p.n + n]);
+        CHECK(q == static_cast<int>(x));
+        values.insert(q);
+      }
+    }
+    CHECK(values.size() > 50);
+  }
+}
+
+TEST_CASE("products by curves, with zero points, groups and codes, on every row") {
+  std::mt19937 random(kSeed);
+  for (const bool factors : {false, true}) {
+    for (const bool weight_zero_points : {false, true}) {
+      for (size_t n : {1, 7, 8, 16, 23, 64, 129}) {
+        for (size_t m : {1, 3, 13, 40}) {
+          GemmProblem p = Dense(m, n, 37);
+          p.groups = n == 23 ? 3 : 1;
+          p.left_stride = p.groups * p.k + 5;
+          p.out_stride = p.groups * p.n + 3;
+          p.weight_zero_points = weight_zero_points;
+          p.left_zero_point = 3;
+          p.output = {static_cast<int32_t>(n) - 64, -110, 127};
+          IntCase c = MakeIntCase(p, random);
+          AddCurve(c, factors, random);
+          CheckRows(c);
+          if (weight_zero_points || p.groups != 1) continue;
+          p.form.bits = 4;
+          p.form.largest = 8;
+          IntCase coded = MakeCodedCase(p, /*tables=*/false, random);
+          AddCurve(coded, factors, random);
+          CheckRows(coded);
+        }
+      }
     }
   }
 }

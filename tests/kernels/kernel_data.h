@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -11,6 +12,8 @@
 #include <memory>
 #include <random>
 #include <vector>
+
+#include "kernels/curve.h"
 
 namespace lutra::kernels {
 
@@ -47,6 +50,39 @@ inline std::vector<float> Floats(size_t count, float lo, float hi, std::mt19937&
     value = lo + (hi - lo) * fraction;
   }
   return values;
+}
+
+/// A curve whose pieces fit nothing, so that a wrong one shows, and factors of n channels. Sums of
+/// about 2 / multiplier in magnitude meet all pieces.
+struct CurveData {
+  std::vector<float> coefficients, factor;
+  float offset = 3.25F;
+};
+
+inline CurveData MakeCurve(size_t n, std::mt19937& random) {
+  CurveData curve;
+  curve.coefficients = Floats(kCurveCoefficients, -90.0F, 90.0F, random);
+  for (size_t power = 2; power <= kCurveDegree; ++power) {
+    curve.coefficients[power * kCurvePieces] = 0;
+    curve.coefficients[(power + 1) * kCurvePieces - 1] = 0;
+  }
+  curve.factor = Floats(n, 0.25F, 1.5F, random);
+  return curve;
+}
+
+/// The value before it is clamped and rounded, as docs/quantization.md has it.
+inline float CurveValue(const CurveData& curve, int64_t acc, float multiplier, float factor) {
+  const float scaled = static_cast<float>(acc) * multiplier;
+  const float t = scaled + curve.offset;
+  const float center = std::nearbyint(std::fmin(std::fmax(t, 0.0F), 7.0F));
+  const auto piece = static_cast<size_t>(center);
+  const float u = t - center;
+  float y = 0;
+  for (size_t power = 5; power-- > 0;) {
+    const float product = y * u;
+    y = product + curve.coefficients[power * 8 + piece];
+  }
+  return y * factor;
 }
 
 /// What goes wrong first: zeros, denormals, infinities, NaN, the ends of the range.

@@ -88,6 +88,15 @@ TEST_CASE("tasks that begin inside a row of tiles, batches, pixel strides, group
   CheckRows(MakeIntCase(groups, random));
 }
 
+TEST_CASE("with a curve behind the product") {
+  std::mt19937 random(kSeed);
+  for (const bool factors : {false, true}) {
+    IntCase c = MakeIntCase(Conv3x3({9, 13, 32}, 21, 1, 1), random);
+    AddCurve(c, factors, random);
+    CheckRows(c);
+  }
+}
+
 TEST_CASE("sums of extreme values, as 32-bit integers, up to the most channels") {
   std::mt19937 random(kSeed);
   for (size_t channels : {size_t{32}, kMostWinogradChannels}) {
