@@ -107,6 +107,7 @@ kernels::IntWeights IntGroup(const WeightSource& source, const kernels::WeightFo
     std::copy_n(source.short_bias + first, n, params.bias);
   }
   if (source.float_bias != nullptr) weights.float_bias = source.float_bias + first;
+  if (source.curve_factors != nullptr) weights.factor = source.curve_factors + first;
   if (source.zero_points != nullptr) weights.zero_points = source.zero_points + first;
   if (form.coded()) {
     weights.codes = source.values;
@@ -151,7 +152,7 @@ kernels::WeightForm FormOf(const WeightSource& source, size_t groups) {
 }
 
 WeightSource ReadWeights(const ModelView& view, const schema::Weights& weights,
-                         schema::Compute compute, size_t n, size_t k) {
+                         schema::Compute compute, size_t n, size_t k, const schema::Curve* curve) {
   WeightSource source;
   source.format = FormatOf(weights);
   source.compute = compute;
@@ -175,6 +176,9 @@ WeightSource ReadWeights(const ModelView& view, const schema::Weights& weights,
   if (weights.group() != 0) source.group_scales = params + layout.group_scale_begin;
   if (source.format.kind == WeightKind::codebook) {
     source.tables = reinterpret_cast<const int8_t*>(view.Blob(weights.codebook()));
+  }
+  if (curve != nullptr && curve->factors() != kNoIndex) {
+    source.curve_factors = reinterpret_cast<const float*>(view.Blob(curve->factors()));
   }
   return source;
 }
@@ -249,6 +253,13 @@ const void* PackWeights(const WeightSource& source, const PackTarget& target,
     }
   }
   return packed;
+}
+
+static_assert(kernels::kCurvePieces == kCurvePieces && kernels::kCurveDegree + 1 == kCurvePowers);
+
+kernels::Curve ToCurve(const schema::Curve* curve) {
+  if (curve == nullptr) return {};
+  return {curve->coefficients()->data(), curve->offset(), curve->factors() != kNoIndex};
 }
 
 kernels::OutputQuant ToOutputQuant(const Tensor& output, const schema::IntRange* range) {

@@ -28,6 +28,7 @@ struct WeightSource {
   const int8_t* zero_points = nullptr;    ///< [n] or null
   const uint8_t* group_scales = nullptr;  ///< [n][groups of k] or null: times the channel's scale
   const int8_t* tables = nullptr;         ///< codebook
+  const float* curve_factors = nullptr;   ///< [n] or null
 
   size_t bits() const { return static_cast<size_t>(format.bits); }
   bool one_scale() const { return format.granularity == Granularity::tensor; }
@@ -47,8 +48,9 @@ struct WeightSource {
 /// are looked at, for kernels add up products in 16 bits where they are small enough.
 kernels::WeightForm FormOf(const WeightSource& source, size_t groups);
 
+/// `curve` is the one behind the product, or null.
 WeightSource ReadWeights(const ModelView& view, const schema::Weights& weights,
-                         schema::Compute compute, size_t n, size_t k);
+                         schema::Compute compute, size_t n, size_t k, const schema::Curve* curve);
 
 /// Which packing, in which form, and from how many groups: the same for the matrix and the
 /// depthwise kernels. Instead, the block-sparse form of `sparse` where enough is zero.
@@ -91,5 +93,7 @@ const void* PackWeights(const WeightSource& source, const PackTarget& target,
 /// Clamps of the options' ranges; an absent range clamps nothing.
 kernels::OutputQuant ToOutputQuant(const Tensor& output, const schema::IntRange* range);
 kernels::FloatClamp ToFloatClamp(const schema::FloatRange* range);
+/// Null gives none. Coefficients stay in the file.
+kernels::Curve ToCurve(const schema::Curve* curve);
 
 }  // namespace lutra

@@ -13,6 +13,13 @@ size_t RoundUp(size_t value, size_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
 
+bool HasCurve(const schema::OperatorT& op) {
+  const auto* conv = op.options.AsConv();
+  const auto* linear = op.options.AsLinear();
+  return (conv != nullptr && conv->curve != nullptr) ||
+         (linear != nullptr && linear->curve != nullptr);
+}
+
 // The weights of an operator, null if it has none.
 const schema::WeightsT* WeightsOf(const schema::OperatorT& op) {
   if (const auto* conv = op.options.AsConv()) return conv->weights.get();
@@ -41,7 +48,8 @@ uint16_t ModelWriter::RuntimeVersion() const {
     const auto* unary = op->options.AsUnary();
     const bool later = op->options.type >= schema::Options::Cast ||
                        (unary != nullptr && unary->kind > schema::UnaryKind::log_sigmoid);
-    if (later) version = 9;
+    if (later) version = std::max<uint16_t>(version, 9);
+    if (HasCurve(*op)) version = 10;
     const schema::WeightsT* weights = WeightsOf(*op);
     if (weights == nullptr) continue;
     if (weights->short_bias || weights->one_scale) version = std::max<uint16_t>(version, 6);

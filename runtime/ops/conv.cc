@@ -68,7 +68,7 @@ Status Prepare(PrepareScope& scope, Prepared* prepared) {
   const size_t channels = input.channels() / groups;
   const size_t k = size_t{conv.kernel_h()} * conv.kernel_w() * channels;
   const WeightSource source =
-      ReadWeights(scope.view, *conv.weights(), conv.compute(), output.channels(), k);
+      ReadWeights(scope.view, *conv.weights(), conv.compute(), output.channels(), k, conv.curve());
   const bool integer = conv.compute() == Compute::integer;
   prepared->depthwise = groups > 1 && channels == 1;
   const kernels::Row& row = scope.row;
@@ -122,6 +122,7 @@ void PlanDepthwise(PlanScope& scope, const schema::Conv& conv, const kernels::We
   problem.weight_zero_points = conv.weights()->has_zero_points();
   problem.left_zero_point = input.zero_point;
   problem.output = ToOutputQuant(output, conv.int_range());
+  problem.curve = ToCurve(conv.curve());
   problem.clamp = ToFloatClamp(conv.float_range());
   plan->threads =
       scope.ThreadsForMultiplyAdds(uint64_t{output.elements} * conv.kernel_h() * conv.kernel_w());
@@ -148,6 +149,7 @@ void PlanGemm(PlanScope& scope, const schema::Conv& conv, const Prepared& prepar
   problem.weight_zero_points = conv.weights()->has_zero_points();
   problem.left_zero_point = input.zero_point;
   problem.output = ToOutputQuant(output, conv.int_range());
+  problem.curve = ToCurve(conv.curve());
   problem.clamp = ToFloatClamp(conv.float_range());
   plan->threads = scope.ThreadsForMultiplyAdds(uint64_t{output.elements} * problem.k);
   const auto make_plan =

@@ -46,7 +46,7 @@ Status Prepare(PrepareScope& scope, Prepared* prepared) {
   const Tensor input = scope.Input(0);
   const Tensor output = scope.Output(0);
   const WeightSource source = ReadWeights(scope.view, *linear.weights(), linear.compute(),
-                                          output.channels(), input.channels());
+                                          output.channels(), input.channels(), linear.curve());
   const kernels::Row& row = scope.row;
   PackTarget target = {row.int_gemm.packed_bytes,
                        row.int_gemm.pack,
@@ -87,6 +87,7 @@ Status MakePlan(PlanScope& scope, const Prepared& prepared, Plan* plan) {
   problem.weight_zero_points = linear.weights()->has_zero_points();
   problem.left_zero_point = dynamic ? 0 : input.zero_point;
   problem.output = ToOutputQuant(output, linear.int_range());
+  problem.curve = ToCurve(linear.curve());
   problem.clamp = ToFloatClamp(linear.float_range());
   plan->threads = scope.ThreadsForMultiplyAdds(uint64_t{output.elements} * problem.k);
   scope.thread_scratch_bytes = prepared.choice.ScratchBytes(problem, plan->threads);

@@ -144,9 +144,14 @@ LUTRA_OPERATORS(LUTRA_CHECK)
 #undef LUTRA_CHECK
 
 /// Weights of `n` output channels over `k` inputs each, against int8 inputs of that zero point
-/// (Compute::integer). Blobs, parameters, and the proof that no sum leaves int32.
+/// (Compute::integer). Blobs, parameters, the curve behind (null: none), and the proof that no sum
+/// leaves int32.
 Status CheckWeights(OperatorUse& use, const schema::Weights* weights, schema::Compute compute,
-                    uint64_t n, uint64_t k, int32_t input_zero_point);  // weights.cc
+                    uint64_t n, uint64_t k, int32_t input_zero_point,
+                    const schema::Curve* curve);  // weights.cc
+/// All of it but for the multipliers that lead to it.
+Status CheckCurve(OperatorUse& use, const schema::Curve* curve, schema::Compute compute,
+                  uint64_t n);  // curve.cc
 /// Types and output ranges that go with `compute`, for Conv and Linear.
 Status CheckCompute(OperatorUse& use, schema::Compute compute, const schema::IntRange* int_range,
                     const schema::FloatRange* float_range);  // weights.cc

@@ -28,7 +28,7 @@ Status Check(OperatorUse& use, const schema::Conv& conv) {
   const auto k = static_cast<uint64_t>(window.height.kernel * window.width.kernel) *
                  static_cast<uint64_t>(in.last() / groups);
   return CheckWeights(use, conv.weights(), conv.compute(), static_cast<uint64_t>(want.last()), k,
-                      use.In(0).zero_point);
+                      use.In(0).zero_point, conv.curve());
 }
 
 }  // namespace lutra::validate

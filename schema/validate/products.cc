@@ -69,7 +69,7 @@ Status Check(OperatorUse& use, const schema::Linear& linear) {
   LUTRA_RETURN_IF_ERROR(use.WantOutputShape(want));
   LUTRA_RETURN_IF_ERROR(use.WantSamplesApart(in.rank >= 2));
   return CheckWeights(use, linear.weights(), linear.compute(), static_cast<uint64_t>(want.last()),
-                      static_cast<uint64_t>(in.last()), use.In(0).zero_point);
+                      static_cast<uint64_t>(in.last()), use.In(0).zero_point, linear.curve());
 }
 
 Status Check(OperatorUse& use, const schema::MatMul& matmul) {

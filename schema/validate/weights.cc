@@ -61,6 +61,7 @@ struct Operand {
   Compute compute;
   uint64_t n, k;
   int32_t input_zero_point;
+  const schema::Curve* curve = nullptr;
   const uint8_t* values = nullptr;
   const uint8_t* params = nullptr;
   const uint8_t* tables = nullptr;
@@ -182,6 +183,10 @@ Status CheckParams(const OperatorUse& use, const Operand& operand) {
                       operand.compute == Compute::integer ? "multiplier" : "scale",
                       static_cast<double>(operand.Scale(i)), channel);
     }
+    if (operand.curve != nullptr && operand.Scale(i) > kMaxCurveMultiplier) {
+      return use.Fail("multiplier %g of channel %llu leads to a curve and is above 2^40",
+                      static_cast<double>(operand.Scale(i)), channel);
+    }
   }
   return Status();
 }
@@ -255,11 +260,11 @@ Status CheckCompute(OperatorUse& use, Compute compute, const schema::IntRange* i
 }
 
 Status CheckWeights(OperatorUse& use, const schema::Weights* weights, Compute compute, uint64_t n,
-                    uint64_t k, int32_t input_zero_point) {
+                    uint64_t k, int32_t input_zero_point, const schema::Curve* curve) {
   if (weights == nullptr) return use.Fail("has no weights");
   // n is at most 2^26, so with this n * k * 32 bits fits 64 bits.
   if (k > UINT32_MAX) return use.FailLimit("a kernel of more than 2^32 weights");
-  Operand operand{*weights, compute, n, k, input_zero_point};
+  Operand operand{*weights, compute, n, k, input_zero_point, curve};
   LUTRA_RETURN_IF_ERROR(CheckKind(use, operand));
   LUTRA_RETURN_IF_ERROR(
       use.WantWeights(weights->values(), operand.format.ValueBytes(n * k), n * k));
@@ -272,6 +277,7 @@ Status CheckWeights(OperatorUse& use, const schema::Weights* weights, Compute co
   operand.params = use.facts().view.Blob(weights->params());
 
   LUTRA_RETURN_IF_ERROR(use.facts().Spend(n + n * k));
+  LUTRA_RETURN_IF_ERROR(CheckCurve(use, curve, compute, n));
   LUTRA_RETURN_IF_ERROR(CheckParams(use, operand));
   if (operand.codebook()) {
     const uint64_t tables = operand.format.Tables(n);
