@@ -6,6 +6,7 @@
 #include "converter/coding/encode_model.h"
 #include "converter/error.h"
 #include "converter/passes/passes.h"
+#include "converter/quantize/balance.h"
 #include "converter/quantize/layer_name.h"
 #include "converter/quantize/quantize.h"
 #include "converter/train/reconstruct.h"
@@ -55,7 +56,15 @@ lowering::LoweredModel LowerNetwork(const ConvertOptions& options, const data::D
 
 quantize::Quantization FloatQuantizer::Run(Graph& graph, Graph& fused, budget::Schemes schemes) {
   if (options_.quantize) return Trained(graph, fused, std::move(schemes));
-  if (options_.budget) return Budgeted(graph, std::move(schemes));
+  const std::vector<std::string> added = Balance(graph, fused, schemes);
+  quantize::Quantization quantization =
+      options_.budget ? Budgeted(graph, std::move(schemes)) : Calibrated(graph, std::move(schemes));
+  // Recipes speak of the network's own layers.
+  for (const std::string& label : added) quantization.schemes.erase(label);
+  return quantization;
+}
+
+quantize::Quantization FloatQuantizer::Calibrated(const Graph& graph, budget::Schemes schemes) {
   quantize::Quantization quantization = quantize::QuantizeGraph(
       graph, std::move(schemes), data_, options_.progress, report_.warnings, !byte_ports_.empty());
   if (options_.effort == Effort::high) {
@@ -63,6 +72,20 @@ quantize::Quantization FloatQuantizer::Run(Graph& graph, Graph& fused, budget::S
     train::Reconstruct(graph, *data_, {}, options_.progress, quantization, report_.warnings);
   }
   return quantization;
+}
+
+std::vector<std::string> FloatQuantizer::Balance(Graph& graph, Graph& fused,
+                                                 budget::Schemes& schemes) {
+  std::vector<std::string> added;
+  if (data_ == nullptr) return added;
+  const quantize::ChannelFactors factors =
+      quantize::ChooseFactors(graph, schemes, *data_, options_.progress);
+  for (const auto& [value, balanced] : quantize::ApplyFactors(factors, graph)) {
+    schemes[balanced] = schemes.at(value);
+    added.push_back(balanced);
+  }
+  if (!fused.nodes.empty()) quantize::ApplyFactors(factors, fused);
+  return added;
 }
 
 quantize::Quantization FloatQuantizer::Trained(Graph& graph, Graph& fused,

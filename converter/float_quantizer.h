@@ -32,11 +32,15 @@ class FloatQuantizer {
                  ConvertReport& report)
       : options_(options), data_(data), recipe_(recipe), byte_ports_(byte_ports), report_(report) {}
 
-  /// `graph` is optimized. Where options.quantize is given, `fused` is the same before LayOutGraph,
-  /// and both get the weights that it leaves. Throws Error.
+  /// `graph` is optimized; channels of its activations may come out balanced (quantize/balance.h).
+  /// `fused` is the same before LayOutGraph, or empty unless options.quantize is given, and gets
+  /// what the graph gets: the factors, or the weights that training leaves. Throws Error.
   quantize::Quantization Run(Graph& graph, Graph& fused, budget::Schemes schemes);
 
  private:
+  /// Returns the labels of the nodes that it adds, whose schemes it adds too.
+  std::vector<std::string> Balance(Graph& graph, Graph& fused, budget::Schemes& schemes);
+  quantize::Quantization Calibrated(const Graph& graph, budget::Schemes schemes);
   quantize::Quantization Trained(Graph& graph, Graph& fused, budget::Schemes schemes);
   quantize::Quantization Budgeted(const Graph& graph, budget::Schemes schemes);
   budget::Limits TrainedLimits() const;

@@ -54,9 +54,10 @@ uint64_t WeightStore::Bytes(const Node& node, const quantize::LayerScheme& schem
   if (calibration_.quantization.IsInteger(node)) {
     quantization.integer_nodes.insert(label);
     quantization.bias[label] = weights->bias;
-    for (const std::string& value : {node.inputs[0], node.outputs[0]}) {
-      quantization.activations[value] = *calibration_.quantization.Params(value);
-    }
+    const quantize::Quantization& formats = calibration_.quantization;
+    quantization.activations[node.inputs[0]] = *formats.Params(node.inputs[0]);
+    // (Alone it has no tail, whose size no scheme changes.)
+    quantization.activations[node.outputs[0]] = *formats.Params(formats.Rounded(node));
   }
   lowering::LoweredModel lowered = lowering::Lower(Alone(graph_, node), quantization, {});
   encoding::EncodeModel(&lowered.writer, codec_);

@@ -2,13 +2,16 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 
 #include "base/packed_bits.h"
 #include "converter/graph/half.h"
 #include "converter/lower/lowering.h"
 #include "converter/lower/window.h"
+#include "converter/quantize/curve_fit.h"
 #include "converter/quantize/operators.h"
 #include "converter/quantize/quantize.h"
+#include "converter/quantize/tails.h"
 #include "converter/quantize/weight_matrix.h"
 
 namespace lutra::converter::lowering {
@@ -30,16 +33,54 @@ std::vector<uint8_t> Packed(const std::vector<int8_t>& values, int bits) {
   return string;
 }
 
-std::vector<float> RequantMultipliers(const Node& node, const quantize::QuantizedWeights& weights,
-                                      const quantize::QuantParams& in,
-                                      const quantize::QuantParams& out) {
+// How an integer product's sums become its output's integers.
+struct Requantization {
+  double unit = 1;                  // a sum's real value over this is what the multiplier gives
+  std::vector<float> factors = {};  // of each channel: of the multiplier, or behind the curve
+  std::optional<quantize::FittedCurve> curve = {};
+  schema::IntRange range;
+};
+
+Requantization RequantizationOf(const Lowering& lowering, const Node& node, size_t channels) {
+  const quantize::Quantization& q = lowering.quantization;
+  const quantize::QuantParams& out = *q.Params(q.Rounded(node));
+  Requantization result{.unit = static_cast<double>(out.scale), .range = IntRangeOf(node, out)};
+  if (!q.tails.contains(node.Label())) return result;
+  quantize::Tail tail = quantize::TailBehind(lowering.graph, node);
+  if (tail.factors != nullptr && q.Rounded(node) == tail.factors->Label()) {
+    result.factors = quantize::FactorsOf(lowering.graph, *tail.factors, channels);
+    // What a clamp above 0 cuts off is beyond the integers, or is none.
+    if (node.clamp && node.clamp->hi != 0) result.range = {result.range.lo(), 127};
+    if (node.clamp && node.clamp->lo != 0) result.range = {-128, result.range.hi()};
+  }
+  if (tail.function == nullptr) return result;
+  const double largest =
+      result.factors.empty() ? 1 : static_cast<double>(std::ranges::max(result.factors));
+  result.curve = quantize::FitCurve(lowering.graph, *tail.function, out, largest);
+  result.unit = result.curve->step;
+  result.range = IntRangeOf(*tail.function, out);
+  return result;
+}
+
+std::vector<float> Multipliers(const Node& node, const quantize::QuantizedWeights& weights,
+                               const quantize::QuantParams& in, const Requantization& to) {
   std::vector<float> multipliers;
-  for (const float scale : weights.scale) {
-    multipliers.push_back(
-        Multiplier(node, static_cast<double>(in.scale) * static_cast<double>(scale) /
-                             static_cast<double>(out.scale)));
+  for (size_t n = 0; n < weights.n; ++n) {
+    double multiplier =
+        static_cast<double>(in.scale) * static_cast<double>(weights.scale[n]) / to.unit;
+    if (!to.curve && !to.factors.empty()) multiplier *= static_cast<double>(to.factors[n]);
+    multipliers.push_back(Multiplier(node, multiplier));
   }
   return multipliers;
+}
+
+std::unique_ptr<schema::CurveT> CurveOf(Lowering& lowering, const Requantization& to) {
+  if (!to.curve) return nullptr;
+  auto curve = std::make_unique<schema::CurveT>();
+  curve->offset = static_cast<float>(-to.curve->start / to.curve->step);
+  curve->coefficients.assign(to.curve->coefficients.begin(), to.curve->coefficients.end());
+  if (!to.factors.empty()) curve->factors = lowering.AddBlobOf(to.factors);
+  return curve;
 }
 
 // Of every value the first index that holds it, as bit patterns.
@@ -60,7 +101,9 @@ std::vector<int8_t> IndicesOf(const quantize::QuantizedWeights& weights) {
   return indices;
 }
 
-std::unique_ptr<schema::WeightsT> IntegerWeights(Lowering& lowering, const Node& node) {
+// `to` is null where the product is not computed in integers.
+std::unique_ptr<schema::WeightsT> IntegerWeights(Lowering& lowering, const Node& node,
+                                                 const Requantization* to) {
   const quantize::Quantization& q = lowering.quantization;
   const quantize::QuantizedWeights& weights = q.weights.at(node.Label());
   auto result = std::make_unique<schema::WeightsT>();
@@ -77,10 +120,9 @@ std::unique_ptr<schema::WeightsT> IntegerWeights(Lowering& lowering, const Node&
     result->codebook_channels = shared ? 0 : static_cast<uint32_t>(weights.table_channels);
   }
   std::vector<uint8_t> params;
-  if (q.IsInteger(node)) {
-    const quantize::QuantParams& in = *q.Params(node.inputs[0]);
+  if (to != nullptr) {
     Append(params, q.bias.at(node.Label()));
-    Append(params, RequantMultipliers(node, weights, in, *q.Params(node.outputs[0])));
+    Append(params, Multipliers(node, weights, *q.Params(node.inputs[0]), *to));
   } else {
     Append(params, quantize::FloatBias(lowering.graph, node, q));
     Append(params, weights.scale);
@@ -116,15 +158,24 @@ void SetProduct(Lowering& lowering, const Node& node, OptionsT& options) {
   options.compute = integer   ? schema::Compute::integer
                     : dynamic ? schema::Compute::dynamic
                               : schema::Compute::float_;
-  options.weights = lowering.quantization.weights.contains(node.Label())
-                        ? IntegerWeights(lowering, node)
-                        : FloatWeights(lowering, node, scheme.kind == WeightKind::fp16);
+  std::optional<Requantization> to;
   if (integer) {
-    options.int_range = std::make_unique<schema::IntRange>(
-        IntRangeOf(node, *lowering.quantization.Params(node.outputs[0])));
-  } else if (node.clamp) {
+    to = RequantizationOf(lowering, node, lowering.quantization.weights.at(node.Label()).n);
+    options.int_range = std::make_unique<schema::IntRange>(to->range);
+    options.curve = CurveOf(lowering, *to);
+  }
+  options.weights = lowering.quantization.weights.contains(node.Label())
+                        ? IntegerWeights(lowering, node, to ? &*to : nullptr)
+                        : FloatWeights(lowering, node, scheme.kind == WeightKind::fp16);
+  if (!integer && node.clamp) {
     options.float_range = std::make_unique<schema::FloatRange>(FloatRangeOf(node));
   }
+}
+
+uint16_t DefineResult(Lowering& lowering, const Node& node, const Shape& shape) {
+  const quantize::Quantization& q = lowering.quantization;
+  if (!q.IsInteger(node)) return lowering.Define(node.outputs[0], nullptr, shape);
+  return lowering.Define(q.Rounded(node), q.Params(q.Rounded(node)), shape);
 }
 
 void LowerConv(Lowering& lowering, const Node& node) {
@@ -135,7 +186,7 @@ void LowerConv(Lowering& lowering, const Node& node) {
   conv.groups = static_cast<uint32_t>(node.Int("group", 1));
   SetProduct(lowering, node, conv);
   const uint16_t input = lowering.UseFor(node, node.inputs[0], in);
-  const uint16_t output = lowering.Define(node.outputs[0], lowering.OutputParams(node), out);
+  const uint16_t output = DefineResult(lowering, node, out);
   lowering.Emit(node, std::move(conv), {input}, output);
   lowering.CountOutputChannels(static_cast<size_t>(dims[0]));
 }
@@ -149,7 +200,7 @@ void LowerLinear(Lowering& lowering, const Node& node) {
   schema::LinearT linear;
   SetProduct(lowering, node, linear);
   const uint16_t input = lowering.UseFor(node, node.inputs[0], in);
-  const uint16_t output = lowering.Define(node.outputs[0], lowering.OutputParams(node), out);
+  const uint16_t output = DefineResult(lowering, node, out);
   lowering.Emit(node, std::move(linear), {input}, output);
   lowering.CountOutputChannels(static_cast<size_t>(out.back()));
 }

@@ -10,6 +10,7 @@
 #include "converter/quantize/operators.h"
 #include "converter/quantize/range.h"
 #include "converter/quantize/recipe.h"
+#include "converter/quantize/tails.h"
 #include "schema/limits.h"
 #include "schema/tensor_type.h"
 
@@ -250,6 +251,10 @@ void Lowering::EmitUnion(const Node& node, schema::OptionsUnion options,
   LoweredOperator report;
   report.layer = quantize::LayerName(graph, node);
   report.op = node.op;
+  if (const auto tail = quantization.tails.find(node.Label()); tail != quantization.tails.end()) {
+    const quantize::Tail nodes = quantize::TailBehind(graph, node);
+    if (nodes.function != nullptr) report.op += " + " + nodes.function->op;
+  }
   const schema::TensorT& out = tensor(outputs[0]);
   report.completes = !out.name.empty();
   const bool reads_int8 = std::ranges::any_of(
@@ -300,6 +305,7 @@ void Lowering::CheckTypes(const Node& node) const {
 }
 
 void Lowering::LowerNode(const Node& node) {
+  if (quantization.in_tails.contains(node.Label())) return;
   CheckTypes(node);
   const LoweringRow* row = FindLowering(node);
   if (quantization.IsInteger(node) &&

@@ -11,6 +11,7 @@
 #include "converter/quantize/operators.h"
 #include "converter/quantize/point.h"
 #include "converter/quantize/range.h"
+#include "converter/quantize/tails.h"
 #include "converter/quantize/weight_matrix.h"
 
 namespace lutra::converter::qdq {
@@ -35,7 +36,7 @@ class Chooser {
         continue;
       }
       scheme_ = quantize::LayerScheme{};
-      Choose(i);
+      if (!in_tails_.contains(i)) Choose(i);
       const auto taken = rounds_itself_.find(i);
       const Node& named = graph_.nodes[taken == rounds_itself_.end() ? i : taken->second];
       quantization_.schemes[named.Label()] = scheme_;
@@ -98,6 +99,10 @@ class Chooser {
     std::string reason = form.reason;
     std::optional<size_t> point;
     if (form.form != IntegerForm::none) reason = WhyFloat(node, inputs, point);
+    const quantize::Tail tail = reason.empty() || form.form != IntegerForm::weights
+                                    ? quantize::Tail{}
+                                    : TailOf(node, inputs, point);
+    if (point) reason.clear();
     AdoptedWeights adopted;
     const bool matrix =
         quantize::HasWeights(graph_, node) && quantize::WhyNoWeightMatrix(graph_, node).empty();
@@ -112,9 +117,11 @@ class Chooser {
       StayFloat(node, reason);
       return;
     }
-    TakePoint(i, *point);
-    const std::string& label = graph_.nodes[*point].Label();
+    const bool has_tail = tail.function != nullptr || tail.factors != nullptr;
+    TakePoint(has_tail ? IndexOf(tail.last()) : i, *point);
+    const std::string label = has_tail ? node.Label() : graph_.nodes[*point].Label();
     quantization_.integer_nodes.insert(label);
+    if (has_tail) TakeTail(node, tail, graph_.nodes[*point].Label());
     if (matrix) {
       quantization_.weights[label] = std::move(adopted.weights);
       quantization_.bias[label] = std::move(adopted.bias);
@@ -160,6 +167,38 @@ class Chooser {
         });
     if (some) return "its result is not only read in one quantized form";
     return "the imported network gives no scale for '" + node.outputs[0] + "'";
+  }
+
+  size_t IndexOf(const Node& node) const {
+    return static_cast<size_t>(&node - graph_.nodes.data());
+  }
+
+  /// Of a product whose result is not rounded: what stands before the next point, and that.
+  quantize::Tail TailOf(const Node& product, const std::vector<std::string>& inputs,
+                        std::optional<size_t>& point) const {
+    const quantize::Tail tail = quantize::TailBehind(graph_, product);
+    const bool inputs_rounded = std::ranges::all_of(
+        inputs, [&](const std::string& input) { return quantization_.Params(input) != nullptr; });
+    if (!inputs_rounded || (tail.function == nullptr && tail.factors == nullptr)) return {};
+    const std::optional<size_t> at = OnlyPoint(tail.last().outputs[0]);
+    if (!at) return {};
+    const quantize::Point grid = quantize::PointOf(graph_.nodes[*at]);
+    if (!grid.UsesAllIntegers() || !quantize::SuitsTail(graph_, product, tail, grid.params))
+      return {};
+    point = at;
+    return tail;
+  }
+
+  /// The last node has taken its point, whose name is `rounded`.
+  void TakeTail(const Node& product, const quantize::Tail& tail, const std::string& rounded) {
+    quantization_.tails[product.Label()] = rounded;
+    for (const Node* node : {tail.function, tail.factors}) {
+      if (node == nullptr) continue;
+      const std::string& label = node == &tail.last() ? rounded : node->Label();
+      quantization_.integer_nodes.insert(label);
+      quantization_.in_tails.insert(label);
+      in_tails_.insert(IndexOf(*node));
+    }
   }
 
   /// Constants in arithmetic between tensors, with a scale for all. "" or why they have no
@@ -239,6 +278,7 @@ class Chooser {
   std::map<std::string, std::vector<size_t>> readers_;
   std::map<size_t, size_t> rounds_itself_;  // node -> the point that it took over
   std::set<size_t> taken_, of_input_;       // points that are no operators of their own
+  std::set<size_t> in_tails_;               // nodes that a product computes along
 };
 
 }  // namespace

@@ -190,8 +190,10 @@ class Exporter {
                          quantize::WhyNoWeightMatrix(graph_, node).empty() &&
                          (integer || WeightsOf(node) != nullptr || HasHalfWeights(node));
     const std::vector<std::string> activations = quantize::ActivationInputs(graph_, node);
+    const bool in_tail =
+        LabelOf(node) != nullptr && quantization_.in_tails.contains(*LabelOf(node));
     const bool arithmetic =
-        integer && quantize::IntegerFormOf(graph_, node).form == IntegerForm::compute;
+        integer && !in_tail && quantize::IntegerFormOf(graph_, node).form == IntegerForm::compute;
     const bool divides = arithmetic && node.op == "Div";
     const bool operands = arithmetic && !divides && Is(node, kArithmetic);
     const bool only_first = weights || divides;

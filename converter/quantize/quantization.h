@@ -90,10 +90,18 @@ struct Quantization {
   std::map<std::string, std::vector<int32_t>> bias;  ///< by node label, for integer nodes
   /// The same for others with integer weights, where rounding corrected what the graph has.
   std::map<std::string, std::vector<float>> float_bias;
+  /// Products that compute on behind their sums (tails.h): label -> the value that they round.
+  std::map<std::string, std::string> tails;
+  std::set<std::string> in_tails;  ///< labels of the nodes that they take over
   /// Node label -> why it stays float although its scheme asks for integers.
   std::map<std::string, std::string> float_reason;
 
   bool IsInteger(const Node& node) const { return integer_nodes.contains(node.Label()); }
+  /// What an integer product gives: its result, or that of its tail.
+  const std::string& Rounded(const Node& product) const {
+    const auto tail = tails.find(product.Label());
+    return tail == tails.end() ? product.outputs[0] : tail->second;
+  }
   const QuantParams* Params(const std::string& value) const {
     const auto found = activations.find(value);
     return found == activations.end() ? nullptr : &found->second;

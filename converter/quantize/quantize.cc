@@ -13,6 +13,7 @@
 #include "converter/quantize/operators.h"
 #include "converter/quantize/range.h"
 #include "converter/quantize/rounding.h"
+#include "converter/quantize/tails.h"
 #include "converter/quantize/weight_quantizer.h"
 
 namespace lutra::converter::quantize {
@@ -203,6 +204,7 @@ Calibration CalibrateGraph(const Graph& graph, std::map<std::string, LayerScheme
                     collector.Observe(value, tensor, sample);
                   });
     AssignActivations(graph, values, ChooseRanges(graph, quantization, histograms), quantization);
+    ChooseTails(graph, quantization);
     calibration.moments = collector.Take();
   } else if (!labels.empty() && graph.DataInputs() == 1) {
     calibration.moments = CollectMoments(graph, labels, *data, progress);

@@ -137,11 +137,13 @@ std::string WriteRecipe(const Graph& graph, const LayerScheme& defaults,
   recipe["layers"] = Json::array();
   std::set<std::string> written;
   for (const Node& node : graph.nodes) {
+    const auto scheme = schemes.find(node.Label());
+    if (scheme == schemes.end()) continue;
     Json layer;
     const std::string name = LayerName(graph, node);
     if (!written.insert(name).second) continue;
     layer["name"] = name;
-    layer.update(ToJson(schemes.at(node.Label())));
+    layer.update(ToJson(scheme->second));
     recipe["layers"].push_back(std::move(layer));
   }
   return recipe.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

@@ -41,7 +41,8 @@ std::map<std::string, LayerScheme> ReadRecipe(const Graph& graph, const LayerSch
                                               std::string_view json, const std::string& source,
                                               RecipeWeights* given = nullptr);
 
-/// The recipe that gives exactly these schemes, each layer by name.
+/// The recipe that gives exactly these schemes, each layer by name; nodes without a scheme are not
+/// the network's own.
 std::string WriteRecipe(const Graph& graph, const LayerScheme& defaults,
                         const std::map<std::string, LayerScheme>& schemes);
 
