@@ -282,6 +282,9 @@ ConvertReport Convert(const ConvertOptions& options, const data::Dataset* data) 
 
 ConvertReport Convert(const ConvertOptions& options, const data::Dataset* data, Outputs& outputs) {
   lowering::CheckInputType(options.input_type);
+  if (options.fail_below && data == nullptr) {
+    throw Error("--fail-below: needs data to measure the output on: give --data");
+  }
   if (options.budget && data == nullptr) {
     throw Error(options.budget->Text() + ": needs data to choose by: give --data");
   }
@@ -298,6 +301,7 @@ ConvertReport Convert(const ConvertOptions& options, const data::Dataset* data, 
     quantize::RecipeWeights given;
     std::map<std::string, quantize::LayerScheme> schemes = quantize::ReadRecipe(
         network.graph, options.scheme, recipe, options.recipe_path.value_or("recipe"), &given);
+    quantize::KeepDepthwiseBits(network.graph, given, schemes);
     if (options.weight_histograms && options.quantize) network.untrained = network.graph;
     FloatQuantizer quantizer(options, data, given, network.byte_ports, report);
     network.quantization = quantizer.Run(network.graph, network.fused, std::move(schemes));
@@ -315,6 +319,12 @@ ConvertReport Convert(const ConvertOptions& options, const data::Dataset* data, 
   lowering::LoweredModel lowered =
       LowerNetwork(options, data, network.byte_ports, graph, quantization);
   CheckModel(network, data, options, lowered, report);
+  if (report.output_sqnr_db < options.fail_below.value_or(report.output_sqnr_db)) {
+    throw Error(
+        options.model_path + ": the output SQNR is " + Decibels(report.output_sqnr_db) +
+        ", below --fail-below, so nothing is written; keep the layers with the largest errors "
+        "of their own in float (--recipe), or give other data");
+  }
   if (options.weight_histograms && !network.quantized) {
     report.weight_histograms = MakeWeightHistograms(
         network.untrained ? &*network.untrained : nullptr, graph, quantization);

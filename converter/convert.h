@@ -59,6 +59,8 @@ struct ConvertOptions {
   coding::Codec codec = coding::Codec::none;  ///< of integer weights in the file
   Effort effort = Effort::normal;             ///< not where `quantize` is given
   bool strict = false;
+  /// An error instead of a model file where the worst output's SQNR on the data is below, in dB.
+  std::optional<double> fail_below;
   bool weight_histograms = false;  ///< fill those of the report
   std::optional<std::string> emit_qdq_path;
   std::optional<std::string> emit_float_path;  ///< for the ONNX network that `quantize` leaves

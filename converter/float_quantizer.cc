@@ -7,6 +7,7 @@
 #include "converter/error.h"
 #include "converter/passes/passes.h"
 #include "converter/quantize/balance.h"
+#include "converter/quantize/coordinates.h"
 #include "converter/quantize/layer_name.h"
 #include "converter/quantize/quantize.h"
 #include "converter/train/reconstruct.h"
@@ -55,13 +56,34 @@ lowering::LoweredModel LowerNetwork(const ConvertOptions& options, const data::D
 }
 
 quantize::Quantization FloatQuantizer::Run(Graph& graph, Graph& fused, budget::Schemes schemes) {
-  if (options_.quantize) return Trained(graph, fused, std::move(schemes));
-  const std::vector<std::string> added = Balance(graph, fused, schemes);
-  quantize::Quantization quantization =
-      options_.budget ? Budgeted(graph, std::move(schemes)) : Calibrated(graph, std::move(schemes));
+  const std::set<std::string> coordinates = KeepCoordinates(graph, schemes);
+  std::vector<std::string> added;
+  if (!options_.quantize) added = Balance(graph, fused, schemes);
+  quantize::Quantization quantization = options_.quantize
+                                            ? Trained(graph, fused, std::move(schemes))
+                                        : options_.budget ? Budgeted(graph, std::move(schemes))
+                                                          : Calibrated(graph, std::move(schemes));
+  for (const std::string& label : coordinates) {
+    quantization.float_reason[label] =
+        "coordinates behind the last product, in which 8 bits would show (--strict has them in "
+        "integers)";
+  }
   // Recipes speak of the network's own layers.
   for (const std::string& label : added) quantization.schemes.erase(label);
   return quantization;
+}
+
+std::set<std::string> FloatQuantizer::KeepCoordinates(const Graph& graph,
+                                                      budget::Schemes& schemes) const {
+  std::set<std::string> kept;
+  if (options_.strict) return kept;
+  for (const std::string& label : quantize::FindCoordinates(graph)) {
+    quantize::LayerScheme& scheme = schemes.at(label);
+    if (scheme.activations != quantize::ActivationType::integer) continue;
+    scheme.activations = quantize::ActivationType::float_;
+    kept.insert(label);
+  }
+  return kept;
 }
 
 quantize::Quantization FloatQuantizer::Calibrated(const Graph& graph, budget::Schemes schemes) {

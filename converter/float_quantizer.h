@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,8 @@ class FloatQuantizer {
   quantize::Quantization Run(Graph& graph, Graph& fused, budget::Schemes schemes);
 
  private:
+  /// Labels of the nodes that float is chosen for (quantize/coordinates.h).
+  std::set<std::string> KeepCoordinates(const Graph& graph, budget::Schemes& schemes) const;
   /// Returns the labels of the nodes that it adds, whose schemes it adds too.
   std::vector<std::string> Balance(Graph& graph, Graph& fused, budget::Schemes& schemes);
   quantize::Quantization Calibrated(const Graph& graph, budget::Schemes schemes);

@@ -214,6 +214,10 @@ void ModelCommand::AddModelFlags(CLI::App& command) {
       ->type_name("IN=OUT")
       ->allow_extra_args(false);
   command.add_flag("--strict", options_.strict, "fail when a layer would stay in float");
+  command
+      .add_option("--fail-below", options_.fail_below,
+                  "an error, and no file, where the output's SQNR is below this")
+      ->type_name("DB");
   command.add_option("--report", html_, "write a report with pictures")
       ->type_name("FILE.html")
       ->check(FileName());

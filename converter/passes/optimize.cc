@@ -23,6 +23,7 @@ void FuseGraph(Graph& graph) {
     MatMulToGemm(graph);
     FoldBatchNorm(graph);
     FuseActivations(graph);
+    RaiseFunctions(graph);
     FoldConstants(graph);
     RemoveDeadCode(graph);
   }

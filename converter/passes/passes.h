@@ -67,6 +67,9 @@ void FoldBatchNorm(Graph& graph);
 void FuseGates(Graph& graph);
 /// FuseGates, then Relu and Clip -> Node::clamp of the operator before.
 void FuseActivations(Graph& graph);
+/// Functions of one element behind views (Reshape, Transpose ...) of a product's result go before
+/// them, under a name of their own.
+void RaiseFunctions(Graph& graph);
 /// Pad (constant 0) + Conv, Pad + AveragePool(count_include_pad), Pad (minus infinity, or not above
 /// any value it surrounds) + MaxPool -> pads attribute.
 void FusePads(Graph& graph);

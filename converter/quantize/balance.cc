@@ -3,14 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <set>
 
 #include "converter/executor/float_executor.h"
-#include "converter/graph/product.h"
 #include "converter/passes/rewrite.h"
 #include "converter/quantize/operators.h"
 #include "converter/quantize/range.h"
-#include "converter/quantize/weight_matrix.h"
 
 namespace lutra::converter::quantize {
 namespace {
@@ -51,12 +48,6 @@ bool PassesFactors(const Maker& maker) {
   if (maker.function != nullptr) return maker.function->op == "LeakyRelu";
   const Clamp clamp = maker.conv->clamp.value_or(Clamp{});
   return (clamp.lo == 0 || std::isinf(clamp.lo)) && (clamp.hi == 0 || std::isinf(clamp.hi));
-}
-
-bool IsDepthwise(const Graph& graph, const Node& node) {
-  if (node.op != "Conv" || !HasWeights(graph, node)) return false;
-  const std::vector<int64_t>& dims = graph.Constant(node.inputs[1])->dims();
-  return node.Int("group", 1) > 1 && dims[1] == 1;
 }
 
 bool TakesFactors(const LayerScheme& scheme) {

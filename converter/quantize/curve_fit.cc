@@ -65,12 +65,15 @@ class Target {
     return y;
   }
 
-  // The channel that is hurt most by this much of a difference.
+  // Of the channel that is hurt most by this much of a difference: the one with the largest factor
+  // of those that do not clamp the value. Where all do, what lies beyond makes no difference.
   double ErrorOf(double exact, double fitted) const {
+    if (exact < low_ || exact > high_) {
+      return std::fabs(std::clamp(exact, low_, high_) - std::clamp(fitted, low_, high_));
+    }
     const double room = exact < 0 ? low_ : high_;
-    const double factor = std::clamp(exact == 0 ? factor_ : room / exact, 1.0, factor_);
-    const auto seen = [&](double y) { return std::clamp(y * factor, low_, high_); };
-    return std::fabs(seen(exact) - seen(fitted));
+    const double factor = exact == 0 ? factor_ : std::min(room / exact, factor_);
+    return std::fabs(exact - fitted) * factor;
   }
 
  private:
@@ -82,7 +85,7 @@ class Target {
 
 using Polynomial = std::array<double, kPowers>;
 
-double ValueAt(const Polynomial& p, double u) {
+double PolynomialAt(const Polynomial& p, double u) {
   double y = 0;
   for (size_t power = kPowers; power-- > 0;)
     y = y * u + static_cast<double>(static_cast<float>(p[power]));
@@ -113,16 +116,28 @@ std::array<double, kPowers> Nodes() {
 
 // Distances from the edge of an end at which it is looked at, in steps of the curve: far enough for
 // any sum.
-const std::vector<double> kDistances = {0,   0.02, 0.1, 0.2, 0.35, 0.5, 0.75, 1,   1.5, 2,  3,
-                                        4.5, 6,    9,   13,  20,   40,  100,  300, 1e3, 1e4};
+const std::vector<double> kDistances = {0, 0.02, 0.1, 0.2, 0.35, 0.5, 0.75, 1,   1.5, 2,   3,  4.5,
+                                        6, 9,    13,  20,  40,   100, 300,  1e3, 1e4, 1e6, 1e8};
 
 struct Candidate {
   double start, step;
 };
 
+// Places of all sizes, whatever the curve's step: pieces that are too large miss what lies between
+// their own samples.
+std::vector<double> Places() {
+  std::vector<double> places = {0};
+  for (double x = 1.0 / 256; x < 512; x *= 1.04) {
+    places.push_back(x);
+    places.push_back(-x);
+  }
+  return places;
+}
+
 class Fitter {
  public:
-  explicit Fitter(const Target& target) : target_(target) {}
+  explicit Fitter(const Target& target)
+      : target_(target), places_(Places()), values_(target.At(places_)) {}
 
   // Gives up where the error is not below `most`.
   std::optional<FittedCurve> Fit(const Candidate& at, double most) const {
@@ -138,10 +153,24 @@ class Fitter {
         curve.coefficients[power * kPieces + piece] = static_cast<float>(p[power]);
       }
     }
-    return curve;
+    for (size_t i = 0; i < places_.size(); ++i) {
+      curve.error = std::max(curve.error, target_.ErrorOf(values_[i], ValueAt(curve, places_[i])));
+    }
+    return curve.error < most ? std::optional(curve) : std::nullopt;
   }
 
  private:
+  static double ValueAt(const FittedCurve& curve, double x) {
+    const double t = (x - curve.start) / curve.step;
+    const double center = std::nearbyint(std::clamp(t, 0.0, kPieces - 1.0));
+    const auto piece = static_cast<size_t>(center);
+    double y = 0;
+    for (size_t power = kPowers; power-- > 0;) {
+      y = y * (t - center) + static_cast<double>(curve.coefficients[power * kPieces + piece]);
+    }
+    return y;
+  }
+
   Polynomial FitPiece(const Candidate& at, size_t piece, double* error) const {
     static const std::array<double, kPowers> kNodes = Nodes();
     std::vector<double> u(kNodes.begin(), kNodes.end());
@@ -158,7 +187,7 @@ class Fitter {
     std::copy_n(y.begin(), kPowers, at_nodes.begin());
     const Polynomial p = Through(kNodes, at_nodes);
     for (size_t i = kPowers; i < y.size(); ++i) {
-      *error = std::max(*error, target_.ErrorOf(y[i], ValueAt(p, u[i])));
+      *error = std::max(*error, target_.ErrorOf(y[i], PolynomialAt(p, u[i])));
     }
     return p;
   }
@@ -181,7 +210,7 @@ class Fitter {
         const Polynomial line = {y[a] - slope * u[a], slope};
         double largest = *error;
         for (size_t i = 0; i < u.size() && largest < least; ++i) {
-          largest = std::max(largest, target_.ErrorOf(y[i], ValueAt(line, u[i])));
+          largest = std::max(largest, target_.ErrorOf(y[i], PolynomialAt(line, u[i])));
         }
         if (largest >= least) continue;
         least = largest;
@@ -193,6 +222,7 @@ class Fitter {
   }
 
   const Target& target_;
+  std::vector<double> places_, values_;
 };
 
 // Edges of pieces lie on all kinks.
@@ -201,7 +231,7 @@ std::vector<Candidate> Candidates(const std::vector<double>& kinks) {
   if (kinks.size() > 1) {
     for (int pieces = 1; pieces <= 6; ++pieces) steps.push_back((kinks[1] - kinks[0]) / pieces);
   } else {
-    for (int i = -20; i <= 24; ++i) steps.push_back(std::exp2(i / 4.0));
+    for (int i = -40; i <= 48; ++i) steps.push_back(std::exp2(i / 8.0));
   }
   std::vector<Candidate> candidates;
   for (const double step : steps) {

@@ -51,6 +51,11 @@ bool HasWeights(const Graph& graph, const Node& node) {
          graph.Constant(node.Input(0)) == nullptr;
 }
 
+bool IsDepthwise(const Graph& graph, const Node& node) {
+  if (node.op != "Conv" || !HasWeights(graph, node)) return false;
+  return node.Int("group", 1) > 1 && graph.Constant(node.inputs[1])->dims()[1] == 1;
+}
+
 bool IsDynamic(const Quantization& quantization, const std::string& label, const Product& product) {
   const LayerScheme& scheme = quantization.schemes.at(label);
   return scheme.HasIntegers() && !quantization.integer_nodes.contains(label) &&

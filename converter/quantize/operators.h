@@ -32,6 +32,9 @@ QuantParams ProbabilityParams(double largest);
 /// A product whose weights are constant and whose other input is not.
 bool HasWeights(const Graph& graph, const Node& node);
 
+/// A convolution whose groups have one input channel each.
+bool IsDepthwise(const Graph& graph, const Node& node);
+
 /// Whether the layer of this label has integer weights and quantizes each row of its input when it
 /// runs.
 bool IsDynamic(const Quantization& quantization, const std::string& label, const Product& product);

@@ -4,6 +4,7 @@
 
 #include "converter/error.h"
 #include "converter/quantize/layer_name.h"
+#include "converter/quantize/operators.h"
 #include "converter/quantize/range.h"
 #include "converter/quantize/recipe_file.h"
 
@@ -128,6 +129,16 @@ std::map<std::string, LayerScheme> ReadRecipe(const Graph& graph, const LayerSch
   LayerRecipe layers(graph, defaults, schemes, *given);
   if (!json.empty()) ReadRecipeFile(json, source, kLayerWords, layers);
   return schemes;
+}
+
+void KeepDepthwiseBits(const Graph& graph, const RecipeWeights& given,
+                       std::map<std::string, LayerScheme>& schemes) {
+  for (const Node& node : graph.nodes) {
+    LayerScheme& scheme = schemes.at(node.Label());
+    if (!IsDepthwise(graph, node) || given.layers.contains(node.Label())) continue;
+    if (!scheme.HasIntegers() || scheme.bits >= 8) continue;
+    static_cast<WeightFormat&>(scheme) = WeightFormat{};
+  }
 }
 
 std::string WriteRecipe(const Graph& graph, const LayerScheme& defaults,

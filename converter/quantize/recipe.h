@@ -34,6 +34,11 @@ struct RecipeWeights {
   std::set<std::string> layers;  ///< labels of nodes that entries of "layers" fit
 };
 
+/// Depthwise convolutions that the recipe does not name keep 8-bit weights where the default has
+/// fewer: they are few, and each channel has too few of them for their errors to cancel.
+void KeepDepthwiseBits(const Graph& graph, const RecipeWeights& given,
+                       std::map<std::string, LayerScheme>& schemes);
+
 /// A scheme for every node of the graph: `defaults`, or what the recipe (the JSON text; empty =
 /// none) says. `source` names the recipe in messages. Throws Error with the JSON path of the fault;
 /// a name or pattern that fits no layer is one. `given`, if not null, gets what it says of weights.

@@ -11,6 +11,16 @@ std::vector<uint8_t> EditedConv(const std::function<void(ModelBuilder&, schema::
   return ConvModel([&](ModelBuilder& b) { edit(b, *b.model().operators[0]->options.AsConv()); });
 }
 
+/// The Conv with a curve, a sound one but for what `edit` does.
+std::vector<uint8_t> CurvedConv(
+    const std::function<void(ModelBuilder&, schema::ConvT&, schema::CurveT&)>& edit) {
+  return EditedConv([&](ModelBuilder& b, schema::ConvT& conv) {
+    conv.curve = std::make_unique<schema::CurveT>();
+    conv.curve->coefficients.assign(40, 0.0F);
+    edit(b, conv, *conv.curve);
+  });
+}
+
 /// The Conv with a codebook of 2 bits.
 std::vector<uint8_t> CodebookConv(
     const std::vector<int8_t>& table, uint32_t channels,
@@ -231,6 +241,59 @@ std::vector<CorruptCase> ConvCases() {
        "operator 0 (Conv): entry -128 of codebook 0 follows -127",
        [] {
          return CodebookConv({-128, 0, 1, 2}, 0);
+       }},
+      {"curve_of_float_product", Code::malformed,
+       "operator 0 (Conv): a curve goes with compute integer alone",
+       [] {
+         return FloatModel(schema::ConvT{}, {1, 1, 1, 1}, {1, 1, 1, 1}, [](auto& b) {
+           auto* conv = b.model().operators[0]->options.AsConv();
+           conv->compute = schema::Compute::float_;
+           conv->weights = b.FloatWeights({1.0F}, {0.0F});
+           conv->curve = std::make_unique<schema::CurveT>();
+         });
+       }},
+      {"curve_without_coefficients", Code::malformed,
+       "operator 0 (Conv): a curve of 0 coefficients, not 40",
+       [] { return CurvedConv([](auto&, auto&, auto& curve) { curve.coefficients.clear(); }); }},
+      {"curve_of_too_many_coefficients", Code::malformed,
+       "operator 0 (Conv): a curve of 41 coefficients, not 40",
+       [] { return CurvedConv([](auto&, auto&, auto& curve) { curve.coefficients.resize(41); }); }},
+      {"curve_offset_nan", Code::malformed,
+       "operator 0 (Conv): the curve's offset is not finite, or above 2^30",
+       [] {
+         return CurvedConv([](auto&, auto&, auto& curve) {
+           curve.offset = std::numeric_limits<float>::quiet_NaN();
+         });
+       }},
+      {"curve_coefficient_infinite", Code::malformed,
+       "operator 0 (Conv): coefficient 9 of the curve is not finite, or above 2^30",
+       [] {
+         return CurvedConv([](auto&, auto&, auto& curve) { curve.coefficients[9] = kInfinity; });
+       }},
+      {"curve_end_bends", Code::malformed,
+       "operator 0 (Conv): piece 7 of the curve, which has no end, is no straight line",
+       [] {
+         return CurvedConv([](auto&, auto&, auto& curve) { curve.coefficients[23] = 1e-9F; });
+       }},
+      {"curve_multiplier_large", Code::malformed,
+       "operator 0 (Conv): multiplier 2.19902e+12 of channel 1 leads to a curve and is above 2^40",
+       [] {
+         return CurvedConv([](auto& b, auto& conv, auto&) {
+           conv.weights =
+               b.IntWeights(std::vector<int8_t>(3 * 9 * 2, 1), {1, 2, 3}, {0.5F, 0x1p41F, 1.0F});
+         });
+       }},
+      {"curve_factors_absent", Code::malformed,
+       "operator 0 (Conv): factors of a curve are in blob 77 of 2",
+       [] { return CurvedConv([](auto&, auto&, auto& curve) { curve.factors = 77; }); }},
+      {"curve_factor_negative", Code::malformed,
+       "operator 0 (Conv): factor -1 of channel 2 is not normal, positive and at most 2^20",
+       [] {
+         return CurvedConv([](auto& b, auto&, auto& curve) {
+           const std::vector<float> factors = {1.0F, 0x1p20F, -1.0F};
+           const auto* bytes = reinterpret_cast<const uint8_t*>(factors.data());
+           curve.factors = b.Blob({bytes, bytes + 12});
+         });
        }},
       {"conv_group_of_48", Code::malformed,
        "operator 0 (Conv): 48 weights share a scale, 32, 64 and 128 are allowed",

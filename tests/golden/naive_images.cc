@@ -73,6 +73,34 @@ struct Weights {
   }
 };
 
+/// Behind a product: by its curve, or by the multiplier alone.
+double Rounded(const Weights& weights, int64_t acc, size_t channel, const schema::Curve* curve,
+               const NaiveTensor& out, const schema::IntRange* range) {
+  const float multiplier = weights.Scale(channel);
+  if (curve == nullptr) return Requantized(acc, multiplier, out, range);
+  const float scaled = static_cast<float>(acc) * multiplier;
+  const float t = scaled + curve->offset();
+  const float center = std::nearbyint(std::clamp(t, 0.0F, 7.0F));
+  const float u = t - center;
+  const auto coefficient = [&](unsigned power) {
+    return curve->coefficients()->Get(8 * power + static_cast<unsigned>(center));
+  };
+  float y = coefficient(4);
+  for (unsigned power = 4; power-- > 0;) {
+    const float product = y * u;
+    y = product + coefficient(power);
+  }
+  if (curve->factors() != 65535) {
+    float factor;
+    std::memcpy(&factor, weights.view.Blob(curve->factors()) + 4 * channel, 4);
+    y *= factor;
+  }
+  const auto z = static_cast<float>(out.zero_point);
+  const float lo = range == nullptr ? -128.0F : static_cast<float>(range->lo());
+  const float hi = range == nullptr ? 127.0F : static_cast<float>(range->hi());
+  return static_cast<double>(std::nearbyint(std::clamp(y, lo - z, hi - z)) + z);
+}
+
 double Clamped(double value, const schema::FloatRange* range) {
   if (range == nullptr) return value;
   return std::clamp(value, static_cast<double>(range->lo()), static_cast<double>(range->hi()));
@@ -148,7 +176,7 @@ void NaiveConv(const ModelView& view, const schema::Conv& conv, const NaiveInput
       }
     }
     out->values[i] = out->is_int8()
-                         ? Requantized(acc, weights.Scale(channel), *out, conv.int_range())
+                         ? Rounded(weights, acc, channel, conv.curve(), *out, conv.int_range())
                          : Clamped(real + static_cast<double>(weights.Param<float>(channel)),
                                    conv.float_range());
   }
@@ -169,7 +197,7 @@ void NaiveLinear(const ModelView& view, const schema::Linear& linear, const Naiv
         acc += (static_cast<int64_t>(row[j]) - x.zero_point) *
                weights.Integer(channel, channel * k + j);
       }
-      out->values[i] = Requantized(acc, weights.Scale(channel), *out, linear.int_range());
+      out->values[i] = Rounded(weights, acc, channel, linear.curve(), *out, linear.int_range());
       continue;
     }
     double y = 0;

@@ -78,6 +78,72 @@ TEST_CASE("Conv in all its forms") {
   }
 }
 
+// Half a step of the output's rounding, and a quarter of the curve.
+constexpr double kCurveBound = 0.76;
+
+TEST_CASE("a function behind a product is part of it, with one rounding for both") {
+  for (const char* op : {"Silu", "HardSwish", "Sigmoid", "Gelu", "Tanh", "LeakyRelu", "Mish"}) {
+    for (const int64_t groups : {int64_t{1}, int64_t{5}}) {
+      CAPTURE(op);
+      CAPTURE(groups);
+      GraphBuilder b;
+      b.Input("x", {1, 6, 7, 5});
+      const std::vector<int64_t> dims = {10, 5 / groups, 3, 3};
+      const auto k = static_cast<size_t>(45 / groups);
+      b.Floats("w", dims, GridWeights(10, k, 0.002F, 5));
+      b.Floats("b", {10}, Bias(10, 6));
+      Node& conv = b.Add("Conv", {"x", "w", "b"}, {"c"});
+      conv.attributes["group"] = groups;
+      b.Add(op, {"c"}, {"y"});
+      const Outcome outcome = Run(b.graph, OnGrid(210, kInput, 7));
+      CHECK(outcome.ErrorInSteps() <= kCurveBound);
+      CHECK(outcome.OperatorTypes() == std::vector<std::string>{"Conv"});
+    }
+    GraphBuilder b;
+    b.Input("x", {1, 20});
+    b.Floats("w", {6, 20}, GridWeights(6, 20, 0.01F, 5));
+    b.Floats("b", {6}, Bias(6, 8));
+    Node& gemm = b.Add("Gemm", {"x", "w", "b"}, {"g"});
+    gemm.attributes["transB"] = int64_t{1};
+    b.Add(op, {"g"}, {"y"});
+    const Outcome outcome = Run(b.graph, OnGrid(20, kInput, 9));
+    CHECK(outcome.ErrorInSteps() <= kCurveBound);
+    CHECK(outcome.OperatorTypes() == std::vector<std::string>{"Linear"});
+  }
+}
+
+TEST_CASE("a factor for each channel behind a product costs nothing") {
+  for (const std::string op : {"", "Silu", "clamp"}) {
+    CAPTURE(op);
+    GraphBuilder b;
+    b.Input("x", {1, 6, 7, 5});
+    b.Floats("w", {4, 5, 1, 1}, GridWeights(4, 5, 0.004F, 5));
+    b.Floats("b", {4}, Bias(4, 6));
+    // (Above 0 a clamp has to be beyond every channel's integers.)
+    b.Floats("f", {1, 1, 4}, {1.0F, 3.5F, 1.25F, op == "clamp" ? 1.5F : 40.0F});
+    Node& conv = b.Add("Conv", {"x", "w", "b"}, {"c"});
+    if (op == "clamp") conv.clamp = Clamp{0, 100};
+    if (op == "Silu") b.Add(op, {"c"}, {"s"});
+    b.Add("Mul", {op == "Silu" ? "s" : "c", "f"}, {"y"});
+    const Outcome outcome = Run(b.graph, OnGrid(210, kInput, 7));
+    CHECK(outcome.ErrorInSteps() <= kCurveBound);
+    CHECK(outcome.OperatorTypes() == std::vector<std::string>{"Conv"});
+  }
+}
+
+TEST_CASE("functions that no curve meets, and values that others see, stay apart") {
+  for (const bool seen : {false, true}) {
+    GraphBuilder b;
+    b.Input("x", {1, 4, 4, 3});
+    b.Floats("w", {4, 3, 1, 1}, GridWeights(4, 3, 0.01F, 5));
+    b.Add("Conv", {"x", "w"}, {"c"});
+    b.Add(seen ? "Silu" : "Round", {"c"}, {"s"});
+    b.Add("Add", {seen ? "c" : "s", "s"}, {"y"});
+    const Outcome outcome = Run(b.graph, OnGrid(48, kInput, 7));
+    CHECK(outcome.OperatorTypes() == std::vector<std::string>{"Conv", "Lookup", "Binary"});
+  }
+}
+
 TEST_CASE("Gemm with either order of weights, alpha, beta and a scalar bias") {
   for (const int64_t transposed : {int64_t{0}, int64_t{1}}) {
     GraphBuilder b;
