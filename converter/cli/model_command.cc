@@ -185,7 +185,7 @@ void ModelCommand::AddModelFlags(CLI::App& command) {
       ->capture_default_str();
   command.add_flag("--asymmetric", options_.scheme.asymmetric,
                    "weights with a zero point per channel");
-  command.add_option("--calibrator", calibrator_, "minmax, percentile, mse or entropy")
+  command.add_option("--calibrator", calibrator_, "auto, minmax, percentile, mse or entropy")
       ->type_name("NAME")
       ->capture_default_str();
   command

@@ -56,7 +56,7 @@ class ModelCommand {
   const char* name_;
   ConvertOptions options_;
   std::string weights_ = "int8", activations_ = "int8", granularity_ = "channel";
-  std::string calibrator_ = "minmax", codec_ = "none", effort_ = "normal", recipe_, emit_qdq_,
+  std::string calibrator_ = "auto", codec_ = "none", effort_ = "normal", recipe_, emit_qdq_,
               emit_onnx_, html_;
   std::vector<std::string> states_;
   uint64_t codebook_channels_ = 0;

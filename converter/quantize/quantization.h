@@ -24,11 +24,11 @@ struct QuantParams {
 };
 
 enum class ActivationType : uint8_t { integer, dynamic, float_ };
-enum class CalibratorKind : uint8_t { minmax, percentile, mse, entropy };
+enum class CalibratorKind : uint8_t { minmax, percentile, mse, entropy, automatic };
 
 struct LayerScheme : WeightFormat {
   ActivationType activations = ActivationType::integer;
-  CalibratorKind calibrator = CalibratorKind::minmax;
+  CalibratorKind calibrator = CalibratorKind::automatic;
   /// Share of the integer weights, those of smallest magnitude, that are 0 whatever rounding may
   /// gain by others.
   double sparsity = 0;

@@ -12,6 +12,7 @@
 #include "converter/quantize/layer_name.h"
 #include "converter/quantize/operators.h"
 #include "converter/quantize/range.h"
+#include "converter/quantize/range_trials.h"
 #include "converter/quantize/rounding.h"
 #include "converter/quantize/tails.h"
 #include "converter/quantize/weight_quantizer.h"
@@ -21,8 +22,8 @@ namespace {
 
 // Each value by the calibrator of the node that makes it; inputs by that of their first reader. Of
 // a Softmax nothing is clipped: its few large probabilities are what it is for.
-std::map<std::string, Range> ChooseRanges(const Graph& graph, const Quantization& quantization,
-                                          const std::map<std::string, Histogram>& histograms) {
+std::map<std::string, CalibratorKind> CalibratorsOf(const Graph& graph,
+                                                    const Quantization& quantization) {
   std::map<std::string, CalibratorKind> kinds;
   for (const std::string& input : graph.inputs) {
     const std::vector<size_t> readers = graph.Consumers(input);
@@ -35,9 +36,31 @@ std::map<std::string, Range> ChooseRanges(const Graph& graph, const Quantization
                                            : quantization.schemes.at(node.Label()).calibrator;
     }
   }
-  std::map<std::string, Range> ranges;
+  return kinds;
+}
+
+std::map<std::string, Range> ChooseRanges(const Graph& graph, const Quantization& quantization,
+                                          const std::map<std::string, Histogram>& histograms,
+                                          const data::Dataset& data, const Progress& progress) {
+  const std::map<std::string, CalibratorKind> kinds = CalibratorsOf(graph, quantization);
+  std::map<std::string, std::vector<Range>> candidates;
   for (const auto& [value, histogram] : histograms) {
-    ranges[value] = ChooseRange(histogram, kinds.at(value));
+    const CalibratorKind kind = kinds.at(value);
+    if (kind != CalibratorKind::automatic) {
+      candidates[value] = {ChooseRange(histogram, kind)};
+      continue;
+    }
+    for (const CalibratorKind each :
+         {CalibratorKind::minmax, CalibratorKind::mse, CalibratorKind::percentile}) {
+      candidates[value].push_back(ChooseRange(histogram, each));
+    }
+  }
+  const std::map<std::string, size_t> chosen =
+      TryRanges(graph, candidates, quantization.integer_nodes, data, progress);
+  std::map<std::string, Range> ranges;
+  for (const auto& [value, of_value] : candidates) {
+    const auto found = chosen.find(value);
+    ranges[value] = of_value[found == chosen.end() ? 0 : found->second];
   }
   return ranges;
 }
@@ -203,7 +226,7 @@ Calibration CalibrateGraph(const Graph& graph, std::map<std::string, LayerScheme
                   [&](const std::string& value, const Tensor& tensor, size_t sample) {
                     collector.Observe(value, tensor, sample);
                   });
-    AssignActivations(graph, values, ChooseRanges(graph, quantization, histograms), quantization);
+    AssignActivations(graph, values, ChooseRanges(graph, quantization, histograms, *data, progress), quantization);
     ChooseTails(graph, quantization);
     calibration.moments = collector.Take();
   } else if (!labels.empty() && graph.DataInputs() == 1) {

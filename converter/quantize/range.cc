@@ -166,6 +166,7 @@ Range ChooseRange(const Histogram& histogram, CalibratorKind kind) {
   if (histogram.empty() || histogram.zeros() == histogram.count()) return {};
   switch (kind) {
     case CalibratorKind::minmax:
+    case CalibratorKind::automatic:
       return MinMax(histogram);
     case CalibratorKind::percentile:
       return Percentile(histogram);
@@ -203,7 +204,7 @@ int32_t QuantizeValue(double x, QuantParams params) {
 }
 
 std::string_view CalibratorName(CalibratorKind kind) {
-  constexpr std::string_view kNames[] = {"minmax", "percentile", "mse", "entropy"};
+  constexpr std::string_view kNames[] = {"minmax", "percentile", "mse", "entropy", "auto"};
   return kNames[static_cast<size_t>(kind)];
 }
 

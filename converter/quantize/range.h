@@ -3,6 +3,8 @@
 //   minmax      everything seen
 //   percentile  all but the 0.01 % outermost values of each side; exact zeros do not count
 //   mse         least mean squared error: clipping error against rounding error step^2 / 12
+//   auto        minmax, mse or percentile for each value: the one whose error its readers see least
+//               (range_trials.h)
 //   entropy     least Kullback-Leibler divergence between the values and their quantized form
 //               (Migacz, "8-bit inference with TensorRT", GTC 2017), but never ten times the
 //               squared error of minmax
@@ -21,6 +23,7 @@ struct Range {
   double lo = 0, hi = 0;
 };
 
+/// Of auto the one that it begins with, minmax.
 Range ChooseRange(const Histogram& histogram, CalibratorKind kind);
 
 /// Of finite values, and 0.

@@ -111,13 +111,14 @@ void SetActivations(LayerScheme& scheme, std::string_view text) {
 
 void SetCalibrator(LayerScheme& scheme, std::string_view text) {
   for (const CalibratorKind kind : {CalibratorKind::minmax, CalibratorKind::percentile,
-                                    CalibratorKind::mse, CalibratorKind::entropy}) {
+                                    CalibratorKind::mse, CalibratorKind::entropy,
+                                    CalibratorKind::automatic}) {
     if (text == CalibratorName(kind)) {
       scheme.calibrator = kind;
       return;
     }
   }
-  RefuseWord("calibrator", text, "minmax, percentile, mse or entropy");
+  RefuseWord("calibrator", text, "auto, minmax, percentile, mse or entropy");
 }
 
 std::map<std::string, LayerScheme> ReadRecipe(const Graph& graph, const LayerScheme& defaults,

@@ -22,7 +22,7 @@ namespace lutra::converter::quantize {
 /// Values as the command line and recipes write them (those of weights: graph/weight_text.h); each
 /// throws Error listing what is allowed.
 ///   activations: int8, dynamic, float
-///   calibrator: minmax, percentile, mse, entropy
+///   calibrator: auto, minmax, percentile, mse, entropy
 /// Throws Error unless it is a multiple of 16 up to 65536, or 0.
 void SetCodebookChannels(LayerScheme& scheme, uint64_t channels);
 void SetActivations(LayerScheme& scheme, std::string_view text);
