@@ -301,7 +301,7 @@ ConvertReport Convert(const ConvertOptions& options, const data::Dataset* data, 
     quantize::RecipeWeights given;
     std::map<std::string, quantize::LayerScheme> schemes = quantize::ReadRecipe(
         network.graph, options.scheme, recipe, options.recipe_path.value_or("recipe"), &given);
-    quantize::KeepDepthwiseBits(network.graph, given, schemes);
+    if (!options.budget) quantize::KeepDepthwiseBits(network.graph, given, schemes);
     if (options.weight_histograms && options.quantize) network.untrained = network.graph;
     FloatQuantizer quantizer(options, data, given, network.byte_ports, report);
     network.quantization = quantizer.Run(network.graph, network.fused, std::move(schemes));

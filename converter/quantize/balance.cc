@@ -13,7 +13,7 @@ namespace lutra::converter::quantize {
 namespace {
 
 // A channel smaller than this share of the largest is noise, or was not seen at work.
-constexpr double kLargestFactor = 256;
+constexpr double kLargestFactor = 64;
 // Data that calibration did not see may be larger.
 constexpr double kHeadroom = 1.25;
 

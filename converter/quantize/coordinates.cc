@@ -9,19 +9,25 @@
 namespace lutra::converter::quantize {
 namespace {
 
-// By index: whether neither the node nor what follows is a product.
+// By index: whether a product comes before the node, and it and what follows are none.
 std::vector<bool> BehindProducts(const Graph& graph) {
-  std::map<std::string, bool> product_reads;  // value -> a product reads it, at once or later
+  std::set<std::string> of_products, for_products;  // values that products lead to, or are read by
   std::vector<bool> behind(graph.nodes.size());
+  const auto any = [](const std::vector<std::string>& names, const std::set<std::string>& values) {
+    return std::ranges::any_of(names, [&](const auto& name) { return values.contains(name); });
+  };
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    const Node& node = graph.nodes[i];
+    behind[i] = any(node.inputs, of_products);
+    if (behind[i] || ProductOf(node)) {
+      of_products.insert(node.outputs.begin(), node.outputs.end());
+    }
+  }
   for (size_t i = graph.nodes.size(); i-- > 0;) {
     const Node& node = graph.nodes[i];
-    const bool leads = ProductOf(node).has_value() ||
-                       std::ranges::any_of(node.outputs, [&](const std::string& output) {
-                         const auto found = product_reads.find(output);
-                         return found != product_reads.end() && found->second;
-                       });
-    behind[i] = !leads;
-    for (const std::string& input : node.inputs) product_reads[input] |= leads;
+    if (!ProductOf(node) && !any(node.outputs, for_products)) continue;
+    behind[i] = false;
+    for_products.insert(node.inputs.begin(), node.inputs.end());
   }
   return behind;
 }

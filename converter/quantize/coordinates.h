@@ -12,8 +12,8 @@
 
 namespace lutra::converter::quantize {
 
-/// Labels of the nodes that are connected by values, with no product in between or behind them, to
-/// arithmetic with such a constant.
+/// Labels of the nodes behind the last products that are connected by values to arithmetic with
+/// such a constant.
 std::set<std::string> FindCoordinates(const Graph& graph);
 
 }  // namespace lutra::converter::quantize

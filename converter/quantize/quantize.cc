@@ -50,8 +50,7 @@ std::map<std::string, Range> ChooseRanges(const Graph& graph, const Quantization
       candidates[value] = {ChooseRange(histogram, kind)};
       continue;
     }
-    for (const CalibratorKind each :
-         {CalibratorKind::minmax, CalibratorKind::mse, CalibratorKind::percentile}) {
+    for (const CalibratorKind each : {CalibratorKind::minmax, CalibratorKind::mse}) {
       candidates[value].push_back(ChooseRange(histogram, each));
     }
   }
@@ -226,7 +225,8 @@ Calibration CalibrateGraph(const Graph& graph, std::map<std::string, LayerScheme
                   [&](const std::string& value, const Tensor& tensor, size_t sample) {
                     collector.Observe(value, tensor, sample);
                   });
-    AssignActivations(graph, values, ChooseRanges(graph, quantization, histograms, *data, progress), quantization);
+    AssignActivations(graph, values, ChooseRanges(graph, quantization, histograms, *data, progress),
+                      quantization);
     ChooseTails(graph, quantization);
     calibration.moments = collector.Take();
   } else if (!labels.empty() && graph.DataInputs() == 1) {

@@ -99,8 +99,8 @@ class Trials {
     std::vector<Tensor> inputs;
     for (const std::string& input : reader.inputs) {
       const Tensor* constant = input.empty() ? nullptr : graph_.Constant(input);
-      inputs.push_back(input.empty() ? Tensor()
-                       : constant    ? *constant
+      inputs.push_back(input.empty()    ? Tensor()
+                       : constant       ? *constant
                        : input == value ? rounded
                                         : exact.at(input));
     }

@@ -14,9 +14,9 @@
 
 namespace lutra::converter::quantize {
 
-/// For each value its candidates, at least one, the one to prefer first: the index of the best where
-/// that is another, by a tenth at least. Values that a node outside `integer_nodes` or a Softmax
-/// reads, and outputs of the graph, keep the first. The graph has one input.
+/// For each value its candidates, at least one, the one to prefer first: the index of the best
+/// where that is another, by a tenth at least. Values that a node outside `integer_nodes` or a
+/// Softmax reads, and outputs of the graph, keep the first. The graph has one input.
 std::map<std::string, size_t> TryRanges(const Graph& graph,
                                         const std::map<std::string, std::vector<Range>>& candidates,
                                         const std::set<std::string>& integer_nodes,

@@ -110,9 +110,9 @@ void SetActivations(LayerScheme& scheme, std::string_view text) {
 }
 
 void SetCalibrator(LayerScheme& scheme, std::string_view text) {
-  for (const CalibratorKind kind : {CalibratorKind::minmax, CalibratorKind::percentile,
-                                    CalibratorKind::mse, CalibratorKind::entropy,
-                                    CalibratorKind::automatic}) {
+  for (const CalibratorKind kind :
+       {CalibratorKind::minmax, CalibratorKind::percentile, CalibratorKind::mse,
+        CalibratorKind::entropy, CalibratorKind::automatic}) {
     if (text == CalibratorName(kind)) {
       scheme.calibrator = kind;
       return;

@@ -12,6 +12,9 @@ namespace {
 // Steps of the output. Rounding alone is half a step at most, and 0.29 in the mean square; with
 // this on top at the worst place it stays below 0.32 everywhere.
 constexpr double kMostCurveError = 0.25;
+// The same of the channel with the largest factor: apart, a factor would itself be rounded to 8
+// bits.
+constexpr double kMostFactorError = 1;
 
 const Node* OnlyReader(const Graph& graph, const Node& node) {
   const std::string& value = node.Label();
@@ -63,8 +66,8 @@ bool SuitsTail(const Graph& graph, const Node& product, const Tail& tail, const 
                                          : graph.Constant(tail.factors->inputs[1])->ToFloats();
   const auto [least, largest] = std::ranges::minmax(factors);
   if (tail.function != nullptr) {
-    return FitCurve(graph, *tail.function, out, static_cast<double>(largest)).error <=
-           kMostCurveError;
+    const double error = FitCurve(graph, *tail.function, out, static_cast<double>(largest)).error;
+    return error <= (tail.factors == nullptr ? kMostCurveError : kMostFactorError);
   }
   // A clamp before factors: at 0, or where it makes no difference to integers of any channel.
   const Clamp clamp = product.clamp.value_or(Clamp{});

@@ -76,11 +76,11 @@ std::vector<uint8_t> CurveModel(const std::vector<uint32_t>& output_crc) {
 
   const auto flat = b.Int8({1, 400}, {0.1F, 5});
   b.Add(schema::ReshapeT{}, {d}, {flat});
-  const auto y = b.Int8({1, 33}, {0.1F, 4});
+  const auto y = b.Int8({1, 9}, {0.1F, 4});
   schema::LinearT linear;
-  linear.weights = b.IntWeights(CurveValues(33 * 400, 13), std::vector<int32_t>(33, 1000),
-                                CurveMultipliers(33, 400), std::vector<int8_t>(33, 2));
-  linear.curve = MakeCurve(b, 33, true);
+  linear.weights = b.IntWeights(CurveValues(9 * 400, 13), std::vector<int32_t>(9, 1000),
+                                CurveMultipliers(9, 400), std::vector<int8_t>(9, 2));
+  linear.curve = MakeCurve(b, 9, true);
   b.Add(std::move(linear), {flat}, {y});
   b.Output("y", y);
 

@@ -24,7 +24,7 @@ TEST_CASE("Golden files are what they were") {
   for (const GoldenFile& golden : kGoldenFiles) {
     INFO(std::string(golden.name));
     const std::vector<uint8_t> file = ReadGolden(golden);
-    CHECK(file.size() <= 20480);
+    CHECK(file.size() <= 8192);
     CHECK(Crc32c(file.data(), file.size()) == golden.crc);
     ModelView view;
     REQUIRE(OpenContainer(file.data(), file.size(), &view).ok());
