@@ -38,6 +38,9 @@ constexpr size_t StepsOf(size_t taps) { return (taps + kTapsPerStep - 1) / kTaps
 /// Codes are decoded by strips of channels into the thread's scratch, for every range of rows anew.
 constexpr size_t kStripBytes = 16384;
 
+/// Pixels whose sums become a curve's values together.
+constexpr size_t kCurvePixels = 16;
+
 /// Sums of a chunk of steps times 256 fit int32: 256 taps * 128 * 255 * 256 < 2^31.
 constexpr size_t kChunkSteps = 256 / kTapsPerStep;
 
@@ -154,12 +157,11 @@ struct IntDepthwise {
   }
 #endif
 
-  /// One output pixel of one block. kSteps = 0: `steps` of them, any number.
-  template <size_t kSteps, class To>
-  static HWY_INLINE VI8 Pixel(const int8_t* const* taps, size_t offset, const Packed& packed,
-                              size_t steps, const To& to_bytes) {
+  /// int32 lanes of one output pixel of one block. kSteps = 0: `steps` of them, any number.
+  template <size_t kSteps>
+  static HWY_INLINE void SumPixel(const int8_t* const* taps, size_t offset, const Packed& packed,
+                                  size_t steps, VI32 (&total)[4]) {
     const D32 d32;
-    VI32 total[4];
     for (size_t i = 0; i < 4; ++i) total[i] = hn::LoadU(d32, packed.bias + i * kQuarter);
     const size_t step_count = kSteps != 0 ? kSteps : steps;
     for (size_t begin = 0; begin < step_count; begin += kChunkSteps) {
@@ -170,31 +172,18 @@ struct IntDepthwise {
       }
       for (size_t i = 0; i < 4; ++i) total[i] = hn::Add(total[i], Unscale(sums.quarter[i]));
     }
-    for (size_t i = 0; i < 4; ++i) {
-      total[i] = to_bytes(total[i], packed, i * kQuarter);
-    }
-    return Narrow(hn::ReorderDemote2To(D16(), total[0], total[1]),
-                  hn::ReorderDemote2To(D16(), total[2], total[3]));
   }
 
-  /// From sums to bytes in int32 lanes: by a multiplier alone, or by a curve.
-  struct ToBytes {
-    explicit HWY_INLINE ToBytes(const DepthwiseProblem& p) : requantize(p.output) {}
-    HWY_INLINE VI32 operator()(VI32 acc, const Packed& packed, size_t lane) const {
-      return requantize(acc, hn::LoadU(DF(), packed.multiplier + lane));
+  /// Four quarters of a block, rounded, to its channels.
+  static HWY_INLINE void StoreQuarters(const VI32 (&q)[4], size_t channels, int8_t* out) {
+    const VI8 bytes =
+        Narrow(hn::ReorderDemote2To(D16(), q[0], q[1]), hn::ReorderDemote2To(D16(), q[2], q[3]));
+    if (channels >= kLanes) {
+      hn::StoreU(bytes, D8(), out);
+    } else {
+      StorePartial(bytes, D8(), out, channels);
     }
-    Requantizer<DF> requantize;
-  };
-  struct ToBytesByCurve {
-    explicit HWY_INLINE ToBytesByCurve(const DepthwiseProblem& p)
-        : function(p.curve), requantize(p.output) {}
-    HWY_INLINE VI32 operator()(VI32 acc, const Packed& packed, size_t lane) const {
-      return requantize.FromReal(function(acc, hn::LoadU(DF(), packed.multiplier + lane),
-                                          hn::LoadU(DF(), packed.factor + lane)));
-    }
-    CurveFunction<DF> function;
-    Requantizer<DF> requantize;
-  };
+  }
 
   /// The blocks [begin, end), of which `packed` is the first.
   struct RunSpan {
@@ -204,41 +193,77 @@ struct IntDepthwise {
     size_t channels, taps;
 
     void operator()(const DepthwiseSpan<int8_t>& span) const {
-      if (problem.curve.coefficients != nullptr) {
-        RunBlocks(span, ToBytesByCurve(problem));
-      } else {
-        RunBlocks(span, ToBytes(problem));
-      }
-    }
-
-    template <class To>
-    HWY_INLINE void RunBlocks(const DepthwiseSpan<int8_t>& span, const To& to_bytes) const {
+      const bool curve = problem.curve.coefficients != nullptr;
       for (size_t block = begin; block < end; ++block) {
         const auto& weights =
             *reinterpret_cast<const Packed*>(packed + (block - begin) * BlockBytes(taps));
         const size_t channel = BlockChannel(block, kLanes, channels);
         if (taps == 9) {
-          RunBlock<StepsOf(9)>(span, weights, channel, to_bytes);
+          curve ? RunCurve<StepsOf(9)>(span, weights, channel)
+                : RunBlock<StepsOf(9)>(span, weights, channel);
         } else {
-          RunBlock<0>(span, weights, channel, to_bytes);
+          curve ? RunCurve<0>(span, weights, channel) : RunBlock<0>(span, weights, channel);
         }
       }
     }
 
-    template <size_t kSteps, class To>
-    void RunBlock(const DepthwiseSpan<int8_t>& span, const Packed& weights, size_t channel,
-                  const To& to_bytes) const {
+    template <size_t kSteps>
+    void RunBlock(const DepthwiseSpan<int8_t>& span, const Packed& weights, size_t channel) const {
+      const Requantizer<DF> requantize(problem.output);
       size_t offset = channel;
       int8_t* out = span.out + channel;
       for (size_t pixel = 0; pixel < span.count; ++pixel) {
-        const VI8 y = Pixel<kSteps>(span.taps, offset, weights, StepsOf(taps), to_bytes);
-        if (channels >= kLanes) {
-          hn::StoreU(y, D8(), out);
-        } else {
-          StorePartial(y, D8(), out, channels);
+        VI32 total[4];
+        SumPixel<kSteps>(span.taps, offset, weights, StepsOf(taps), total);
+        for (size_t i = 0; i < 4; ++i) {
+          total[i] = requantize(total[i], hn::LoadU(DF(), weights.multiplier + i * kQuarter));
         }
+        StoreQuarters(total, channels, out);
         offset += span.in_step;
         out += span.out_step;
+      }
+    }
+
+    /// By a curve, in three loops over a few pixels: sums and curve each take all registers.
+    template <size_t kSteps>
+    void RunCurve(const DepthwiseSpan<int8_t>& span, const Packed& weights, size_t channel) const {
+      const D32 d32;
+      const Requantizer<DF> requantize(problem.output);
+      HWY_ALIGN int32_t sums[kCurvePixels * kLanes];
+      size_t offset = channel;
+      int8_t* out = span.out + channel;
+      for (size_t left = span.count; left != 0;) {
+        const size_t count = std::min(left, kCurvePixels);
+        VI32 total[4];
+        for (size_t pixel = 0; pixel < count; ++pixel, offset += span.in_step) {
+          SumPixel<kSteps>(span.taps, offset, weights, StepsOf(taps), total);
+          for (size_t i = 0; i < 4; ++i) {
+            hn::Store(total[i], d32, sums + pixel * kLanes + i * kQuarter);
+          }
+        }
+        CurveSums(weights, count, sums);
+        for (size_t pixel = 0; pixel < count; ++pixel, out += span.out_step) {
+          for (size_t i = 0; i < 4; ++i) {
+            const VI32 value = hn::Load(d32, sums + pixel * kLanes + i * kQuarter);
+            total[i] = requantize.FromReal(hn::BitCast(DF(), value));
+          }
+          StoreQuarters(total, channels, out);
+        }
+        left -= count;
+      }
+    }
+
+    /// Replaces sums of some pixels by the curve's values.
+    void CurveSums(const Packed& weights, size_t pixels, int32_t* sums) const {
+      const D32 d32;
+      const CurveFunction<DF> function(problem.curve);
+      for (size_t i = 0; i < kLanes; i += kQuarter) {
+        const auto multiplier = hn::LoadU(DF(), weights.multiplier + i);
+        const auto factor = hn::LoadU(DF(), weights.factor + i);
+        for (size_t pixel = 0; pixel < pixels; ++pixel) {
+          int32_t* at = sums + pixel * kLanes + i;
+          hn::Store(hn::BitCast(d32, function(hn::Load(d32, at), multiplier, factor)), d32, at);
+        }
       }
     }
   };

@@ -19,9 +19,9 @@ struct TileOutput {
   size_t group, m_begin;    ///< the task's
 };
 
-/// A tile of sums [rows][vectors * kLanes] and its place in the output.
+/// A tile of sums [rows][vectors * kLanes], which may be changed, and its place in the output.
 struct Tile {
-  const int32_t* sums;
+  int32_t* sums;
   size_t m, rows, n, channels;
 };
 
@@ -66,38 +66,64 @@ HWY_INLINE hn::Vec<hn::Repartition<int8_t, DI32>> FourToBytes(VI32 v0, VI32 v1, 
 #endif
 }
 
-/// The kCount vectors of init, scale and factor that a tile's channels have.
+/// The kCount vectors of init and scale that a tile's channels have.
 template <size_t kCount>
 struct ChannelVectors {
-  HWY_INLINE ChannelVectors(const PackedInt& packed, size_t n, bool factors) {
+  HWY_INLINE ChannelVectors(const PackedInt& packed, size_t n) {
     for (size_t i = 0; i < kCount; ++i) {
       init[i] = hn::LoadU(DI32(), packed.init + n + i * kLanes);
       scale[i] = hn::LoadU(DF32(), packed.scale + n + i * kLanes);
-      factor[i] =
-          factors ? hn::LoadU(DF32(), packed.second + n + i * kLanes) : hn::Set(DF32(), 1.0F);
     }
   }
   VI32 init[kCount];
-  VF32 scale[kCount], factor[kCount];
+  VF32 scale[kCount];
 };
 
-/// From sums to bytes in int32 lanes: by a multiplier alone, or by a curve.
-struct ToBytes {
-  explicit HWY_INLINE ToBytes(const GemmProblem& p) : requantize(p.output) {}
-  HWY_INLINE VI32 operator()(VI32 acc, VF32 scale, VF32 /*factor*/) const {
-    return requantize(acc, scale);
+/// What is rounded, in units of the output's scale: the sums times their multipliers,
+template <bool kRowTerms, size_t kVectors>
+struct ScaledSums {
+  HWY_INLINE ScaledSums(const TileOutput& output, const Tile& tile)
+      : t(output), n(tile.n), channel(output.packed, tile.n) {}
+  /// Vector i of the rows from m on.
+  HWY_INLINE VF32 operator()(const int32_t* sums, size_t m, size_t i) const {
+    const size_t v = i % kVectors;
+    VI32 acc = hn::Add(hn::Load(DI32(), sums + i * kLanes), channel.init[v]);
+    if (kRowTerms) acc = WithoutRowTerms(t, acc, m + i / kVectors, n + v * kLanes);
+    return hn::Mul(hn::ConvertTo(DF32(), acc), channel.scale[v]);
   }
-  Requantizer<DF32> requantize;
+  const TileOutput& t;
+  size_t n;
+  ChannelVectors<kVectors> channel;
 };
-struct ToBytesByCurve {
-  explicit HWY_INLINE ToBytesByCurve(const GemmProblem& p)
-      : function(p.curve), requantize(p.output) {}
-  HWY_INLINE VI32 operator()(VI32 acc, VF32 scale, VF32 factor) const {
-    return requantize.FromReal(function(acc, scale, factor));
+
+/// or what CurveSums has left in their place.
+struct CurveValues {
+  HWY_INLINE CurveValues(const TileOutput& /*t*/, const Tile& /*tile*/) {}
+  HWY_INLINE VF32 operator()(const int32_t* sums, size_t /*m*/, size_t i) const {
+    return hn::BitCast(DF32(), hn::Load(DI32(), sums + i * kLanes));
   }
-  CurveFunction<DF32> function;
-  Requantizer<DF32> requantize;
 };
+
+/// Replaces sums by the curve's values: a loop of its own, for all registers are taken by the
+/// curve.
+template <size_t kVectors>
+void CurveSums(const TileOutput& t, const Tile& tile) {
+  const DI32 d;
+  const CurveFunction<DF32> function(t.p.curve);
+  for (size_t v = 0; v < kVectors; ++v) {
+    const size_t n = tile.n + v * kLanes;
+    const VI32 init = hn::LoadU(d, t.packed.init + n);
+    const VF32 scale = hn::LoadU(DF32(), t.packed.scale + n);
+    const VF32 factor =
+        t.p.curve.factors ? hn::LoadU(DF32(), t.packed.second + n) : hn::Set(DF32(), 1.0F);
+    int32_t* sums = tile.sums + v * kLanes;
+    for (size_t row = 0; row < tile.rows; ++row, sums += kVectors * kLanes) {
+      VI32 acc = hn::Add(hn::Load(d, sums), init);
+      if (t.row_sums != nullptr) acc = WithoutRowTerms(t, acc, tile.m + row, n);
+      hn::Store(hn::BitCast(d, function(acc, scale, factor)), d, sums);
+    }
+  }
+}
 
 template <size_t kChannels>
 HWY_INLINE void StoreBytes(const int8_t* bytes, size_t channels, int8_t* to) {
@@ -110,12 +136,12 @@ HWY_INLINE void StoreBytes(const int8_t* bytes, size_t channels, int8_t* to) {
 
 /// Up to 4 / kVectors rows share a vector of bytes; of a last group with fewer, sums beyond the
 /// tile are read (the scratch has room) and not stored.
-template <class To, bool kRowTerms, size_t kVectors>
+template <class Values, size_t kVectors>
 void StoreRequantized(const TileOutput& t, const Tile& tile) {
   constexpr size_t kChannels = kVectors * kLanes;
   constexpr size_t kRows = 4 / kVectors;
-  const To to_bytes(t.p);
-  const ChannelVectors<kVectors> channel(t.packed, tile.n, t.p.curve.factors);
+  const Requantizer<DF32> requantize(t.p.output);
+  const Values values(t, tile);
   // Copies, for the compiler must assume that int8 stores change whatever a reference reaches.
   const Tile local = tile;
   const size_t out_stride = t.p.out_stride;
@@ -125,13 +151,7 @@ void StoreRequantized(const TileOutput& t, const Tile& tile) {
     VI32 q[4];
     HWY_UNROLL(4)
     for (size_t i = 0; i < 4; ++i) {
-      const size_t v = i < kRows * kVectors ? i : 0;
-      VI32 acc = hn::Add(hn::Load(DI32(), sums + v * kLanes), channel.init[v % kVectors]);
-      if (kRowTerms) {
-        acc =
-            WithoutRowTerms(t, acc, local.m + row + v / kVectors, local.n + v % kVectors * kLanes);
-      }
-      q[i] = to_bytes(acc, channel.scale[v % kVectors], channel.factor[v % kVectors]);
+      q[i] = requantize.FromReal(values(sums, local.m + row, i < kRows * kVectors ? i : 0));
     }
     HWY_ALIGN int8_t bytes[4 * kLanes];
     hn::Store(FourToBytes(q[0], q[1], q[2], q[3]), hn::Repartition<int8_t, DI32>(), bytes);
@@ -190,12 +210,12 @@ void StoreTile(const TileOutput& t, const Tile& tile) {
   switch (t.p.epilogue) {
     case Epilogue::requantize:
       if (t.p.curve.coefficients != nullptr) {
-        if (t.row_sums == nullptr)
-          return StoreRequantized<ToBytesByCurve, false, kVectors>(t, tile);
-        return StoreRequantized<ToBytesByCurve, true, kVectors>(t, tile);
+        CurveSums<kVectors>(t, tile);
+        return StoreRequantized<CurveValues, kVectors>(t, tile);
       }
-      if (t.row_sums == nullptr) return StoreRequantized<ToBytes, false, kVectors>(t, tile);
-      return StoreRequantized<ToBytes, true, kVectors>(t, tile);
+      if (t.row_sums == nullptr)
+        return StoreRequantized<ScaledSums<false, kVectors>, kVectors>(t, tile);
+      return StoreRequantized<ScaledSums<true, kVectors>, kVectors>(t, tile);
     case Epilogue::dynamic:
       return StoreWords<CompleteDynamic, float, kVectors>(t, tile);
     case Epilogue::raw:
