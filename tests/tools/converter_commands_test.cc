@@ -191,6 +191,19 @@ TEST_CASE("what was given in place of a network is named") {
   CHECK(likeness(folder.Write("x.npy", "\x93NUMPY")) == "looks like a NumPy array\n");
 }
 
+TEST_CASE("--fail-below: a ruined conversion is an error, and leaves no file") {
+  TempFolder folder;
+  const std::string model = folder / "shapes.lutra";
+  const std::string convert = "convert " + kOnnx + " -o " + model;
+  const std::string error = ErrorOf(convert + kCalib + " --fail-below 90", 1);
+  CHECK(error.find("dB, below --fail-below, so nothing is written") != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(model));
+  CHECK(ErrorOf(convert + " --activations dynamic --fail-below 20", 1).find("give --data") !=
+        std::string::npos);
+  CHECK(RunProgram(kLutra, convert + kCalib + " --fail-below 20").status == 0);
+  CHECK(std::filesystem::exists(model));
+}
+
 TEST_CASE("misuse of the command line is status 2") {
   const std::string to = "convert " + kOnnx + " -o /none/x.lutra" + kCalib;
   CHECK(ErrorOf("convert", 2) == "MODEL.onnx is required; see lutra convert --help\n");

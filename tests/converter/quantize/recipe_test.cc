@@ -44,6 +44,32 @@ TEST_CASE("defaults, names and patterns apply in order") {
   CHECK(schemes.at("head_cls").granularity == Granularity::tensor);
 }
 
+TEST_CASE("depthwise convolutions keep 8 bits unless a recipe names them") {
+  Graph graph;
+  graph.inputs = {"x"};
+  graph.initializers["dense"] = Tensor::Of({4, 4, 1, 1}, std::vector<float>(16, 0.5F));
+  graph.initializers["depthwise"] = Tensor::Of({4, 1, 1, 1}, std::vector<float>(4, 0.5F));
+  std::string input = "x";
+  for (const std::string name : {"a", "b", "c"}) {
+    Node node;
+    node.op = "Conv";
+    node.inputs = {input, name == "a" ? "dense" : "depthwise"};
+    node.outputs = {input = name};
+    if (name != "a") node.attributes["group"] = int64_t{4};
+    graph.nodes.push_back(node);
+  }
+  graph.outputs = {"c"};
+  LayerScheme defaults;
+  SetWeights(defaults, "codebook4");
+  RecipeWeights given;
+  auto schemes = ReadRecipe(graph, defaults, R"({"layers": [{"name": "c", "weights": "linear4"}]})",
+                            "r.json", &given);
+  KeepDepthwiseBits(graph, given, schemes);
+  CHECK(WeightsText(schemes.at("a")) == "codebook4");
+  CHECK(WeightsText(schemes.at("b")) == "int8");
+  CHECK(WeightsText(schemes.at("c")) == "linear4");
+}
+
 TEST_CASE("what is written reads back the same") {
   LayerScheme defaults;
   defaults.calibrator = CalibratorKind::entropy;
