@@ -225,21 +225,31 @@ class Fitter {
   std::vector<double> places_, values_;
 };
 
-// Edges of pieces lie on all kinks.
-std::vector<Candidate> Candidates(const std::vector<double>& kinks) {
+// Curves of these steps, with an edge of pieces on the kink.
+std::vector<Candidate> Candidates(double kink, const std::vector<double>& steps) {
+  std::vector<Candidate> candidates;
+  for (const double step : steps) {
+    for (int edge = 0; edge <= 6; ++edge) candidates.push_back({kink - (edge + 0.5) * step, step});
+  }
+  return candidates;
+}
+
+// Between two kinks whole pieces, elsewhere half octaves.
+std::vector<double> StepsOf(const std::vector<double>& kinks) {
   std::vector<double> steps;
   if (kinks.size() > 1) {
     for (int pieces = 1; pieces <= 6; ++pieces) steps.push_back((kinks[1] - kinks[0]) / pieces);
   } else {
-    for (int i = -40; i <= 48; ++i) steps.push_back(std::exp2(i / 8.0));
+    for (int i = -10; i <= 12; ++i) steps.push_back(std::exp2(i / 2.0));
   }
-  std::vector<Candidate> candidates;
-  for (const double step : steps) {
-    for (int edge = 0; edge <= 6; ++edge) {
-      candidates.push_back({kinks[0] - (edge + 0.5) * step, step});
-    }
-  }
-  return candidates;
+  return steps;
+}
+
+// Around the best of those, eighths.
+std::vector<double> FinerSteps(double step) {
+  std::vector<double> steps;
+  for (const int i : {-1, 1, -2, 2, -3, 3}) steps.push_back(step * std::exp2(i / 8.0));
+  return steps;
 }
 
 }  // namespace
@@ -250,9 +260,14 @@ FittedCurve FitCurve(const Graph& graph, const Node& node, const QuantParams& ou
   const Fitter fitter(target);
   FittedCurve best;
   best.error = std::numeric_limits<double>::infinity();
-  for (const Candidate& candidate : Candidates(Kinks(node))) {
-    if (const auto curve = fitter.Fit(candidate, best.error)) best = *curve;
-  }
+  const auto try_steps = [&](double kink, const std::vector<double>& steps) {
+    for (const Candidate& candidate : Candidates(kink, steps)) {
+      if (const auto curve = fitter.Fit(candidate, best.error)) best = *curve;
+    }
+  };
+  const std::vector<double> kinks = Kinks(node);
+  try_steps(kinks[0], StepsOf(kinks));
+  if (kinks.size() == 1) try_steps(kinks[0], FinerSteps(best.step));
   return best;
 }
 
