@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "converter/executor/conv.h"
+#include "converter/executor/strides.h"
 
 namespace lutra::converter::executor {
 namespace {

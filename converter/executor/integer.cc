@@ -6,6 +6,7 @@
 #include "converter/executor/operator.h"
 #include "converter/executor/quantize.h"
 #include "converter/executor/spatial.h"
+#include "converter/executor/strides.h"
 #include "converter/executor/types.h"
 
 namespace lutra::converter::executor {

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "converter/executor/spatial.h"
+#include "converter/executor/strides.h"
 
 namespace lutra::converter::executor {
 namespace {

@@ -9,6 +9,7 @@
 
 #include "converter/executor/normalize.h"
 #include "converter/executor/spatial.h"
+#include "converter/executor/strides.h"
 
 namespace lutra::converter::executor {
 namespace {

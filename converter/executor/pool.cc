@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "converter/executor/dnnl_adapter.h"
+#include "converter/executor/strides.h"
 #include "converter/executor/types.h"
 
 namespace lutra::converter::executor {

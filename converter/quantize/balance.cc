@@ -135,15 +135,14 @@ void DivideInputs(Graph& graph, Node& conv, const std::vector<float>& factors) {
 
 std::string AddMul(Graph& graph, const std::string& value, size_t at, Layout layout,
                    const std::vector<float>& factors) {
-  const ValueInfo info = graph.values.at(value);
-  std::vector<int64_t> dims(info.dims->size() - 1, 1);
+  std::vector<int64_t> dims(graph.values.at(value).dims.value().size() - 1, 1);
   dims[layout == Layout::nhwc ? dims.size() - 1 : 0] = static_cast<int64_t>(factors.size());
   Node mul;
   mul.op = "Mul";
   mul.inputs = {value, passes::AddInitializer(graph, value + "_factors",
                                               Tensor::Of(dims, std::vector<float>(factors)))};
   mul.outputs = {graph.FreshName(value + "_balanced")};
-  graph.values[mul.outputs[0]] = info;
+  graph.values[mul.outputs[0]] = ValueInfo(graph.values.at(value));
   graph.ReplaceUses(value, mul.outputs[0]);
   graph.nodes.insert(graph.nodes.begin() + static_cast<ptrdiff_t>(at) + 1, mul);
   return mul.outputs[0];
