@@ -28,8 +28,11 @@ enum class Epilogue : uint8_t {
   /// float: float(acc) * (row_scale[m] * scale[n]), then + bias[n], as separate roundings; the
   /// zero point of row m is row_zero_point[m] (dynamic quantization). Then clamp. Dense only.
   dynamic,
-  /// int32: acc + bias[n], for tests and for products that need no scale.
+  /// int32: acc + bias[n], for tests, and for what a wide product is made of.
   raw,
+  /// float, or int16: the second half of a product with a left operand of 16 bits (wide.h), whose
+  /// low bytes are the left operand here; GemmOperands::high has the sums of the high ones.
+  wide,
 };
 
 /// How weights are kept: as int8, or as codes of 1 to 7 bits, which become int8 only in registers
@@ -65,10 +68,11 @@ struct IntWeights {
   const uint8_t* factors = nullptr;  ///< [n][runs of k]: what multiplies the weights of a run
   const int8_t* zero_points = nullptr;  ///< [n]; null: all zero
   const int32_t* bias = nullptr;        ///< [n], requantize and raw; null: all zero
-  const float* scale = nullptr;         ///< [n], multiplier (requantize) or weight scale (dynamic)
-  const float* float_bias = nullptr;    ///< [n], dynamic; null: all zero
-  const float* factor = nullptr;        ///< [n], requantize by a curve with factors
-  int32_t left_zero_point = 0;          ///< of the left operand; 0 for dynamic
+  /// [n], multiplier (requantize, wide) or weight scale (dynamic)
+  const float* scale = nullptr;
+  const float* float_bias = nullptr;  ///< [n], dynamic and wide; null: all zero
+  const float* factor = nullptr;      ///< [n], requantize by a curve with factors
+  int32_t left_zero_point = 0;        ///< of the left operand; 0 for dynamic
 };
 
 struct GemmProblem {
@@ -84,8 +88,9 @@ struct GemmProblem {
   bool weight_zero_points = false;
   int32_t left_zero_point = 0;
   OutputQuant output;
-  Curve curve;  ///< requantize
-  FloatClamp clamp;
+  Curve curve;            ///< requantize
+  FloatClamp clamp;       ///< float outputs, and int16
+  bool to_int16 = false;  ///< wide
 
   // Set by plan().
   size_t rows_per_task = 0, channels_per_task = 0;
@@ -95,11 +100,12 @@ struct GemmProblem {
 
 /// What changes from run to run.
 struct GemmOperands {
-  const void* left = nullptr;        ///< int8_t, or float for the float kernels
-  const void* packed = nullptr;      ///< groups after one another, each packed_bytes(n, k, form)
-  void* out = nullptr;               ///< int8_t, int32_t or float by the epilogue; [m][groups * n]
-  const float* row_scale = nullptr;  ///< [m], dynamic
+  const void* left = nullptr;    ///< int8_t, or float for the float kernels
+  const void* packed = nullptr;  ///< groups after one another, each packed_bytes(n, k, form)
+  void* out = nullptr;  ///< int8_t, int16_t, int32_t or float by the epilogue; [m][groups * n]
+  const float* row_scale = nullptr;         ///< [m], dynamic
   const int32_t* row_zero_point = nullptr;  ///< [m], dynamic
+  const int32_t* high = nullptr;            ///< [m][groups * n], dense: wide
 };
 
 struct IntGemmKernels {

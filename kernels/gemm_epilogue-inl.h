@@ -205,6 +205,32 @@ struct CompleteDynamic {
   FloatClamper<DF32> clamp;
 };
 
+/// The sums of the low bytes with those of the high ones (wide.h).
+template <size_t kVectors>
+void StoreWide(const TileOutput& t, const Tile& tile) {
+  const DI32 d;
+  const WideValue<DF32> value(t.p.clamp, t.p.to_int16);
+  const size_t first = t.group * t.p.n + tile.n;
+  for (size_t row = 0; row < tile.rows; ++row) {
+    const size_t m = tile.m + row;
+    const int32_t* high = t.o.high + m * t.p.groups * t.p.n + first;
+    const int32_t* sums = tile.sums + row * kVectors * kLanes;
+    const size_t at = m * t.p.out_stride + first;
+    for (size_t c = 0; c < tile.channels; c += kLanes) {
+      const size_t count = std::min(kLanes, tile.channels - c);
+      const size_t n = tile.n + c;
+      VI32 low = hn::Add(hn::Load(d, sums + c), hn::LoadU(d, t.packed.init + n));
+      low = WithoutRowTerms(t, low, m, n);
+      const VI32 of_high =
+          count == kLanes ? hn::LoadU(d, high + c) : LoadPartial(d, high + c, count);
+      const VF32 total = hn::Add(hn::Mul(hn::ConvertTo(DF32(), of_high), hn::Set(DF32(), 256.0F)),
+                                 hn::ConvertTo(DF32(), low));
+      value.Store(total, hn::LoadU(DF32(), t.packed.scale + n),
+                  hn::LoadU(DF32(), t.packed.second + n), t.o.out, at + c, count);
+    }
+  }
+}
+
 template <size_t kVectors>
 void StoreTile(const TileOutput& t, const Tile& tile) {
   switch (t.p.epilogue) {
@@ -220,6 +246,8 @@ void StoreTile(const TileOutput& t, const Tile& tile) {
       return StoreWords<CompleteDynamic, float, kVectors>(t, tile);
     case Epilogue::raw:
       return StoreWords<CompleteRaw, int32_t, kVectors>(t, tile);
+    case Epilogue::wide:
+      return StoreWide<kVectors>(t, tile);
   }
 }
 

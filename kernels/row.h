@@ -11,6 +11,7 @@
 #include "kernels/reduce.h"
 #include "kernels/resize.h"
 #include "kernels/softmax.h"
+#include "kernels/wide.h"
 
 namespace lutra::kernels {
 
@@ -22,6 +23,7 @@ struct Row {
   FloatGemmKernels float_gemm;
   IntDepthwiseKernels int_depthwise;
   FloatDepthwiseKernels float_depthwise;
+  WideKernels wide;
   ElementwiseKernels elementwise;
   PoolKernels pool;
   ReduceKernels reduce;

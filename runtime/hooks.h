@@ -39,7 +39,8 @@ struct TensorAccess {
   int32_t shape[kMaxRank] = {};  ///< innermost last, the batch in dimension 0
   size_t elements = 0;           ///< product of the shape
   size_t pixel_stride = 0;       ///< elements; equal to the innermost dimension when dense
-  float scale = 1.0F;            ///< LUTRA_INT8: real = scale * (q - zero_point)
+  /// LUTRA_INT8: real = scale * (q - zero_point); LUTRA_INT16: scale * q, or 0: plain integers.
+  float scale = 1.0F;
   int32_t zero_point = 0;
   void* data = nullptr;  ///< constants must not be written, nor a borrowed input
   bool constant = false;

@@ -14,8 +14,9 @@ constexpr uint16_t kFormatVersion = 1;
 /// codebook, 3 entropy-coded weights, 4 codebooks that do not hold 0, 5 weights coded with today's
 /// `best`, 6 parameters with one scale for all channels, or with biases of 16 bits, 7 streams of
 /// `best` that hold more than kMaxWeightsPerCodedByte, 8 weights with a scale for each group, 9
-/// tensors of other types than float32 and int8, and what came with them: Cast, TopK, 10 curves.
-constexpr uint16_t kRuntimeVersion = 10;
+/// tensors of other types than float32 and int8, and what came with them: Cast, TopK, 10 curves, 11
+/// int16 activations.
+constexpr uint16_t kRuntimeVersion = 11;
 /// Formulas of docs/quantization.md, compared with Model.numerics_version.
 constexpr uint16_t kNumericsVersion = 1;
 
@@ -45,6 +46,8 @@ constexpr uint64_t kMaxArenaBytes = (uint64_t{1} << 32) - 64;
 constexpr uint32_t kMaxPoolWindow = 65536;
 /// Output channels that share a codebook are a multiple of this.
 constexpr uint32_t kCodebookChannels = 16;
+/// The largest int16 activation, of either sign: what two signed bytes can say (kernels/wide.h).
+constexpr int32_t kLargestInt16 = 32639;
 /// Pieces of a curve, and the powers that each has.
 constexpr unsigned kCurvePieces = 8, kCurvePowers = 5;
 /// Of a curve's numbers, so that no sum makes an infinity or NaN of them: 2^31 of the sum times

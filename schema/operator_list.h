@@ -9,8 +9,8 @@
 #include "model_generated.h"
 
 #define LUTRA_OPERATORS(OPERATOR)      \
-  OPERATOR(Conv, false, real, 1)       \
-  OPERATOR(Linear, false, real, 1)     \
+  OPERATOR(Conv, false, any, 1)        \
+  OPERATOR(Linear, false, any, 1)      \
   OPERATOR(MatMul, true, real, 1)      \
   OPERATOR(Binary, true, real, 1)      \
   OPERATOR(Pool, false, real, 1)       \
@@ -24,7 +24,7 @@
   OPERATOR(Softmax, false, real, 1)    \
   OPERATOR(Lookup, false, real, 1)     \
   OPERATOR(Unary, true, real, 1)       \
-  OPERATOR(Quantize, false, real, 1)   \
+  OPERATOR(Quantize, false, any, 1)    \
   OPERATOR(Dequantize, false, real, 1) \
   OPERATOR(Requantize, false, real, 1) \
   OPERATOR(Cast, false, any, 1)        \

@@ -20,6 +20,13 @@ bool HasCurve(const schema::OperatorT& op) {
          (linear != nullptr && linear->curve != nullptr);
 }
 
+bool IsWide(const schema::OperatorT& op) {
+  const auto* conv = op.options.AsConv();
+  const auto* linear = op.options.AsLinear();
+  return (conv != nullptr && conv->compute == schema::Compute::wide) ||
+         (linear != nullptr && linear->compute == schema::Compute::wide);
+}
+
 // The weights of an operator, null if it has none.
 const schema::WeightsT* WeightsOf(const schema::OperatorT& op) {
   if (const auto* conv = op.options.AsConv()) return conv->weights.get();
@@ -49,7 +56,8 @@ uint16_t ModelWriter::RuntimeVersion() const {
     const bool later = op->options.type >= schema::Options::Cast ||
                        (unary != nullptr && unary->kind > schema::UnaryKind::log_sigmoid);
     if (later) version = std::max<uint16_t>(version, 9);
-    if (HasCurve(*op)) version = 10;
+    if (HasCurve(*op)) version = std::max<uint16_t>(version, 10);
+    if (IsWide(*op)) version = 11;
     const schema::WeightsT* weights = WeightsOf(*op);
     if (weights == nullptr) continue;
     if (weights->short_bias || weights->one_scale) version = std::max<uint16_t>(version, 6);

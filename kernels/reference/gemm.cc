@@ -79,6 +79,12 @@ void StoreInt(const GemmProblem& p, const GemmOperands& o, const IntWeights& wei
       static_cast<int32_t*>(o.out)[at] =
           static_cast<int32_t>(acc + static_cast<uint32_t>(weights.bias[n]));
       break;
+    case Epilogue::wide: {
+      const auto high = static_cast<float>(o.high[m * p.groups * p.n + group * p.n + n]);
+      const float total = 256.0F * high + static_cast<float>(static_cast<int32_t>(acc));
+      StoreWide(total * weights.scale[n] + weights.float_bias[n], p.clamp, p.to_int16, o.out, at);
+      break;
+    }
   }
 }
 

@@ -10,6 +10,7 @@ IntGemmKernels ReferenceIntGemm();
 FloatGemmKernels ReferenceFloatGemm();
 IntDepthwiseKernels ReferenceIntDepthwise();
 FloatDepthwiseKernels ReferenceFloatDepthwise();
+WideKernels ReferenceWide();
 ElementwiseKernels ReferenceElementwise();
 PoolKernels ReferencePool();
 ReduceKernels ReferenceReduce();
@@ -73,6 +74,18 @@ inline RowQuant QuantOfRange(float lo, float hi) {
 inline float Clamp(float x, const FloatClamp& clamp) {
   x = x < clamp.lo ? clamp.lo : x;
   return x > clamp.hi ? clamp.hi : x;
+}
+
+/// The last step of a wide product (wide.h): element `at` of out, which holds int16 or float.
+inline void StoreWide(float value, const FloatClamp& clamp, bool to_int16, void* out, size_t at) {
+  value = Clamp(value, clamp);
+  if (!to_int16) {
+    static_cast<float*>(out)[at] = value;
+    return;
+  }
+  constexpr float kLargest = kWideLargest, kRound = 12582912.0F;
+  value = Clamp(value, {-kLargest, kLargest});
+  static_cast<int16_t*>(out)[at] = static_cast<int16_t>((value + kRound) - kRound);
 }
 
 }  // namespace lutra::kernels

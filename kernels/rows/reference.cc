@@ -13,6 +13,7 @@ const Row& GetRow() {
                           ReferenceFloatGemm(),
                           ReferenceIntDepthwise(),
                           ReferenceFloatDepthwise(),
+                          ReferenceWide(),
                           ReferenceElementwise(),
                           ReferencePool(),
                           ReferenceReduce(),

@@ -28,6 +28,7 @@
 #include "kernels/resize-inl.h"
 #include "kernels/dot-inl.h"
 #include "kernels/depthwise-inl.h"
+#include "kernels/wide-inl.h"
 #include "kernels/gemm_left-inl.h"
 #include "kernels/codes-inl.h"
 #include "kernels/gemm_pack-inl.h"
@@ -45,10 +46,19 @@
 namespace lutra::kernels::LUTRA_ROW {
 
 const Row& GetRow() {
-  static constexpr Row row = {
-      kName,           kAvailable,         MakeIntGemm(),        MakeIntWinograd(),
-      MakeFloatGemm(), MakeIntDepthwise(), MakeFloatDepthwise(), MakeElementwise(),
-      MakePool(),      MakeReduce(),       MakeResize(),         MakeSoftmax()};
+  static constexpr Row row = {kName,
+                              kAvailable,
+                              MakeIntGemm(),
+                              MakeIntWinograd(),
+                              MakeFloatGemm(),
+                              MakeIntDepthwise(),
+                              MakeFloatDepthwise(),
+                              MakeWide(),
+                              MakeElementwise(),
+                              MakePool(),
+                              MakeReduce(),
+                              MakeResize(),
+                              MakeSoftmax()};
   return row;
 }
 

@@ -2,12 +2,14 @@
 // when every group is one input channel, a dense matrix product when a pixel of the output sees
 // exactly one pixel of the input, Winograd's products for 3x3 where the row has them, and the
 // product with implicit im2col for the rest. All but the first give way to a product that skips
-// blocks of zero weights where there are enough of them.
+// blocks of zero weights where there are enough of them. int16 inputs take two matrix products
+// (wide_product.h).
 #include <algorithm>
 
 #include "kernels/winograd.h"
 #include "runtime/coded_weights.h"
 #include "runtime/ops/families.h"
+#include "runtime/ops/wide_product.h"
 
 namespace lutra {
 namespace {
@@ -25,13 +27,14 @@ struct Prepared {
 struct Plan {
   const kernels::Row* row = nullptr;
   uint16_t input = 0, output = 0;
-  bool integer = true;
+  Compute compute = Compute::integer;
   bool depthwise = false;
   bool winograd = false;
   size_t threads = 1;
   const void* packed = nullptr;
   kernels::GemmProblem gemm;
   kernels::DepthwiseProblem depthwise_problem;
+  WideProduct wide;
 };
 
 kernels::Window MakeWindow(const schema::Conv& conv, const Tensor& input, const Tensor& output) {
@@ -70,7 +73,7 @@ Status Prepare(PrepareScope& scope, Prepared* prepared) {
   const WeightSource source =
       ReadWeights(scope.view, *conv.weights(), conv.compute(), output.channels(), k, conv.curve());
   const bool integer = conv.compute() == Compute::integer;
-  prepared->depthwise = groups > 1 && channels == 1;
+  prepared->depthwise = groups > 1 && channels == 1 && conv.compute() != Compute::wide;
   const kernels::Row& row = scope.row;
   const kernels::WeightForm form = FormOf(source, prepared->depthwise ? 1 : groups);
   // Winograd's transformed weights would be a copy in 16 bits, so codes take the plain way.
@@ -126,7 +129,8 @@ void PlanDepthwise(PlanScope& scope, const schema::Conv& conv, const kernels::We
   problem.clamp = ToFloatClamp(conv.float_range());
   plan->threads =
       scope.ThreadsForMultiplyAdds(uint64_t{output.elements} * conv.kernel_h() * conv.kernel_w());
-  (plan->integer ? scope.row.int_depthwise.plan : scope.row.float_depthwise.plan)(problem);
+  const bool integer = plan->compute == Compute::integer;
+  (integer ? scope.row.int_depthwise.plan : scope.row.float_depthwise.plan)(problem);
   scope.thread_scratch_bytes = problem.scratch_bytes;
 }
 
@@ -152,9 +156,14 @@ void PlanGemm(PlanScope& scope, const schema::Conv& conv, const Prepared& prepar
   problem.curve = ToCurve(conv.curve());
   problem.clamp = ToFloatClamp(conv.float_range());
   plan->threads = scope.ThreadsForMultiplyAdds(uint64_t{output.elements} * problem.k);
-  const auto make_plan =
-      plan->integer ? IntProduct(scope.row, plan->winograd).plan : scope.row.float_gemm.plan;
   scope.thread_scratch_bytes = prepared.choice.ScratchBytes(problem, plan->threads);
+  if (plan->compute == Compute::wide) {
+    plan->wide = PlanWideProduct(scope, problem, plan->threads);
+    return;
+  }
+  const auto make_plan = plan->compute == Compute::integer
+                             ? IntProduct(scope.row, plan->winograd).plan
+                             : scope.row.float_gemm.plan;
   make_plan(problem, plan->threads);
   scope.thread_scratch_bytes = std::max(scope.thread_scratch_bytes, problem.scratch_bytes);
 }
@@ -164,7 +173,7 @@ Status MakePlan(PlanScope& scope, const Prepared& prepared, Plan* plan) {
   plan->row = &scope.row;
   plan->input = scope.Input(0).index;
   plan->output = scope.Output(0).index;
-  plan->integer = conv.compute() == Compute::integer;
+  plan->compute = conv.compute();
   plan->depthwise = prepared.depthwise;
   plan->winograd = prepared.winograd;
   plan->packed = prepared.packed;
@@ -178,14 +187,15 @@ Status MakePlan(PlanScope& scope, const Prepared& prepared, Plan* plan) {
 
 void RunDepthwise(const Plan& plan, const Execution& execution) {
   const kernels::DepthwiseProblem& problem = plan.depthwise_problem;
+  const kernels::Row& row = *plan.row;
   const size_t rows = problem.window.batch * static_cast<size_t>(problem.window.out_h);
   const auto body = [&](size_t begin, size_t end, void* scratch) {
-    if (plan.integer) {
-      plan.row->int_depthwise.run(problem, execution.Data<const int8_t>(plan.input), plan.packed,
-                                  execution.Data<int8_t>(plan.output), begin, end, scratch);
+    if (plan.compute == Compute::integer) {
+      row.int_depthwise.run(problem, execution.Data<const int8_t>(plan.input), plan.packed,
+                            execution.Data<int8_t>(plan.output), begin, end, scratch);
     } else {
-      plan.row->float_depthwise.run(problem, execution.Data<const float>(plan.input), plan.packed,
-                                    execution.Data<float>(plan.output), begin, end, scratch);
+      row.float_depthwise.run(problem, execution.Data<const float>(plan.input), plan.packed,
+                              execution.Data<float>(plan.output), begin, end, scratch);
     }
   };
   // Coded weights are decoded for every range, so each thread gets one.
@@ -199,12 +209,17 @@ void Run(const Plan& plan, const Execution& execution) {
     RunDepthwise(plan, execution);
     return;
   }
+  if (plan.compute == Compute::wide) {
+    RunWideProduct(plan.wide, *plan.row, execution.Data<const int16_t>(plan.input), plan.packed,
+                   execution.Data<void>(plan.output), execution);
+    return;
+  }
   kernels::GemmOperands operands;
   operands.left = execution.Data<const void>(plan.input);
   operands.packed = plan.packed;
   operands.out = execution.Data<void>(plan.output);
-  const auto run =
-      plan.integer ? IntProduct(*plan.row, plan.winograd).run : plan.row->float_gemm.run;
+  const auto run = plan.compute == Compute::integer ? IntProduct(*plan.row, plan.winograd).run
+                                                    : plan.row->float_gemm.run;
   execution.ParallelFor(plan.threads, plan.gemm.tasks, [&](size_t task, void* scratch) {
     run(plan.gemm, operands, task, scratch);
   });

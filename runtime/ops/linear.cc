@@ -1,10 +1,11 @@
 // Linear: every innermost row of the input times a constant matrix. Dynamic quantizes the rows
 // first, into memory that all threads share, since each row's bytes are read by every task that
-// computes some of its output channels.
+// computes some of its output channels. Wide: wide_product.h.
 #include <algorithm>
 
 #include "runtime/coded_weights.h"
 #include "runtime/ops/families.h"
+#include "runtime/ops/wide_product.h"
 
 namespace lutra {
 namespace {
@@ -24,6 +25,7 @@ struct Plan {
   size_t threads = 1;
   const void* packed = nullptr;
   kernels::GemmProblem gemm;
+  WideProduct wide;
   size_t input_stride = 0;  // dynamic
 };
 
@@ -91,6 +93,10 @@ Status MakePlan(PlanScope& scope, const Prepared& prepared, Plan* plan) {
   problem.clamp = ToFloatClamp(linear.float_range());
   plan->threads = scope.ThreadsForMultiplyAdds(uint64_t{output.elements} * problem.k);
   scope.thread_scratch_bytes = prepared.choice.ScratchBytes(problem, plan->threads);
+  if (plan->compute == Compute::wide) {
+    plan->wide = PlanWideProduct(scope, problem, plan->threads);
+    return Status();
+  }
   if (plan->compute == Compute::float_) {
     scope.row.float_gemm.plan(problem, plan->threads);
   } else {
@@ -113,6 +119,11 @@ void QuantizeRows(const Plan& plan, const DynamicRows& rows, const Execution& ex
 }
 
 void Run(const Plan& plan, const Execution& execution) {
+  if (plan.compute == Compute::wide) {
+    RunWideProduct(plan.wide, *plan.row, execution.Data<const int16_t>(plan.input), plan.packed,
+                   execution.Data<void>(plan.output), execution);
+    return;
+  }
   kernels::GemmOperands operands;
   operands.left = execution.Data<const void>(plan.input);
   operands.packed = plan.packed;

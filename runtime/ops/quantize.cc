@@ -1,4 +1,4 @@
-// Between float and int8, and from one int8 scale to another.
+// Between float and int8, from float to int16, and from one int8 scale to another.
 #include "runtime/ops/families.h"
 #include "runtime/walk.h"
 #include "runtime/weights.h"
@@ -8,6 +8,8 @@ namespace {
 
 struct Plan {
   const kernels::ElementwiseKernels* kernels = nullptr;
+  void (*to_int16)(float scale, kernels::View<const float> in, kernels::View<int16_t> out,
+                   size_t rows, size_t cols) = nullptr;  // null: to int8
   uint16_t input = 0, output = 0;
   size_t threads = 1;
   Walk walk;
@@ -25,6 +27,7 @@ Status MakePlan(PlanScope& scope, const Nothing&, Plan* plan) {
   const Tensor input = scope.Input(0);
   const Tensor output = scope.Output(0);
   plan->kernels = &scope.row.elementwise;
+  if (output.type == schema::TensorType::int16) plan->to_int16 = scope.row.wide.quantize;
   plan->input = input.index;
   plan->output = output.index;
   plan->threads = scope.ThreadsForBytes(input.elements * sizeof(float));
@@ -42,8 +45,13 @@ Status MakePlan(PlanScope& scope, const Nothing&, Plan* plan) {
 void RunQuantize(const Plan& plan, const Execution& execution) {
   execution.ParallelFor(plan.threads, plan.walk.tasks, [&](size_t task, void*) {
     const Walk::Block block = plan.walk.At(task);
-    plan.kernels->quantize(plan.scale, plan.quant.zero_point,
-                           plan.walk.View(block, 0, execution.Data<const float>(plan.input)),
+    const auto in = plan.walk.View(block, 0, execution.Data<const float>(plan.input));
+    if (plan.to_int16 != nullptr) {
+      plan.to_int16(plan.scale, in, plan.walk.View(block, 1, execution.Data<int16_t>(plan.output)),
+                    block.rows, block.cols);
+      return;
+    }
+    plan.kernels->quantize(plan.scale, plan.quant.zero_point, in,
                            plan.walk.View(block, 1, execution.Data<int8_t>(plan.output)),
                            block.rows, block.cols);
   });

@@ -117,7 +117,11 @@ Status Check(OperatorUse& use, const schema::Unary& unary) {
 
 Status Check(OperatorUse& use, const schema::Quantize&) {
   LUTRA_RETURN_IF_ERROR(WantSameShape(use));
-  return WantTypes(use, schema::TensorType::float32, schema::TensorType::int8);
+  if (use.Out().type != schema::TensorType::int16) {
+    return WantTypes(use, schema::TensorType::float32, schema::TensorType::int8);
+  }
+  LUTRA_RETURN_IF_ERROR(use.WantMultiplier(use.Out().scale, "the output's scale"));
+  return use.WantType(use.In(0), schema::TensorType::float32);
 }
 
 Status Check(OperatorUse& use, const schema::Dequantize&) {

@@ -3,10 +3,11 @@
 // with p the sum of the positive and n of the negative parts of (w - zero_point), the sum over an
 // int8 input of zero point z lies in
 //   bias - p * (z + 128) - n * (127 - z)  ..  bias + p * (127 - z) + n * (z + 128);
-// padding reads z and adds nothing. Partial sums may wrap, the kernels compute modulo 2^32. Where
-// even a row of nothing but the largest weights that kind and codebook allow would pass, which is
-// so in practice, the weights need not be walked: of a codebook they are bits to be unpacked and
-// looked up, which took most of the loading time.
+// padding reads z and adds nothing. An input of 16 bits is two products of bytes around 0
+// (kernels/wide.h). Partial sums may wrap, the kernels compute
+// modulo 2^32. Where even a row of nothing but the largest weights that kind and codebook allow
+// would pass, which is so in practice, the weights need not be walked: of a codebook they are bits
+// to be unpacked and looked up, which took most of the loading time.
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -120,6 +121,16 @@ struct Operand {
   }
 };
 
+/// How far an input lies from its zero point.
+struct Reach {
+  int64_t below = 0, above = 0;
+};
+
+Reach ReachOf(const Operand& operand) {
+  if (operand.compute == Compute::wide) return {128, 127};
+  return {operand.input_zero_point + 128, 127 - operand.input_zero_point};
+}
+
 Status CheckGroup(const OperatorUse& use, const schema::Weights& weights) {
   if (!IsScaleGroup(weights.group())) {
     return use.Fail("%u weights share a scale, 32, 64 and 128 are allowed", weights.group());
@@ -220,6 +231,7 @@ Status CheckFloatValues(const OperatorUse& use, const Operand& operand) {
 }
 
 Status CheckSums(const OperatorUse& use, const Operand& operand) {
+  const Reach reach = ReachOf(operand);
   for (uint64_t i = 0; i < operand.n; ++i) {
     const int64_t most = static_cast<int64_t>(operand.k) * operand.LargestWeight(i) * 255;
     const int64_t bias = operand.compute == Compute::integer ? operand.Bias(i) : 0;
@@ -227,11 +239,9 @@ Status CheckSums(const OperatorUse& use, const Operand& operand) {
     const PartSums sums = operand.Sums(i);
     int64_t least = 0;
     int64_t largest = 0;
-    if (operand.compute == Compute::integer) {
-      const int64_t above = 127 - operand.input_zero_point;
-      const int64_t below = operand.input_zero_point + 128;
-      largest = bias + sums.positive * above + sums.negative * below;
-      least = bias - sums.positive * below - sums.negative * above;
+    if (operand.compute != Compute::dynamic) {
+      largest = bias + sums.positive * reach.above + sums.negative * reach.below;
+      least = bias - sums.positive * reach.below - sums.negative * reach.above;
     } else {
       // The zero point of a dynamically quantized row is anywhere in -128..127.
       largest = 255 * std::max(sums.positive, sums.negative);
@@ -252,9 +262,16 @@ Status CheckCompute(OperatorUse& use, Compute compute, const schema::IntRange* i
                     const schema::FloatRange* float_range) {
   if (compute > Compute::MAX) return use.Fail("unknown compute %u", static_cast<unsigned>(compute));
   const bool integer = compute == Compute::integer;
-  LUTRA_RETURN_IF_ERROR(
-      use.WantType(use.Out(), integer ? schema::TensorType::int8 : schema::TensorType::float32));
-  LUTRA_RETURN_IF_ERROR(use.WantOneType());
+  if (compute == Compute::wide) {
+    LUTRA_RETURN_IF_ERROR(use.WantType(use.In(0), schema::TensorType::int16));
+    if (use.Out().type != schema::TensorType::int16) {
+      LUTRA_RETURN_IF_ERROR(use.WantType(use.Out(), schema::TensorType::float32));
+    }
+  } else {
+    LUTRA_RETURN_IF_ERROR(
+        use.WantType(use.Out(), integer ? schema::TensorType::int8 : schema::TensorType::float32));
+    LUTRA_RETURN_IF_ERROR(use.WantOneType());
+  }
   LUTRA_RETURN_IF_ERROR(use.WantRange(int_range, integer));
   return use.WantRange(float_range, !integer);
 }

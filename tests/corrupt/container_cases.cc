@@ -89,7 +89,7 @@ std::vector<CorruptCase> ContainerCases() {
       {"root_past_the_end", Code::malformed, "the metadata is not a well-formed FlatBuffer",
        [] { return Patched<uint32_t>(0, 0x7FFFFFF0); }},
       {"needs_later_runtime", Code::version_too_new,
-       "needs runtime version 99, this is 10: update the runtime",
+       "needs runtime version 99, this is 11: update the runtime",
        [] { return ConvModel([](auto& b) { b.model().min_runtime_version = 99; }); }},
       {"needs_later_numerics", Code::version_too_new,
        "needs numerics version 2, this runtime has 1: update the runtime",

@@ -95,6 +95,19 @@ schema::MatMulT MatMul() {
 }
 
 /// Linear [1,k] -> [1,1] with every weight the same.
+/// A Linear of int16 inputs (tensor 0) and one float output (tensor 1), all weights alike.
+std::vector<uint8_t> WideModel(
+    int32_t k, int8_t weight, const Edit& edit = [](ModelBuilder&) {}) {
+  schema::LinearT linear;
+  linear.compute = schema::Compute::wide;
+  return TypedModel(std::move(linear), schema::TensorType::int16, {1, k},
+                    schema::TensorType::float32, {1, 1}, [&](ModelBuilder& b) {
+                      b.model().operators[0]->options.AsLinear()->weights = b.ScaledWeights(
+                          std::vector<int8_t>(static_cast<size_t>(k), weight), {0.0F}, {1.0F});
+                      edit(b);
+                    });
+}
+
 std::vector<uint8_t> LinearModel(size_t k, int8_t weight, int32_t bias, float multiplier) {
   return Int8Model(schema::LinearT{}, {1, static_cast<int32_t>(k)}, {1, 1}, [&](auto& b) {
     auto* linear = b.model().operators[0]->options.AsLinear();
@@ -154,10 +167,10 @@ std::vector<CorruptCase> ConvCases() {
        [] {
          return EditedConv([](auto&, auto& conv) { conv.compute = schema::Compute::dynamic; });
        }},
-      {"conv_compute_unknown", Code::malformed, "operator 0 (Conv): unknown compute 3",
+      {"conv_compute_unknown", Code::malformed, "operator 0 (Conv): unknown compute 4",
        [] {
          return EditedConv(
-             [](auto&, auto& conv) { conv.compute = static_cast<schema::Compute>(3); });
+             [](auto&, auto& conv) { conv.compute = static_cast<schema::Compute>(4); });
        }},
       {"conv_float_on_int8", Code::malformed,
        "operator 0 (Conv): the output is int8 instead of float32",
@@ -363,6 +376,50 @@ std::vector<CorruptCase> WeightCases() {
                               {0, 64});
          });
        }},
+      {"wide_reads_int8", Code::malformed, "operator 0 (Conv): an input is int8 instead of int16",
+       [] { return EditedConv([](auto&, auto& conv) { conv.compute = schema::Compute::wide; }); }},
+      {"wide_gives_int8", Code::malformed,
+       "operator 0 (Linear): the output is int8 instead of float32",
+       [] {
+         return WideModel(2, 1, [](auto& b) {
+           b.tensor(1).type = schema::TensorType::int8;
+           b.tensor(1).scale = 1;
+         });
+       }},
+      {"wide_with_integer_range", Code::malformed,
+       "operator 0 (Linear): an integer range on an operator that takes none",
+       [] {
+         return WideModel(2, 1, [](auto& b) {
+           b.model().operators[0]->options.AsLinear()->int_range =
+               std::make_unique<schema::IntRange>(-1, 1);
+         });
+       }},
+      {"wide_with_curve", Code::malformed,
+       "operator 0 (Linear): a curve goes with compute integer alone",
+       [] {
+         return WideModel(2, 1, [](auto& b) {
+           b.model().operators[0]->options.AsLinear()->curve = std::make_unique<schema::CurveT>();
+         });
+       }},
+      {"wide_bias_infinite", Code::malformed,
+       "operator 0 (Linear): bias of channel 0 is not finite",
+       [] {
+         return WideModel(1, 1, [](auto& b) {
+           b.model().operators[0]->options.AsLinear()->weights =
+               b.ScaledWeights({1}, {kInfinity}, {1.0F});
+         });
+       }},
+      {"wide_float_weights", Code::malformed,
+       "operator 0 (Linear): floating-point weights go with compute float alone",
+       [] {
+         return WideModel(1, 1, [](auto& b) {
+           b.model().operators[0]->options.AsLinear()->weights = b.FloatWeights({1.0F}, {0.0F});
+         });
+       }},
+      // 128 * 128 * 131072 = 2^31.
+      {"wide_sum_overflows", Code::malformed,
+       "operator 0 (Linear): sums -2130706432..2147483648 of channel 0 do not fit int32",
+       [] { return WideModel(131072, -128); }},
       {"float_weight_nan", Code::malformed, "operator 0 (Linear): weight 2 is not finite",
        [] {
          return FloatModel(schema::LinearT{}, {1, 3}, {1, 1}, [](auto& b) {
@@ -394,6 +451,19 @@ std::vector<CorruptCase> WeightCases() {
 
 std::vector<CorruptCase> ArithmeticCases() {
   return {
+      {"quantize_int16_without_scale", Code::malformed,
+       "operator 0 (Quantize): the output's scale 0 is not finite, normal and positive",
+       [] {
+         return TypedModel(schema::QuantizeT{}, schema::TensorType::float32, {1, 3},
+                           schema::TensorType::int16, {1, 3},
+                           [](auto& b) { b.tensor(1).scale = 0; });
+       }},
+      {"matmul_wide", Code::malformed, "operator 0 (MatMul): compute is neither integer nor float",
+       [] {
+         auto matmul = MatMul();
+         matmul.compute = schema::Compute::wide;
+         return PairModel(std::move(matmul), {1, 2, 3}, {1, 3, 2}, {1, 2, 2});
+       }},
       {"matmul_inner_sizes_differ", Code::malformed,
        "operator 0 (MatMul): cannot multiply [1,2,3] by [1,4,2]",
        [] {

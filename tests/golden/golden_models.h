@@ -31,6 +31,8 @@ std::vector<uint8_t> CodebookModel(const std::vector<uint32_t>& output_crc);
 std::vector<uint8_t> GroupedModel(const std::vector<uint32_t>& output_crc);
 /// Curves behind products, with and without factors: Conv, depthwise Conv, Linear.
 std::vector<uint8_t> CurveModel(const std::vector<uint32_t>& output_crc);
+/// int16 activations: Conv, Conv of groups, Linear, to int16 and to float.
+std::vector<uint8_t> WideModel(const std::vector<uint32_t>& output_crc);
 /// Tensors of every type, in and out, moved and cast.
 std::vector<uint8_t> TypedModel(const std::vector<uint32_t>& output_crc);
 /// An operator of two outputs: TopK of int8 and float rows.

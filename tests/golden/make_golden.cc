@@ -57,6 +57,7 @@ int main(int argc, char** argv) {
                3) |
          Write(folder + "/grouped.lutra", lutra::test::GroupedModel, lutra::test::GroupedModel, 3) |
          Write(folder + "/curve.lutra", lutra::test::CurveModel, lutra::test::CurveModel, 2) |
+         Write(folder + "/wide.lutra", lutra::test::WideModel, lutra::test::WideModel, 2) |
          Write(folder + "/typed.lutra", lutra::test::TypedModel, lutra::test::TypedModel, 21) |
          Write(folder + "/top_k.lutra", lutra::test::TopKModel, lutra::test::TopKModel, 7) |
          Write(folder + "/coded_none.lutra", coded(Codec::none), coded(Codec::none), 1) |

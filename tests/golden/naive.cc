@@ -81,6 +81,11 @@ void Convert(const schema::Operator& op, const NaiveTensor& in, NaiveTensor* out
     const auto x = static_cast<float>(in.values[i]);
     switch (op.options_type()) {
       case schema::Options::Quantize: {
+        if (out->type == schema::TensorType::int16) {
+          out->values[i] =
+              static_cast<double>(std::nearbyint(std::clamp(x / out->scale, -32639.0F, 32639.0F)));
+          break;
+        }
         const auto z = static_cast<float>(out->zero_point);
         out->values[i] = static_cast<double>(
             std::nearbyint(std::clamp(x / out->scale, -128.0F - z, 127.0F - z)) + z);

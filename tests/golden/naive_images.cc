@@ -101,6 +101,32 @@ double Rounded(const Weights& weights, int64_t acc, size_t channel, const schema
   return static_cast<double>(std::nearbyint(std::clamp(y, lo - z, hi - z)) + z);
 }
 
+/// A product with int16 inputs, from the two sums over (x, integer weight) pairs.
+class WideSum {
+ public:
+  void Add(double x, int64_t weight) {
+    const auto q = std::min<int64_t>(static_cast<int64_t>(x), 32639);
+    const auto high = static_cast<int64_t>(std::floor((static_cast<double>(q) + 128) / 256));
+    high_ += high * weight;
+    low_ += (q - 256 * high) * weight;
+  }
+  double Value(const Weights& weights, size_t channel, const schema::FloatRange* range,
+               const NaiveTensor& out) const {
+    const float upper = static_cast<float>(high_) * 256.0F;
+    const float total = upper + static_cast<float>(low_);
+    const float scaled = total * weights.Scale(channel);
+    double value = static_cast<double>(scaled + weights.Param<float>(channel));
+    if (range != nullptr) {
+      value = std::clamp(value, static_cast<double>(range->lo()), static_cast<double>(range->hi()));
+    }
+    if (out.type != schema::TensorType::int16) return value;
+    return std::nearbyint(std::clamp(value, -32639.0, 32639.0));
+  }
+
+ private:
+  int64_t high_ = 0, low_ = 0;
+};
+
 double Clamped(double value, const schema::FloatRange* range) {
   if (range == nullptr) return value;
   return std::clamp(value, static_cast<double>(range->lo()), static_cast<double>(range->hi()));
@@ -156,7 +182,9 @@ void NaiveConv(const ModelView& view, const schema::Conv& conv, const NaiveInput
     const auto p = PositionOf(out->shape, static_cast<int64_t>(i));
     const auto channel = static_cast<size_t>(p[3]);
     const int64_t first = p[3] / (n / conv.groups()) * per_group;
+    const bool wide = conv.compute() == schema::Compute::wide;
     int64_t acc = out->is_int8() ? weights.Param<int32_t>(channel) : 0;
+    WideSum wide_sum;
     double real = 0;
     size_t index = channel * static_cast<size_t>(conv.kernel_h() * conv.kernel_w() * per_group);
     for (int64_t kh = 0; kh < conv.kernel_h(); ++kh) {
@@ -167,7 +195,9 @@ void NaiveConv(const ModelView& view, const schema::Conv& conv, const NaiveInput
           if (h < 0 || w < 0 || h >= x.shape[1] || w >= x.shape[2]) continue;
           const double value =
               x.values[static_cast<size_t>(FlatIndex(x.shape, {p[0], h, w, first + c}))];
-          if (out->is_int8()) {
+          if (wide) {
+            wide_sum.Add(value, weights.Integer(channel, index));
+          } else if (out->is_int8()) {
             acc += (static_cast<int64_t>(value) - x.zero_point) * weights.Integer(channel, index);
           } else {
             real += value * weights.Real(channel, index);
@@ -175,7 +205,8 @@ void NaiveConv(const ModelView& view, const schema::Conv& conv, const NaiveInput
         }
       }
     }
-    out->values[i] = out->is_int8()
+    out->values[i] = wide ? wide_sum.Value(weights, channel, conv.float_range(), *out)
+                     : out->is_int8()
                          ? Rounded(weights, acc, channel, conv.curve(), *out, conv.int_range())
                          : Clamped(real + static_cast<double>(weights.Param<float>(channel)),
                                    conv.float_range());
@@ -198,6 +229,12 @@ void NaiveLinear(const ModelView& view, const schema::Linear& linear, const Naiv
                weights.Integer(channel, channel * k + j);
       }
       out->values[i] = Rounded(weights, acc, channel, linear.curve(), *out, linear.int_range());
+      continue;
+    }
+    if (linear.compute() == schema::Compute::wide) {
+      WideSum sum;
+      for (size_t j = 0; j < k; ++j) sum.Add(row[j], weights.Integer(channel, channel * k + j));
+      out->values[i] = sum.Value(weights, channel, linear.float_range(), *out);
       continue;
     }
     double y = 0;

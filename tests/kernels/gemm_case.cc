@@ -28,7 +28,10 @@ float RandomFloat(std::mt19937& random) {
   return static_cast<float>(static_cast<int32_t>(Random32(random))) * 0x1p-30F;
 }
 
-size_t ElementBytes(const GemmProblem& p) { return p.epilogue == Epilogue::requantize ? 1 : 4; }
+size_t ElementBytes(const GemmProblem& p) {
+  if (p.epilogue == Epilogue::wide && p.to_int16) return 2;
+  return p.epilogue == Epilogue::requantize ? 1 : 4;
+}
 
 /// Plans, runs every task with scratch that is filled anew, returns the guarded output.
 template <typename Kernels>
@@ -82,6 +85,9 @@ IntCase MakeIntCase(const GemmProblem& problem, std::mt19937& random) {
   for (size_t i = 0; i < problem.m; ++i) {
     c.row_zero_point.push_back(RandomInt8(random));
     c.row_scale.push_back(0.01F + RandomFloat(random) * 0.002F);
+  }
+  for (size_t i = 0; problem.epilogue == Epilogue::wide && i < problem.m * channels; ++i) {
+    c.high.push_back(static_cast<int32_t>(Random32(random)) >> (Random32(random) % 24));
   }
   return c;
 }
@@ -141,7 +147,7 @@ std::vector<uint8_t> RunCase(const Row& row, const IntCase& c, size_t threads) {
 
 std::vector<uint8_t> RunCase(const IntGemmKernels& kernels, const IntCase& c, size_t threads) {
   const GemmProblem& p = c.problem;
-  const bool dynamic = p.epilogue == Epilogue::dynamic;
+  const bool real = p.epilogue == Epilogue::dynamic || p.epilogue == Epilogue::wide;
   const size_t group_bytes = kernels.packed_bytes(p.n, p.k, p.form);
   const Buffer packed = Allocate(group_bytes * p.groups);
   for (size_t group = 0; group < p.groups; ++group) {
@@ -160,11 +166,11 @@ std::vector<uint8_t> RunCase(const IntGemmKernels& kernels, const IntCase& c, si
     }
     w.factors = c.factors.data();
     w.zero_points = p.weight_zero_points ? c.zero_points.data() + group * p.n : nullptr;
-    w.bias = dynamic ? nullptr : c.bias.data() + group * p.n;
+    w.bias = real ? nullptr : c.bias.data() + group * p.n;
     w.scale = c.scale.data() + group * p.n;
     w.factor = p.curve.factors ? c.curve.factor.data() + group * p.n : nullptr;
-    w.float_bias = dynamic ? c.float_bias.data() + group * p.n : nullptr;
-    w.left_zero_point = dynamic ? 0 : p.left_zero_point;
+    w.float_bias = real ? c.float_bias.data() + group * p.n : nullptr;
+    w.left_zero_point = real ? 0 : p.left_zero_point;
     kernels.pack(w, static_cast<char*>(packed.get()) + group * group_bytes);
   }
   GemmProblem problem = p;
@@ -174,6 +180,7 @@ std::vector<uint8_t> RunCase(const IntGemmKernels& kernels, const IntCase& c, si
   o.packed = packed.get();
   o.row_scale = c.row_scale.data();
   o.row_zero_point = c.row_zero_point.data();
+  o.high = c.high.data();
   return Run(kernels, problem, o, threads, ElementBytes(p));
 }
 

@@ -24,7 +24,8 @@ struct IntCase {
   std::vector<int8_t> tables;    ///< of the whole tensor; empty: two's complement
   std::vector<int32_t> bias, row_zero_point;
   std::vector<float> scale, float_bias, row_scale;
-  CurveData curve;  ///< used where it has coefficients; factors as problem.curve says
+  std::vector<int32_t> high;  ///< [m][groups * n], epilogue wide
+  CurveData curve;            ///< used where it has coefficients; factors as problem.curve says
 };
 
 struct FloatCase {

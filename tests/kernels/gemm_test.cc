@@ -197,6 +197,57 @@ TEST_CASE("epilogues, zero points and strides of dense products") {
   }
 }
 
+TEST_CASE(
+    "halves of products of 16 bits: the formula, and every row, with all that weights can be") {
+  std::mt19937 random(kSeed);
+  for (const bool to_int16 : {false, true}) {
+    GemmProblem p = Dense(5, 7, 33);
+    p.epilogue = Epilogue::wide;
+    p.to_int16 = to_int16;
+    p.weight_zero_points = true;
+    p.clamp = {-20000.0F, to_int16 ? 1e9F : 30000.0F};
+    IntCase c = MakeIntCase(p, random);
+    const auto out = RunCase(*FindRow("reference"), c);
+    for (size_t i = 0; i < p.m * p.n; ++i) {
+      const size_t m = i / p.n, n = i % p.n;
+      int64_t acc = 0;
+      for (size_t k = 0; k < p.k; ++k) {
+        acc += int64_t{c.left[m * p.k + k]} * (c.weights[n * p.k + k] - c.zero_points[n]);
+      }
+      const float total = 256.0F * static_cast<float>(c.high[i]) + static_cast<float>(acc);
+      float value = total * c.scale[n];
+      value = std::fmin(std::fmax(value + c.float_bias[n], p.clamp.lo), p.clamp.hi);
+      if (to_int16) {
+        int16_t q = 0;
+        std::memcpy(&q, out.data() + (kGuard + i) * 2, 2);
+        CHECK(q == static_cast<int>(std::nearbyint(std::fmin(value, 32639.0F))));
+      } else {
+        float real = 0;
+        std::memcpy(&real, out.data() + (kGuard + i) * 4, 4);
+        CHECK(real == value);
+      }
+    }
+    for (const bool weight_zero_points : {false, true}) {
+      for (const size_t groups : {1, 3}) {
+        for (const size_t k : {5, 64, 1031}) {
+          GemmProblem q = Dense(7, 21, k);
+          q.groups = groups;
+          q.left_stride = groups * k + 5;
+          q.out_stride = groups * q.n + 11;
+          q.epilogue = Epilogue::wide;
+          q.to_int16 = to_int16;
+          q.weight_zero_points = weight_zero_points;
+          q.clamp = p.clamp;
+          CheckRows(MakeIntCase(q, random));
+          if (weight_zero_points) continue;
+          q.form = {.bits = 4, .largest = 8};
+          CheckRows(MakeCodedCase(q, /*tables=*/false, random));
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("the extremes are exact: -128 and 127 everywhere") {
   for (int8_t left : {int8_t{-128}, int8_t{127}}) {
     for (int8_t weight : {int8_t{-128}, int8_t{127}}) {
