@@ -168,7 +168,7 @@ void ModelCommand::AddModelFlags(CLI::App& command) {
   budget_.AddTo(command);
   command
       .add_option("--activations", activations_,
-                  "int8 (calibrated), dynamic (linear layers, at run time) or float")
+                  "int8 or int16 (calibrated), dynamic (linear layers, at run time) or float")
       ->type_name("TYPE")
       ->capture_default_str();
   command

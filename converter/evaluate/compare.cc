@@ -11,6 +11,7 @@
 #include "converter/graph/check_finite.h"
 #include "runtime/hooks.h"
 #include "runtime/port_type.h"
+#include "schema/limits.h"
 
 namespace lutra::converter::evaluate {
 namespace {
@@ -38,6 +39,8 @@ double RealAt(const TensorAccess& tensor, size_t at) {
       return static_cast<double>(element.byte);
     } else if constexpr (std::is_same_v<Element, int8_t>) {
       return static_cast<double>(tensor.scale) * (element - tensor.zero_point);
+    } else if constexpr (std::is_same_v<Element, int16_t>) {
+      return (tensor.scale > 0 ? static_cast<double>(tensor.scale) : 1) * element;
     } else {
       return static_cast<double>(element);
     }
@@ -62,6 +65,10 @@ void Overwrite(const TensorAccess& tensor, std::span<const float> exact) {
       const float q = std::nearbyint(std::clamp(exact[i] / tensor.scale, low, high));
       static_cast<int8_t*>(tensor.data)[at] =
           static_cast<int8_t>(tensor.zero_point + static_cast<int32_t>(q));
+    } else if (tensor.type == LUTRA_INT16 && tensor.scale > 0) {
+      constexpr float kLargest = kLargestInt16;
+      static_cast<int16_t*>(tensor.data)[at] = static_cast<int16_t>(
+          std::nearbyint(std::clamp(exact[i] / tensor.scale, -kLargest, kLargest)));
     } else if (tensor.type == LUTRA_FLOAT32) {
       static_cast<float*>(tensor.data)[at] = exact[i];
     }

@@ -101,9 +101,40 @@ std::vector<int8_t> IndicesOf(const quantize::QuantizedWeights& weights) {
   return indices;
 }
 
-// `to` is null where the product is not computed in integers.
+// Biases and multipliers of a wide product, in steps of its output (1 of float).
+std::vector<uint8_t> WideParams(const Lowering& lowering, const Node& node, double step) {
+  const quantize::Quantization& q = lowering.quantization;
+  const auto in = static_cast<double>(q.wide.at(node.inputs[0]));
+  std::vector<float> bias = quantize::FloatBias(lowering.graph, node, q), multipliers;
+  for (float& b : bias) b = static_cast<float>(static_cast<double>(b) / step);
+  for (const float scale : q.weights.at(node.Label()).scale) {
+    multipliers.push_back(Multiplier(node, in * static_cast<double>(scale) / step));
+  }
+  std::vector<uint8_t> params;
+  Append(params, bias);
+  Append(params, multipliers);
+  return params;
+}
+
+// Those of others; `to` is null where the product is not computed in integers.
+std::vector<uint8_t> ProductParams(const Lowering& lowering, const Node& node,
+                                   const Requantization* to) {
+  const quantize::Quantization& q = lowering.quantization;
+  const quantize::QuantizedWeights& weights = q.weights.at(node.Label());
+  std::vector<uint8_t> params;
+  if (to != nullptr) {
+    Append(params, q.bias.at(node.Label()));
+    Append(params, Multipliers(node, weights, *q.Params(node.inputs[0]), *to));
+  } else {
+    Append(params, quantize::FloatBias(lowering.graph, node, q));
+    Append(params, weights.scale);
+  }
+  return params;
+}
+
+// `params` are biases and multipliers or scales.
 std::unique_ptr<schema::WeightsT> IntegerWeights(Lowering& lowering, const Node& node,
-                                                 const Requantization* to) {
+                                                 std::vector<uint8_t> params) {
   const quantize::Quantization& q = lowering.quantization;
   const quantize::QuantizedWeights& weights = q.weights.at(node.Label());
   auto result = std::make_unique<schema::WeightsT>();
@@ -118,14 +149,6 @@ std::unique_ptr<schema::WeightsT> IntegerWeights(Lowering& lowering, const Node&
     result->codebook = lowering.AddBlobOf(weights.tables);
     const bool shared = weights.table_channels >= weights.n;
     result->codebook_channels = shared ? 0 : static_cast<uint32_t>(weights.table_channels);
-  }
-  std::vector<uint8_t> params;
-  if (to != nullptr) {
-    Append(params, q.bias.at(node.Label()));
-    Append(params, Multipliers(node, weights, *q.Params(node.inputs[0]), *to));
-  } else {
-    Append(params, quantize::FloatBias(lowering.graph, node, q));
-    Append(params, weights.scale);
   }
   Append(params, weights.zero_point);
   Append(params, weights.group_scale);
@@ -150,6 +173,20 @@ std::unique_ptr<schema::WeightsT> FloatWeights(Lowering& lowering, const Node& n
   return result;
 }
 
+// A product with int16 inputs: its output is `out`.
+template <typename OptionsT>
+void SetWideProduct(Lowering& lowering, const Node& node, uint16_t out, OptionsT& options) {
+  const schema::TensorT& tensor = lowering.tensor(out);
+  const bool integers = tensor.type == schema::TensorType::int16;
+  const double step = integers ? static_cast<double>(tensor.scale) : 1;
+  options.compute = schema::Compute::wide;
+  options.weights = IntegerWeights(lowering, node, WideParams(lowering, node, step));
+  if (!node.clamp) return;
+  const auto bound = [&](float x) { return static_cast<float>(static_cast<double>(x) / step); };
+  options.float_range =
+      std::make_unique<schema::FloatRange>(bound(node.clamp->lo), bound(node.clamp->hi));
+}
+
 template <typename OptionsT>
 void SetProduct(Lowering& lowering, const Node& node, OptionsT& options) {
   const bool integer = lowering.quantization.IsInteger(node);
@@ -164,9 +201,10 @@ void SetProduct(Lowering& lowering, const Node& node, OptionsT& options) {
     options.int_range = std::make_unique<schema::IntRange>(to->range);
     options.curve = CurveOf(lowering, *to);
   }
-  options.weights = lowering.quantization.weights.contains(node.Label())
-                        ? IntegerWeights(lowering, node, to ? &*to : nullptr)
-                        : FloatWeights(lowering, node, scheme.kind == WeightKind::fp16);
+  options.weights =
+      lowering.quantization.weights.contains(node.Label())
+          ? IntegerWeights(lowering, node, ProductParams(lowering, node, to ? &*to : nullptr))
+          : FloatWeights(lowering, node, scheme.kind == WeightKind::fp16);
   if (!integer && node.clamp) {
     options.float_range = std::make_unique<schema::FloatRange>(FloatRangeOf(node));
   }
@@ -178,16 +216,31 @@ uint16_t DefineResult(Lowering& lowering, const Node& node, const Shape& shape) 
   return lowering.Define(q.Rounded(node), q.Params(q.Rounded(node)), shape);
 }
 
+// Input and output of a product, and all that the options say of how it computes.
+template <typename OptionsT>
+void EmitProduct(Lowering& lowering, const Node& node, OptionsT options, const Shape& in,
+                 const Shape& out) {
+  const quantize::Quantization& q = lowering.quantization;
+  if (quantize::IsWide(lowering.graph, node, q.schemes.at(node.Label()))) {
+    const uint16_t input = lowering.UseWide(node.inputs[0], in);
+    const uint16_t output = lowering.DefineWide(node.outputs[0], out);
+    SetWideProduct(lowering, node, output, options);
+    lowering.Emit(node, std::move(options), {input}, output);
+    return;
+  }
+  SetProduct(lowering, node, options);
+  const uint16_t input = lowering.UseFor(node, node.inputs[0], in);
+  const uint16_t output = DefineResult(lowering, node, out);
+  lowering.Emit(node, std::move(options), {input}, output);
+}
+
 void LowerConv(Lowering& lowering, const Node& node) {
   const Shape in = lowering.ShapeOf(node.inputs[0]), out = lowering.ShapeOf(node.outputs[0]);
   const std::vector<int64_t>& dims = lowering.graph.Constant(node.inputs[1])->dims();
   schema::ConvT conv;
   ReadWindow(node, {dims.begin() + 2, dims.end()}, in).CopyTo(conv);
   conv.groups = static_cast<uint32_t>(node.Int("group", 1));
-  SetProduct(lowering, node, conv);
-  const uint16_t input = lowering.UseFor(node, node.inputs[0], in);
-  const uint16_t output = DefineResult(lowering, node, out);
-  lowering.Emit(node, std::move(conv), {input}, output);
+  EmitProduct(lowering, node, std::move(conv), in, out);
   lowering.CountOutputChannels(static_cast<size_t>(dims[0]));
 }
 
@@ -198,10 +251,7 @@ void LowerLinear(Lowering& lowering, const Node& node) {
     out = Lifted(out);
   }
   schema::LinearT linear;
-  SetProduct(lowering, node, linear);
-  const uint16_t input = lowering.UseFor(node, node.inputs[0], in);
-  const uint16_t output = DefineResult(lowering, node, out);
-  lowering.Emit(node, std::move(linear), {input}, output);
+  EmitProduct(lowering, node, std::move(linear), in, out);
   lowering.CountOutputChannels(static_cast<size_t>(out.back()));
 }
 

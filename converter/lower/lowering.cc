@@ -204,7 +204,7 @@ uint16_t Lowering::Use(const std::string& value, const quantize::QuantParams* pa
   };
   const Form* source = nullptr;
   for (const Form& form : storage->forms) {
-    if (!Same(form.params, params)) continue;
+    if (form.wide || !Same(form.params, params)) continue;
     if (form.shape == shape) return form.tensor;
     if (source == nullptr) source = &form;
   }
@@ -242,6 +242,43 @@ uint16_t Lowering::Use(const std::string& value, const quantize::QuantParams* pa
   return remember(view);
 }
 
+uint16_t Lowering::NewWide(const std::string& value, const Shape& shape) {
+  const uint16_t index = NewTensor(schema::TensorType::int16, nullptr, shape);
+  writer_.model.tensors[index]->scale = quantization.wide.at(value);
+  return index;
+}
+
+uint16_t Lowering::UseWide(const std::string& value, const Shape& shape) {
+  if (const auto found = storage_.find(value); found != storage_.end()) {
+    for (const Form& form : found->second->forms) {
+      if (form.wide && form.shape == shape) return form.tensor;
+    }
+  }
+  const uint16_t real = Use(value, nullptr, shape);
+  const uint16_t index = NewWide(value, shape);
+  Emit(Inserted("Quantize", value), schema::QuantizeT{}, {real}, index);
+  storage_.at(value)->forms.push_back({index, std::nullopt, shape, /*wide=*/true});
+  return index;
+}
+
+uint16_t Lowering::DefineWide(const std::string& value, const Shape& shape) {
+  const std::vector<size_t> readers = graph.Consumers(value);
+  const bool wide = !readers.empty() && !graph.IsOutput(value) && graph.StateOf(value) == nullptr &&
+                    std::ranges::all_of(readers, [&](size_t i) {
+                      const Node& node = graph.nodes[i];
+                      const auto scheme = quantization.schemes.find(node.Label());
+                      return scheme != quantization.schemes.end() &&
+                             quantize::IsWide(graph, node, scheme->second) &&
+                             ShapeOf(value).size() == shape.size();
+                    });
+  if (!wide) return Define(value, nullptr, shape);
+  const uint16_t index = NewWide(value, shape);
+  writer_.model.tensors[index]->name = value;
+  storage_[value] = std::make_shared<Storage>();
+  storage_[value]->forms.push_back({index, std::nullopt, shape, /*wide=*/true});
+  return index;
+}
+
 void Lowering::EmitUnion(const Node& node, schema::OptionsUnion options,
                          std::vector<uint16_t> inputs, std::vector<uint16_t> outputs) {
   if (operators_.size() >= kMaxOperators) {
@@ -274,7 +311,8 @@ void Lowering::EmitUnion(const Node& node, schema::OptionsUnion options,
     }
     if (scheme.HasIntegers() && !quantization.IsInteger(node)) {
       const bool dynamic = quantize::IsDynamic(quantization, node.Label(), *ProductOf(node));
-      report.scheme += dynamic ? " dynamic" : " float";
+      const bool wide = quantize::IsWide(graph, node, scheme);
+      report.scheme += dynamic ? " dynamic" : wide ? " int16" : " float";
     }
   }
   for (const std::string& input : node.inputs) {

@@ -45,12 +45,17 @@ class Lowering {
   /// In the node's own domain: int8 with the value's parameters for integer nodes, float otherwise.
   /// (Operators without arithmetic Use their input with the output's parameters instead.)
   uint16_t UseFor(const Node& node, const std::string& value, const Shape& shape);
+  /// The value as int16 of its scale (Quantization::wide).
+  uint16_t UseWide(const std::string& value, const Shape& shape);
   /// Parameters UseFor takes for an int8 value, constants included.
   quantize::QuantParams ParamsFor(const std::string& value) const;
   /// A new tensor that becomes the value (params null: of its own type). The last operator of a
   /// node defines its outputs.
   uint16_t Define(const std::string& value, const quantize::QuantParams* params,
                   const Shape& shape);
+  /// The same of a product that computes with int16: of type int16 where nothing but such products
+  /// reads the value, else float32.
+  uint16_t DefineWide(const std::string& value, const Shape& shape);
   /// A new tensor without a name in the graph (params null: float32).
   uint16_t Temporary(const quantize::QuantParams* params, const Shape& shape);
   /// `to` is the same elements as `from` in the same order.
@@ -98,6 +103,7 @@ class Lowering {
     uint16_t tensor;
     std::optional<quantize::QuantParams> params;
     Shape shape;
+    bool wide = false;  // int16, of Quantization::wide
   };
   struct Storage {
     std::vector<Form> forms;  // in order of definition
@@ -105,6 +111,7 @@ class Lowering {
 
   void EmitUnion(const Node& node, schema::OptionsUnion options, std::vector<uint16_t> inputs,
                  std::vector<uint16_t> outputs);
+  uint16_t NewWide(const std::string& value, const Shape& shape);
   /// `type` is that of tensors without params.
   uint16_t NewTensor(schema::TensorType type, const quantize::QuantParams* params,
                      const Shape& shape);

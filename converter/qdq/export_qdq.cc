@@ -269,6 +269,10 @@ class Exporter {
       throw Error("node '" + node.Label() + "': " + peculiar->what + " are not exported; " +
                   peculiar->cure);
     }
+    if (quantization_.schemes.at(*LabelOf(node)).activations == quantize::ActivationType::wide) {
+      throw Error("node '" + node.Label() + "': int16 activations have no form in the QDQ " +
+                  "networks of this version; convert it with --activations int8");
+    }
     if (quantize::IsDynamic(quantization_, *LabelOf(node), *ProductOf(node))) {
       throw Error("node '" + node.Label() + "': dynamic activations (a scale for each row) have " +
                   "no form in QDQ; convert it with --activations int8");

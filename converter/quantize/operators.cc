@@ -62,6 +62,12 @@ bool IsDynamic(const Quantization& quantization, const std::string& label, const
          scheme.activations == ActivationType::dynamic && !product.convolves;
 }
 
+bool IsWide(const Graph& graph, const Node& node, const LayerScheme& scheme) {
+  return scheme.activations == ActivationType::wide && scheme.HasIntegers() &&
+         HasWeights(graph, node) && WhyNoWeightMatrix(graph, node).empty() &&
+         !IsDepthwise(graph, node);
+}
+
 std::vector<std::string> ActivationInputs(const Graph& graph, const Node& node) {
   std::vector<std::string> result;
   for (size_t i = 0; i < node.inputs.size(); ++i) {

@@ -39,6 +39,11 @@ bool IsDepthwise(const Graph& graph, const Node& node);
 /// runs.
 bool IsDynamic(const Quantization& quantization, const std::string& label, const Product& product);
 
+/// Whether the layer reads its input as int16, once that has a scale. Depthwise convolutions of the
+/// same scheme are float: their sums are short, so integers are hardly faster, and their channels,
+/// which meet in no sum, differ too much in size for one scale, even of 16 bits.
+bool IsWide(const Graph& graph, const Node& node, const LayerScheme& scheme);
+
 /// A Softmax or LogSoftmax whose result reaches the graph's outputs through moves alone. It stays
 /// float, so that no class loses its rank to rounding, and counts as no fallback.
 bool IsFinalSoftmax(const Graph& graph, const Node& node);

@@ -23,7 +23,9 @@ struct QuantParams {
   bool operator==(const QuantParams&) const = default;
 };
 
-enum class ActivationType : uint8_t { integer, dynamic, float_ };
+/// What a layer computes with: int8 throughout; float, but for products that round what they read
+/// to 8 bits row by row at run time (dynamic), or to 16 bits with a calibrated scale (wide).
+enum class ActivationType : uint8_t { integer, dynamic, float_, wide };
 enum class CalibratorKind : uint8_t { minmax, percentile, mse, entropy, automatic };
 
 struct LayerScheme : WeightFormat {
@@ -86,6 +88,7 @@ struct Quantization {
   std::map<std::string, LayerScheme> schemes;        ///< by node label
   std::set<std::string> integer_nodes;               ///< labels of nodes computed in integers
   std::map<std::string, QuantParams> activations;    ///< by value; absent = float32
+  std::map<std::string, float> wide;                 ///< scales of int16, by value that is read so
   std::map<std::string, QuantizedWeights> weights;   ///< by node label
   std::map<std::string, std::vector<int32_t>> bias;  ///< by node label, for integer nodes
   /// The same for others with integer weights, where rounding corrected what the graph has.

@@ -64,6 +64,15 @@ std::map<std::string, Range> ChooseRanges(const Graph& graph, const Quantization
   return ranges;
 }
 
+// Values that some layer reads as int16.
+std::set<std::string> WideInputs(const Graph& graph, const Quantization& quantization) {
+  std::set<std::string> values;
+  for (const Node& node : graph.nodes) {
+    if (IsWide(graph, node, quantization.schemes.at(node.Label()))) values.insert(node.inputs[0]);
+  }
+  return values;
+}
+
 // A scale per group is for linear weights of 4 bits, and for products that see one pixel.
 bool HasGroups(const Graph& graph, const Node& node, const LayerScheme& scheme) {
   if (scheme.granularity != Granularity::group || scheme.kind != WeightKind::linear ||
@@ -213,18 +222,25 @@ Calibration CalibrateGraph(const Graph& graph, std::map<std::string, LayerScheme
   Quantization& quantization = calibration.quantization;
   quantization.schemes = std::move(schemes);
   const std::set<std::string> values = ChooseFormats(graph, quantization);
+  const std::set<std::string> wide = WideInputs(graph, quantization);
+  std::set<std::string> watched = values;
+  watched.insert(wide.begin(), wide.end());
   if (data == nullptr) {
-    if (values.empty()) return calibration;
+    if (watched.empty()) return calibration;
     throw Error("static int8 needs calibration data: give --data, or --activations dynamic");
   }
   const std::set<std::string> labels = LabelsToOptimize(graph, quantization);
-  if (!values.empty()) {
+  if (!watched.empty()) {
     MomentsCollector collector(graph, labels, data->size());
-    const auto histograms =
-        Calibrate(graph, values, *data, progress, warnings, takes_bytes,
-                  [&](const std::string& value, const Tensor& tensor, size_t sample) {
-                    collector.Observe(value, tensor, sample);
-                  });
+    auto histograms = Calibrate(graph, watched, *data, progress, warnings, takes_bytes,
+                                [&](const std::string& value, const Tensor& tensor, size_t sample) {
+                                  collector.Observe(value, tensor, sample);
+                                });
+    for (const std::string& value : wide) {
+      quantization.wide[value] =
+          WideScaleOf(ChooseRange(histograms[value], CalibratorKind::minmax));
+    }
+    std::erase_if(histograms, [&](const auto& entry) { return !values.contains(entry.first); });
     AssignActivations(graph, values, ChooseRanges(graph, quantization, histograms, *data, progress),
                       quantization);
     ChooseTails(graph, quantization);

@@ -6,6 +6,8 @@
 #include <limits>
 #include <vector>
 
+#include "schema/limits.h"
+
 namespace lutra::converter::quantize {
 namespace {
 
@@ -195,6 +197,12 @@ QuantParams ParamsOf(Range range) {
   const double scale = static_cast<double>(static_cast<float>((hi - lo) / kLevels));
   const double zero_point = std::nearbyint(-128 - lo / scale);
   return {static_cast<float>(scale), static_cast<int32_t>(std::clamp(zero_point, -128.0, 127.0))};
+}
+
+float WideScaleOf(Range range) {
+  constexpr double kHeadroom = 2;
+  const auto scale = static_cast<float>(kHeadroom * std::max(-range.lo, range.hi) / kLargestInt16);
+  return std::isnormal(scale) ? scale : 1.0F;
 }
 
 int32_t QuantizeValue(double x, QuantParams params) {

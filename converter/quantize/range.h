@@ -36,6 +36,10 @@ Range Union(Range a, Range b);
 /// point -128. A range of nothing but 0 gets scale 1 and zero point 0.
 QuantParams ParamsOf(Range range);
 
+/// Of int16, symmetric: twice the range, for a bit of sixteen is a small price for data that
+/// calibration has not seen. A range of nothing but 0 gets scale 1.
+float WideScaleOf(Range range);
+
 /// The integer that represents x: clamp(round_half_even(x / scale) + zero_point, -128, 127).
 int32_t QuantizeValue(double x, QuantParams params);
 

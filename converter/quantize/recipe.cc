@@ -14,7 +14,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 std::string ActivationsText(const LayerScheme& scheme) {
-  constexpr const char* kTexts[] = {"int8", "dynamic", "float"};
+  constexpr const char* kTexts[] = {"int8", "dynamic", "float", "int16"};
   return kTexts[static_cast<size_t>(scheme.activations)];
 }
 
@@ -104,8 +104,10 @@ void SetActivations(LayerScheme& scheme, std::string_view text) {
     scheme.activations = ActivationType::dynamic;
   } else if (text == "float") {
     scheme.activations = ActivationType::float_;
+  } else if (text == "int16") {
+    scheme.activations = ActivationType::wide;
   } else {
-    RefuseWord("activations", text, "int8, dynamic or float");
+    RefuseWord("activations", text, "int8, int16, dynamic or float");
   }
 }
 

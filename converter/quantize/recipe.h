@@ -21,7 +21,7 @@ namespace lutra::converter::quantize {
 
 /// Values as the command line and recipes write them (those of weights: graph/weight_text.h); each
 /// throws Error listing what is allowed.
-///   activations: int8, dynamic, float
+///   activations: int8, int16, dynamic, float
 ///   calibrator: auto, minmax, percentile, mse, entropy
 /// Throws Error unless it is a multiple of 16 up to 65536, or 0.
 void SetCodebookChannels(LayerScheme& scheme, uint64_t channels);

@@ -48,16 +48,16 @@ LayerScheme RandomScheme(RandomNumbers& random, ActivationType activations) {
 
 std::map<std::string, LayerScheme> RandomSchemes(const Graph& graph, RandomNumbers& random) {
   static const ActivationType kTypes[] = {ActivationType::integer, ActivationType::dynamic,
-                                          ActivationType::float_};
+                                          ActivationType::float_, ActivationType::wide};
   // Half of the networks are integer throughout, as most are; others dynamic, float32 without any
-  // rounding of weights, or all of that mixed.
-  const size_t kind = random.Below(8);
+  // rounding of weights, of 16 bits, or all of that mixed.
+  const size_t kind = random.Below(9);
   LayerScheme plain;
   plain.activations = ActivationType::float_;
   plain.kind = WeightKind::fp32;
   std::map<std::string, LayerScheme> schemes;
   for (const Node& node : graph.nodes) {
-    const size_t type = kind < 4 ? 0 : kind == 4 ? 1 : random.Below(3);
+    const size_t type = kind < 4 ? 0 : kind == 4 ? 1 : kind == 8 ? 3 : random.Below(4);
     schemes[node.Label()] = kind == 5 ? plain : RandomScheme(random, kTypes[type]);
   }
   return schemes;

@@ -66,6 +66,46 @@ TEST_CASE("dynamic: Linear quantizes its rows, Conv computes in float") {
   CHECK(outcome.ErrorInSteps() < 64 * (0.5 * 6 / 255 * 1.28 + 6 * 0.5 * 0.0101) + 0.05);
 }
 
+TEST_CASE("int16: products of 16 bits, of which one that is read by another alone stays int16") {
+  GraphBuilder b;
+  b.Input("x", {1, 6, 6, 2});
+  b.Floats("w1", {7, 2, 3, 3}, OnGrid(126, {0.01F, 0}, 7));
+  b.Add("Conv", {"x", "w1"}, {"c"}).clamp = Clamp{0, 6};
+  b.Floats("w2", {5, 7, 1, 1}, OnGrid(35, {0.01F, 0}, 8));
+  b.Add("Conv", {"c", "w2"}, {"y"});
+  quantize::LayerScheme scheme;
+  quantize::SetActivations(scheme, "int16");
+  const Outcome outcome = Run(b.graph, OnGrid(72, {0.05F, 13}, 3), scheme);
+  CHECK(Computes(outcome) ==
+        std::vector<schema::Compute>{schema::Compute::wide, schema::Compute::wide});
+  std::vector<schema::TensorType> types;
+  for (const auto& op : outcome.model.writer.model.operators) {
+    types.push_back(outcome.model.writer.model.tensors[op->outputs[0]]->type);
+  }
+  using schema::TensorType;
+  CHECK(types == std::vector{TensorType::int16, TensorType::int16, TensorType::float32});
+  // Weights of at most 1.28 on a grid that int8 has to within half of 1.28 / 127: what differs is
+  // those of the weights; of the activations half of 2 * 8 / 32639 in 18, then 7 products.
+  const double weights =
+      18 * 6 * 0.5 * 1.28 / 127 * 7 * 1.28 + 18 * 6 * 1.28 * 7 * 0.5 * 1.28 / 127;
+  CHECK(outcome.ErrorInSteps() < weights);
+}
+
+TEST_CASE("int16: depthwise convolutions and what is no product are float") {
+  GraphBuilder b;
+  b.Input("x", {1, 6, 6, 4});
+  b.Floats("w", {4, 1, 3, 3}, OnGrid(36, {0.01F, 0}, 7));
+  b.Add("Conv", {"x", "w"}, {"c"}).attributes["group"] = int64_t{4};
+  b.Add("Sigmoid", {"c"}, {"y"});
+  quantize::LayerScheme scheme;
+  quantize::SetActivations(scheme, "int16");
+  const Outcome outcome = Run(b.graph, OnGrid(144, {0.05F, 13}, 3), scheme);
+  CHECK(Computes(outcome) == std::vector<schema::Compute>{schema::Compute::float_});
+  for (const auto& tensor : outcome.model.writer.model.tensors) {
+    CHECK(tensor->type == schema::TensorType::float32);
+  }
+}
+
 // One layer of 64 inputs and 5 outputs.
 Outcome RunLayer(const std::string& op, const char* weights, const char* activations) {
   GraphBuilder b;

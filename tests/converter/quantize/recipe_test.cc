@@ -33,11 +33,13 @@ TEST_CASE("defaults, names and patterns apply in order") {
     "default": {"calibrator": "mse"},
     "layers": [{"pattern": "conv?", "weights": "linear4", "asymmetric": true},
                {"name": "conv2", "weights": "int8"},
+               {"name": "conv1", "activations": "int16"},
                {"pattern": "head*", "activations": "float", "granularity": "tensor"}]})",
                                   "r.json");
   CHECK(schemes.at("conv1").bits == 4);
   CHECK(schemes.at("conv1").asymmetric);
   CHECK(schemes.at("conv1").calibrator == CalibratorKind::mse);
+  CHECK(schemes.at("conv1").activations == ActivationType::wide);
   CHECK(schemes.at("conv2").bits == 8);
   CHECK(schemes.at("conv2").asymmetric);
   CHECK(schemes.at("head_cls").activations == ActivationType::float_);
