@@ -68,6 +68,8 @@ struct ConvertOptions {
   std::vector<State> states;                   ///< of float networks (converter/states.h)
   std::function<void(const std::string& stage, size_t done, size_t total)> progress;
   std::optional<budget::Limits> budget;
+  /// Activations of more bits where the outputs need them; not with a budget, nor with `quantize`.
+  std::optional<budget::SqnrGoal> min_sqnr;
   QuantizeNetwork quantize;  ///< empty: calibration and rounding, which change no weights
 };
 
@@ -88,6 +90,7 @@ struct ConvertReport {
   std::map<std::string, WeightHistogram> weight_histograms;  ///< by layer, if they are wanted
   std::string recipe_json;  ///< the recipe that was used, for every layer
   std::optional<budget::Report> budget;
+  std::optional<budget::ActivationReport> activations;
   Warnings warnings;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "converter/budget/activations.h"
 #include "converter/coding/encode_model.h"
 #include "converter/error.h"
 #include "converter/passes/passes.h"
@@ -59,6 +60,7 @@ quantize::Quantization FloatQuantizer::Run(Graph& graph, Graph& fused, budget::S
   const std::set<std::string> coordinates = KeepCoordinates(graph, schemes);
   std::vector<std::string> added;
   if (!options_.quantize) added = Balance(graph, fused, schemes);
+  if (options_.min_sqnr) schemes = Raised(graph, schemes);
   quantize::Quantization quantization = options_.quantize
                                             ? Trained(graph, fused, std::move(schemes))
                                         : options_.budget ? Budgeted(graph, std::move(schemes))
@@ -84,6 +86,16 @@ std::set<std::string> FloatQuantizer::KeepCoordinates(const Graph& graph,
     kept.insert(label);
   }
   return kept;
+}
+
+budget::Schemes FloatQuantizer::Raised(const Graph& graph, const budget::Schemes& schemes) {
+  const auto build = [this, &graph](const quantize::Quantization& quantization) {
+    return MakeDraft(LowerNetwork(options_, data_, byte_ports_, graph, quantization));
+  };
+  budget::Raised raised = budget::RaiseActivations(graph, schemes, *options_.min_sqnr, *data_,
+                                                   build, options_.progress, report_.warnings);
+  report_.activations = std::move(raised.report);
+  return std::move(raised.schemes);
 }
 
 quantize::Quantization FloatQuantizer::Calibrated(const Graph& graph, budget::Schemes schemes) {

@@ -43,6 +43,8 @@ class FloatQuantizer {
   std::set<std::string> KeepCoordinates(const Graph& graph, budget::Schemes& schemes) const;
   /// Returns the labels of the nodes that it adds, whose schemes it adds too.
   std::vector<std::string> Balance(Graph& graph, Graph& fused, budget::Schemes& schemes);
+  /// With more bits for activations, as many as options.min_sqnr takes.
+  budget::Schemes Raised(const Graph& graph, const budget::Schemes& schemes);
   quantize::Quantization Calibrated(const Graph& graph, budget::Schemes schemes);
   quantize::Quantization Trained(Graph& graph, Graph& fused, budget::Schemes schemes);
   quantize::Quantization Budgeted(const Graph& graph, budget::Schemes schemes);

@@ -30,6 +30,28 @@ struct Limits {
   std::string Text() const;  ///< "--max-size 4000"
 };
 
+/// `--min-sqnr`: what the outputs shall keep, whatever it takes.
+struct SqnrGoal {
+  double db = 0;  ///< of the worst output, on samples that have calibrated nothing
+  std::function<bool()> stop = {};  ///< asked between measurements: true takes the best so far
+};
+
+/// A value, or several that have one scale, and what it gained to compute with it in more than 8
+/// bits.
+struct ActivationChoice {
+  std::string name;     ///< of the first layer that makes or reads it
+  double gain = 0;      ///< noise of the outputs that goes with it, as a share of all
+  size_t products = 0;  ///< layers that it makes int16 or float
+};
+
+struct ActivationReport {
+  double wanted_db = 0, int8_db = 0, reached_db = 0;  ///< NaN: identical
+  size_t samples = 0;                                 ///< held out
+  size_t values = 0;                                  ///< that could be chosen
+  std::vector<ActivationChoice> chosen;   ///< in the order of what they gain for their cost
+  std::vector<std::string> float_layers;  ///< layers whose weights are float too
+};
+
 /// One way to quantize all layers, as it was tried.
 struct Trial {
   std::string weights;  ///< "codebook4", or "mixed"

@@ -215,39 +215,62 @@ void QuantizeAllWeights(const Graph& graph, const std::map<std::string, InputMom
   }
 }
 
-Calibration CalibrateGraph(const Graph& graph, std::map<std::string, LayerScheme> schemes,
-                           const data::Dataset* data, const Progress& progress, Warnings& warnings,
-                           bool takes_bytes) {
-  Calibration calibration;
-  Quantization& quantization = calibration.quantization;
+Observation ObserveGraph(const Graph& graph, std::map<std::string, LayerScheme> schemes,
+                         const data::Dataset* data, const Progress& progress, Warnings& warnings,
+                         bool takes_bytes) {
+  Observation observation;
+  Quantization quantization;
   quantization.schemes = std::move(schemes);
-  const std::set<std::string> values = ChooseFormats(graph, quantization);
-  const std::set<std::string> wide = WideInputs(graph, quantization);
-  std::set<std::string> watched = values;
-  watched.insert(wide.begin(), wide.end());
+  std::set<std::string> values = ChooseFormats(graph, quantization);
+  const std::set<std::string> bytes = values;
+  values.merge(WideInputs(graph, quantization));
   if (data == nullptr) {
-    if (watched.empty()) return calibration;
+    if (values.empty()) return observation;
     throw Error("static int8 needs calibration data: give --data, or --activations dynamic");
   }
   const std::set<std::string> labels = LabelsToOptimize(graph, quantization);
-  if (!watched.empty()) {
-    MomentsCollector collector(graph, labels, data->size());
-    auto histograms = Calibrate(graph, watched, *data, progress, warnings, takes_bytes,
-                                [&](const std::string& value, const Tensor& tensor, size_t sample) {
-                                  collector.Observe(value, tensor, sample);
-                                });
-    for (const std::string& value : wide) {
-      quantization.wide[value] =
-          WideScaleOf(ChooseRange(histograms[value], CalibratorKind::minmax));
+  if (values.empty()) {
+    if (!labels.empty() && graph.DataInputs() == 1) {
+      observation.moments = CollectMoments(graph, labels, *data, progress);
     }
-    std::erase_if(histograms, [&](const auto& entry) { return !values.contains(entry.first); });
-    AssignActivations(graph, values, ChooseRanges(graph, quantization, histograms, *data, progress),
-                      quantization);
-    ChooseTails(graph, quantization);
-    calibration.moments = collector.Take();
-  } else if (!labels.empty() && graph.DataInputs() == 1) {
-    calibration.moments = CollectMoments(graph, labels, *data, progress);
+    return observation;
   }
+  MomentsCollector collector(graph, labels, data->size());
+  auto histograms = Calibrate(graph, values, *data, progress, warnings, takes_bytes,
+                              [&](const std::string& value, const Tensor& tensor, size_t sample) {
+                                collector.Observe(value, tensor, sample);
+                              });
+  observation.moments = collector.Take();
+  for (const auto& [value, histogram] : histograms) {
+    observation.extremes[value] = ChooseRange(histogram, CalibratorKind::minmax);
+  }
+  std::erase_if(histograms, [&](const auto& entry) { return !bytes.contains(entry.first); });
+  observation.ranges = ChooseRanges(graph, quantization, histograms, *data, progress);
+  return observation;
+}
+
+Quantization FormatsOf(const Graph& graph, std::map<std::string, LayerScheme> schemes,
+                       const Observation& observation) {
+  Quantization quantization;
+  quantization.schemes = std::move(schemes);
+  const std::set<std::string> values = ChooseFormats(graph, quantization);
+  for (const std::string& value : WideInputs(graph, quantization)) {
+    const auto found = observation.extremes.find(value);
+    quantization.wide[value] =
+        WideScaleOf(found == observation.extremes.end() ? Range{} : found->second);
+  }
+  if (values.empty()) return quantization;
+  AssignActivations(graph, values, observation.ranges, quantization);
+  ChooseTails(graph, quantization);
+  return quantization;
+}
+
+Calibration CalibrateGraph(const Graph& graph, std::map<std::string, LayerScheme> schemes,
+                           const data::Dataset* data, const Progress& progress, Warnings& warnings,
+                           bool takes_bytes) {
+  Observation observation = ObserveGraph(graph, schemes, data, progress, warnings, takes_bytes);
+  Calibration calibration{FormatsOf(graph, std::move(schemes), observation), {}};
+  calibration.moments = std::move(observation.moments);
   return calibration;
 }
 

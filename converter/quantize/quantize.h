@@ -7,6 +7,7 @@
 #include "converter/quantize/calibrate.h"
 #include "converter/quantize/input_moments.h"
 #include "converter/quantize/quantization.h"
+#include "converter/quantize/range.h"
 
 namespace lutra::converter::quantize {
 
@@ -17,7 +18,25 @@ struct Calibration {
   std::map<std::string, InputMoments> moments;  ///< of layers with integer weights
 };
 
-/// Arguments and errors as for QuantizeGraph.
+/// What a run over the data shows of a network, whatever its schemes make of it.
+struct Observation {
+  /// By value: what int8 is to cover, by the value's calibrator, and everything seen.
+  std::map<std::string, Range> ranges, extremes;
+  std::map<std::string, InputMoments> moments;  ///< of layers with integer weights
+};
+
+/// Of the values that are int8 or int16 under the schemes; both may stay empty. Arguments and
+/// errors as for QuantizeGraph.
+Observation ObserveGraph(const Graph& graph, std::map<std::string, LayerScheme> schemes,
+                         const data::Dataset* data, const Progress& progress, Warnings& warnings,
+                         bool takes_bytes = false);
+
+/// Formats and activations under these schemes, no weights: of no more int8 and int16 values than
+/// under those that the observation was made with. An int16 value may have been int8 there.
+Quantization FormatsOf(const Graph& graph, std::map<std::string, LayerScheme> schemes,
+                       const Observation& observation);
+
+/// Both. Arguments and errors as for QuantizeGraph.
 Calibration CalibrateGraph(const Graph& graph, std::map<std::string, LayerScheme> schemes,
                            const data::Dataset* data, const Progress& progress, Warnings& warnings,
                            bool takes_bytes = false);
