@@ -285,6 +285,9 @@ ConvertReport Convert(const ConvertOptions& options, const data::Dataset* data, 
   if (options.fail_below && data == nullptr) {
     throw Error("--fail-below: needs data to measure the output on: give --data");
   }
+  if (options.min_sqnr && data == nullptr) {
+    throw Error("--min-sqnr: needs data to measure the outputs on: give --data");
+  }
   if (options.budget && data == nullptr) {
     throw Error(options.budget->Text() + ": needs data to choose by: give --data");
   }
@@ -322,8 +325,8 @@ ConvertReport Convert(const ConvertOptions& options, const data::Dataset* data, 
   if (report.output_sqnr_db < options.fail_below.value_or(report.output_sqnr_db)) {
     throw Error(
         options.model_path + ": the output SQNR is " + Decibels(report.output_sqnr_db) +
-        ", below --fail-below, so nothing is written; keep the layers with the largest errors "
-        "of their own in float (--recipe), or give other data");
+        ", below --fail-below, so nothing is written; --min-sqnr gives activations more bits where "
+        "it takes them");
   }
   if (options.weight_histograms && !network.quantized) {
     report.weight_histograms = MakeWeightHistograms(

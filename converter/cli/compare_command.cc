@@ -42,7 +42,8 @@ void AddCompareCommand(CLI::App& app) {
   command->data.AddTo(*sub);
   sub->footer(
       "SQNR = 10 log10(signal power / error power) in dB. Isolated: the layer gets exact inputs;\n"
-      "cumulative: it gets what the layers before it gave. Ranked by isolated.\n\n"
+      "cumulative: it gets what the layers before it gave. Ranked by\n"
+      "channel, which is isolated in the median channel.\n\n"
       "Example: lutra compare net.onnx net.lutra --data calib.json");
   sub->callback([command] { command->Run(); });
 }

@@ -47,13 +47,35 @@ double RealAt(const TensorAccess& tensor, size_t at) {
   });
 }
 
-void AddErrors(const TensorAccess& tensor, std::span<const float> exact, SquareSums& sums) {
+// `channels` may be null.
+void AddErrors(const TensorAccess& tensor, std::span<const float> exact, SquareSums& sums,
+               std::vector<SquareSums>* channels) {
+  const auto count = static_cast<size_t>(tensor.shape[tensor.rank - 1]);
+  if (channels != nullptr) channels->resize(count);
   ForEachElement(tensor, [&](size_t i, size_t at) {
     const double value = RealAt(tensor, at);
     const double wanted = static_cast<double>(exact[i]);
-    sums.signal += wanted * wanted;
-    sums.noise += (wanted - value) * (wanted - value);
+    const SquareSums square{wanted * wanted, (wanted - value) * (wanted - value)};
+    sums.signal += square.signal;
+    sums.noise += square.noise;
+    if (channels == nullptr) return;
+    (*channels)[i % count].signal += square.signal;
+    (*channels)[i % count].noise += square.noise;
   });
+}
+
+// Channels of nothing but zeros that came out so count for none.
+double MedianDb(const std::vector<SquareSums>& channels) {
+  std::vector<double> db;
+  for (const SquareSums& channel : channels) {
+    if (channel.signal == 0 && channel.noise == 0) continue;
+    const double own = channel.SqnrDb();
+    db.push_back(std::isnan(own) ? std::numeric_limits<double>::infinity() : own);
+  }
+  if (db.empty()) return std::numeric_limits<double>::quiet_NaN();
+  const auto middle = db.begin() + static_cast<ptrdiff_t>(db.size() / 2);
+  std::ranges::nth_element(db, middle);
+  return std::isinf(*middle) ? std::numeric_limits<double>::quiet_NaN() : *middle;
 }
 
 // Integers and bools stay: what they were computed from is exact.
@@ -78,6 +100,7 @@ void Overwrite(const TensorAccess& tensor, std::span<const float> exact) {
 struct Watch {
   const executor::TensorMap* exact;
   std::vector<SquareSums>* sums;
+  std::vector<std::vector<SquareSums>>* channels;  // null: not wanted
 
   // The float value of a tensor; empty when there is none of its size.
   std::span<const float> Exact(const TensorAccess& tensor) const {
@@ -101,7 +124,9 @@ void MeasureOutput(void* user, const OperatorEvent& event, uint64_t) {
   const Watch& watch = *static_cast<const Watch*>(user);
   const TensorAccess tensor = event.Output(0);
   const std::span<const float> exact = watch.Exact(tensor);
-  if (!exact.empty()) AddErrors(tensor, exact, (*watch.sums)[event.index]);
+  if (exact.empty()) return;
+  AddErrors(tensor, exact, (*watch.sums)[event.index],
+            watch.channels == nullptr ? nullptr : &(*watch.channels)[event.index]);
 }
 
 bool IsRowOfScores(const lutra_port& port) {
@@ -171,6 +196,7 @@ Comparison CompareOnData(const Graph& graph, RuntimeSession& session, const data
   result.isolated.resize(operators);
   result.outputs.resize(outputs.size());
   result.classifier = outputs.size() == 1 && IsRowOfScores(outputs[0]);
+  std::vector<std::vector<SquareSums>> channels(operators);
   executor::FloatExecutor executor(graph);
   lutra_context_reset(session.context());
   const std::string& input = graph.inputs[0];
@@ -184,7 +210,7 @@ Comparison CompareOnData(const Graph& graph, RuntimeSession& session, const data
         exact[value] = tensor.Cast(DataType::float32);
       }
     });
-    Watch watch{&exact, &result.cumulative};
+    Watch watch{&exact, &result.cumulative, nullptr};
     SetHook(session.context(), {&watch, nullptr, MeasureOutput});
     session.Run({sample});
     for (size_t o = 0; o < outputs.size(); ++o) {
@@ -204,12 +230,16 @@ Comparison CompareOnData(const Graph& graph, RuntimeSession& session, const data
     // A second run would move the states on.
     if (s < kIsolatedSamples && graph.states.empty()) {
       watch.sums = &result.isolated;
+      watch.channels = &channels;
       SetHook(session.context(), {&watch, MakeInputsExact, MeasureOutput});
       session.Run({sample});
     }
     SetHook(session.context(), {});
     ++result.samples;
     if (progress) progress("check", s + 1, data.size());
+  }
+  for (const auto& of_operator : channels) {
+    result.channel_median_db.push_back(MedianDb(of_operator));
   }
   return result;
 }

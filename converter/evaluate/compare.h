@@ -2,7 +2,8 @@
 //
 // Cumulative: every operator's output after the operators before it have made their errors.
 // Isolated: every operator gets exact inputs (the float network's values, quantized for it), so its
-// error is its own.
+// error is its own. Large channels hide in one ratio what becomes of small ones, which layers
+// behind may need as much: so there is the median of the channels' own ratios, too.
 #pragma once
 
 #include <vector>
@@ -23,7 +24,10 @@ struct SquareSums {
 
 struct Comparison {
   std::vector<SquareSums> cumulative, isolated;  ///< per operator of the file
-  std::vector<SquareSums> outputs;               ///< per output of the model
+  /// Per operator: the median of the innermost dimension's channels, each on its own (isolated), in
+  /// dB; NaN: nothing was compared, or half of the channels were identical.
+  std::vector<double> channel_median_db;
+  std::vector<SquareSums> outputs;  ///< per output of the model
   size_t samples = 0;
   bool classifier = false;           ///< one output that is one row of scores
   size_t agreeing = 0;               ///< samples with the same largest score

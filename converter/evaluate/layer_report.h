@@ -13,7 +13,8 @@ namespace lutra::converter::evaluate {
 /// One row of the per-layer report, in execution order of the written file.
 struct LayerReport {
   std::string name, op;
-  double isolated_sqnr_db = 0, cumulative_sqnr_db = 0;  ///< NaN: identical or not comparable
+  /// As Comparison has them; NaN: identical or not comparable.
+  double isolated_sqnr_db = 0, channel_sqnr_db = 0, cumulative_sqnr_db = 0;
   uint64_t fp32_bytes = 0, bytes = 0;
   std::string scheme;  ///< "int8", "linear4 dynamic", "float32"
   std::string kernel_row;

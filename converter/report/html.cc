@@ -135,16 +135,18 @@ std::string BytesChart(const std::vector<evaluate::LayerReport>& layers) {
 
 std::string Table(const std::vector<evaluate::LayerReport>& layers) {
   std::string html =
-      "<table><tr><th>layer</th><th class=t>operator</th><th>isolated dB</th><th>cumulative dB</th>"
+      "<table><tr><th>layer</th><th class=t>operator</th><th>isolated dB</th><th>channel dB</th>"
+      "<th>cumulative dB</th>"
       "<th>FP32 bytes</th><th>bytes</th><th class=t>scheme</th><th class=t>row</th>"
       "<th class=t>why float</th></tr>\n";
   const auto cell = [](const std::string& text) { return "<td>" + text + "</td>"; };
   const auto left = [](const std::string& text) { return "<td class=t>" + Escape(text) + "</td>"; };
   for (const evaluate::LayerReport& layer : layers) {
     html += "<tr>" + cell(Escape(layer.name)) + left(layer.op) +
-            cell(Fixed(layer.isolated_sqnr_db, 1)) + cell(Fixed(layer.cumulative_sqnr_db, 1)) +
-            cell(std::to_string(layer.fp32_bytes)) + cell(std::to_string(layer.bytes)) +
-            left(layer.scheme) + left(layer.kernel_row) + left(layer.float_reason) + "</tr>\n";
+            cell(Fixed(layer.isolated_sqnr_db, 1)) + cell(Fixed(layer.channel_sqnr_db, 1)) +
+            cell(Fixed(layer.cumulative_sqnr_db, 1)) + cell(std::to_string(layer.fp32_bytes)) +
+            cell(std::to_string(layer.bytes)) + left(layer.scheme) + left(layer.kernel_row) +
+            left(layer.float_reason) + "</tr>\n";
   }
   return html + "</table>\n";
 }
@@ -184,7 +186,7 @@ std::string ConvertHtml(const ConvertReport& report, const std::string& title) {
   const std::vector<evaluate::LayerReport> ranked = RankedByError(report.layers);
   std::string html = kHead + Escape(title) + kStyle + "<h1>" + Escape(title) + "</h1>\n";
   html += Summary(report);
-  html += BudgetHtml(report);
+  html += BudgetHtml(report) + ActivationsHtml(report);
   html +=
       "<h2>Error of each layer, worst first</h2>\n<p>SQNR in dB, longer is better:"
       "<span class=k style=\"background:var(--a)\"></span>isolated (exact inputs)"

@@ -12,6 +12,7 @@ json Layer(const evaluate::LayerReport& layer) {
   return {{"name", layer.name},
           {"op", layer.op},
           {"sqnr_db", NumberOrNull(layer.isolated_sqnr_db)},
+          {"channel_sqnr_db", NumberOrNull(layer.channel_sqnr_db)},
           {"cumulative_sqnr_db", NumberOrNull(layer.cumulative_sqnr_db)}};
 }
 
@@ -45,6 +46,7 @@ json ConvertJson(const ConvertReport& report) {
           {"file_within_two_steps",
            report.file_samples == 0 ? json(nullptr) : json(report.file_within_two)},
           {"budget", BudgetJson(report)},
+          {"activations", ActivationsJson(report)},
           {"advice", Advice(report)},
           {"warnings", report.warnings.lines()},
           {"layers", std::move(layers)}};

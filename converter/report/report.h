@@ -10,13 +10,13 @@
 
 namespace lutra::converter::report {
 
-/// Layers with the largest isolated error first; identical and unmeasured ones last, in order.
+/// Layers with the largest error of their own in the median channel first; identical and unmeasured
+/// ones last, in order.
 std::vector<evaluate::LayerReport> RankedByError(std::vector<evaluate::LayerReport> layers);
 
 /// Where the output SQNR is below 20 dB, or less than 90 % of the samples have the FP32 network's
-/// top-1 class: what of it, the layers with the largest errors of their own, and what can be done.
-/// Else
-/// "".
+/// top-1 class: what of it, the layers with the largest errors of their own, and the flag that has
+/// the others found. Else "".
 std::string Advice(const ConvertReport& report);
 
 /// The per-layer table, worst first, the summary below it, and the advice.
@@ -27,6 +27,11 @@ std::string CompareText(const evaluate::CompareReport& report);
 std::string BudgetText(const ConvertReport& report);
 std::string BudgetHtml(const ConvertReport& report);
 nlohmann::json BudgetJson(const ConvertReport& report);
+
+/// What --min-sqnr chose: "" and null without it.
+std::string ActivationsText(const ConvertReport& report);
+std::string ActivationsHtml(const ConvertReport& report);
+nlohmann::json ActivationsJson(const ConvertReport& report);
 
 /// Null for what is no number: JSON has no word for it.
 nlohmann::json NumberOrNull(double value);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "converter/report/format.h"
 #include "converter/report/report.h"
@@ -8,6 +9,7 @@ namespace lutra::converter::report {
 namespace {
 
 constexpr double kGoodSqnrDb = 20;
+constexpr double kMoreSqnrDb = 10;
 constexpr double kGoodAgreement = 0.9;
 constexpr size_t kNamedLayers = 3;
 
@@ -27,29 +29,24 @@ bool IsConversion(const evaluate::LayerReport& layer) {
 }  // namespace
 
 std::vector<evaluate::LayerReport> RankedByError(std::vector<evaluate::LayerReport> layers) {
-  std::stable_sort(layers.begin(), layers.end(),
-                   [](const evaluate::LayerReport& a, const evaluate::LayerReport& b) {
-                     const bool a_known = !std::isnan(a.isolated_sqnr_db),
-                                b_known = !std::isnan(b.isolated_sqnr_db);
-                     if (a_known != b_known) return a_known;
-                     return a_known && a.isolated_sqnr_db < b.isolated_sqnr_db;
-                   });
+  std::ranges::stable_sort(layers, {}, [](const evaluate::LayerReport& layer) {
+    return std::isnan(layer.channel_sqnr_db) ? std::numeric_limits<double>::infinity()
+                                             : layer.channel_sqnr_db;
+  });
   return layers;
 }
 
 std::string Advice(const ConvertReport& report) {
   const bool poor_sqnr = report.output_sqnr_db < kGoodSqnrDb;
   if (!poor_sqnr && !(report.top1_agreement < kGoodAgreement)) return "";
-  std::string worst, entries;
+  std::string worst;
   size_t named = 0;
   for (const evaluate::LayerReport& layer : RankedByError(report.layers)) {
-    if (std::isnan(layer.isolated_sqnr_db) || layer.scheme == "float32" || IsConversion(layer)) {
+    if (std::isnan(layer.channel_sqnr_db) || layer.scheme == "float32" || IsConversion(layer)) {
       continue;
     }
     worst +=
-        (named == 0 ? "" : ", ") + layer.name + " (" + Decibels(layer.isolated_sqnr_db) + " dB)";
-    entries += (named == 0 ? "" : ", ") + std::string("{\"name\": \"") + layer.name +
-               "\", \"activations\": \"float\"}";
+        (named == 0 ? "" : ", ") + layer.name + " (" + Decibels(layer.channel_sqnr_db) + " dB)";
     if (++named == kNamedLayers) break;
   }
   if (named == 0) return "";
@@ -57,23 +54,29 @@ std::string Advice(const ConvertReport& report) {
       poor_sqnr
           ? "the output SQNR is only " + Decibels(report.output_sqnr_db) + " dB"
           : "only " + Percent(report.top1_agreement) + " of the samples have FP32's top-1 class";
-  return what + ". The largest errors of their own: " + worst +
-         ". Keep these layers float with --recipe and {\"layers\": [" + entries +
-         "]}, or try another --calibrator.";
+  // What the outputs have at least is what the advice is about.
+  const double wanted = std::isnan(report.output_sqnr_db)
+                            ? kGoodSqnrDb
+                            : std::max(kGoodSqnrDb, report.output_sqnr_db + kMoreSqnrDb);
+  return what + ". The largest errors of their own, in the median channel: " + worst +
+         ". --min-sqnr " + Format("%.0f", wanted) +
+         " finds the layers that it takes for so many dB, and gives them activations of 16 bits.";
 }
 
 std::string ConvertText(const ConvertReport& report) {
   const int width = static_cast<int>(NameWidth(report.layers));
   std::string text =
-      "Layers, the largest error of their own first (SQNR in dB: isolated = exact "
-      "inputs, cumulative = as run)\n";
-  text += Format("%-*s  %-18s %9s %10s %11s %10s  %-16s %-10s\n", width, "layer", "operator",
-                 "isolated", "cumulative", "FP32 bytes", "bytes", "scheme", "row");
+      "Layers, the largest error of their own first (SQNR in dB: isolated = exact inputs, channel "
+      "= "
+      "the same in the median channel, cumulative = as run)\n";
+  text += Format("%-*s  %-18s %9s %8s %10s %11s %10s  %-16s %-10s\n", width, "layer", "operator",
+                 "isolated", "channel", "cumulative", "FP32 bytes", "bytes", "scheme", "row");
   for (const evaluate::LayerReport& layer : RankedByError(report.layers)) {
     text +=
-        Format("%-*s  %-18s %9s %10s %11llu %10llu  %-16s %-10s", width,
+        Format("%-*s  %-18s %9s %8s %10s %11llu %10llu  %-16s %-10s", width,
                ShortName(layer.name, static_cast<size_t>(width)).c_str(), layer.op.c_str(),
-               Decibels(layer.isolated_sqnr_db).c_str(), Decibels(layer.cumulative_sqnr_db).c_str(),
+               Decibels(layer.isolated_sqnr_db).c_str(), Decibels(layer.channel_sqnr_db).c_str(),
+               Decibels(layer.cumulative_sqnr_db).c_str(),
                static_cast<unsigned long long>(layer.fp32_bytes),
                static_cast<unsigned long long>(layer.bytes), layer.scheme.c_str(),
                layer.kernel_row.c_str());
@@ -81,6 +84,7 @@ std::string ConvertText(const ConvertReport& report) {
     text += "\n";
   }
   text += BudgetText(report);
+  text += ActivationsText(report);
   text += Format("\nFP32 weights %llu bytes, file %llu bytes, ratio %.2f\n",
                  static_cast<unsigned long long>(report.fp32_bytes),
                  static_cast<unsigned long long>(report.output_bytes),
@@ -109,15 +113,15 @@ std::string ConvertText(const ConvertReport& report) {
 
 std::string CompareText(const evaluate::CompareReport& report) {
   const int width = static_cast<int>(NameWidth(report.layers));
-  std::string text = Format(
-      "%-*s  %-14s %9s %10s   SQNR in dB, the largest error of their own "
-      "first\n",
-      width, "layer", "operator", "isolated", "cumulative");
+  std::string text =
+      Format("%-*s  %-14s %9s %8s %10s   SQNR in dB, the largest error of their own first\n", width,
+             "layer", "operator", "isolated", "channel", "cumulative");
   for (const evaluate::LayerReport& layer : RankedByError(report.layers)) {
-    text += Format("%-*s  %-14s %9s %10s\n", width,
-                   ShortName(layer.name, static_cast<size_t>(width)).c_str(), layer.op.c_str(),
-                   Decibels(layer.isolated_sqnr_db).c_str(),
-                   Decibels(layer.cumulative_sqnr_db).c_str());
+    text +=
+        Format("%-*s  %-14s %9s %8s %10s\n", width,
+               ShortName(layer.name, static_cast<size_t>(width)).c_str(), layer.op.c_str(),
+               Decibels(layer.isolated_sqnr_db).c_str(), Decibels(layer.channel_sqnr_db).c_str(),
+               Decibels(layer.cumulative_sqnr_db).c_str());
   }
   text += Format("\noutput SQNR %s dB, top-1 agreement %s on %zu samples\n",
                  Decibels(report.output_sqnr_db).c_str(), Percent(report.top1_agreement).c_str(),

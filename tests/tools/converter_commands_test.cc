@@ -58,9 +58,9 @@ TEST_CASE("convert, eval, compare, verify: the whole way, in JSON") {
   double worst = -1e9;
   for (const json& layer : compare["layers"]) {
     CHECK(layer["name"].is_string());
-    if (layer["sqnr_db"].is_null()) continue;
-    CHECK(layer["sqnr_db"].get<double>() >= worst);  // ranked
-    worst = layer["sqnr_db"].get<double>();
+    if (layer["channel_sqnr_db"].is_null()) continue;
+    CHECK(layer["channel_sqnr_db"].get<double>() >= worst);  // ranked
+    worst = layer["channel_sqnr_db"].get<double>();
   }
   CHECK(worst > 0);
 
@@ -202,6 +202,25 @@ TEST_CASE("--fail-below: a ruined conversion is an error, and leaves no file") {
         std::string::npos);
   CHECK(RunProgram(kLutra, convert + kCalib + " --fail-below 20").status == 0);
   CHECK(std::filesystem::exists(model));
+}
+
+TEST_CASE("--min-sqnr: the file has what was asked for, and says which values it took") {
+  TempFolder folder;
+  const std::string model = folder / "shapes.lutra";
+  const std::string convert = "convert " + kOnnx + " -o " + model + " --json";
+  const auto int8 = nlohmann::json::parse(RunProgram(kLutra, convert + kCalib).out);
+  CHECK(int8["activations"].is_null());
+  const double goal = int8["output_sqnr_db"].get<double>() + 6;
+  const auto raised = nlohmann::json::parse(
+      RunProgram(kLutra, convert + kCalib + " --min-sqnr " + std::to_string(goal)).out);
+  CHECK(raised["activations"]["reached_db"] >= goal);
+  // Measured on other samples there.
+  CHECK(raised["output_sqnr_db"] >= goal - 1);
+  CHECK_FALSE(raised["activations"]["chosen"].empty());
+  CHECK(ErrorOf(convert + " --activations dynamic --min-sqnr 20", 1).find("give --data") !=
+        std::string::npos);
+  CHECK(ErrorOf(convert + kCalib + " --min-sqnr 20 --max-drop 1", 2).find("excludes") !=
+        std::string::npos);
 }
 
 TEST_CASE("misuse of the command line is status 2") {

@@ -17,6 +17,7 @@ evaluate::LayerReport Layer(const std::string& name, const std::string& op, doub
   layer.name = name;
   layer.op = op;
   layer.isolated_sqnr_db = isolated;
+  layer.channel_sqnr_db = isolated - 1;
   layer.cumulative_sqnr_db = isolated - 5;
   layer.fp32_bytes = 4000;
   layer.bytes = 1000;
@@ -46,11 +47,9 @@ TEST_CASE("a poor output is explained by the layers whose own errors are largest
   ConvertReport report = Made();
   const std::string advice = Advice(report);
   CHECK(advice ==
-        "the output SQNR is only 12.5 dB. The largest errors of their own: worse< (9.5 dB), bad "
-        "(14.2 dB), third (20.0 dB). Keep these layers float with --recipe and {\"layers\": "
-        "[{\"name\": \"worse<\", \"activations\": \"float\"}, {\"name\": \"bad\", "
-        "\"activations\": \"float\"}, {\"name\": \"third\", \"activations\": \"float\"}]}, or try "
-        "another --calibrator.");
+        "the output SQNR is only 12.5 dB. The largest errors of their own, in the median channel: "
+        "worse< (8.5 dB), bad (13.2 dB), third (19.0 dB). --min-sqnr 22 finds the layers that it "
+        "takes for so many dB, and gives them activations of 16 bits.");
   CHECK(ConvertText(report).ends_with("output SQNR 12.5 dB on 7 samples\n"));
   report.output_sqnr_db = 20;
   CHECK(Advice(report).empty());
@@ -77,7 +76,8 @@ TEST_CASE("labels give an accuracy of both networks") {
         std::string::npos);
 }
 
-TEST_CASE("the table ranks by isolated error, and a classifier has its agreement") {
+TEST_CASE(
+    "the table ranks by the error of the median channel, and a classifier has its agreement") {
   ConvertReport report = Made();
   report.output_sqnr_db = 25;
   report.top1_agreement = 0.5;
@@ -133,7 +133,7 @@ TEST_CASE("the page escapes names, and its bars are as long as its numbers") {
   const std::string html = ConvertHtml(report, "a<b");
   CHECK(html.find("<title>a&lt;b</title>") != std::string::npos);
   CHECK(html.find("worse<") == std::string::npos);
-  CHECK(html.find("worse&lt; (9.5 dB)") != std::string::npos);
+  CHECK(html.find("worse&lt; (8.5 dB)") != std::string::npos);
   CHECK(html.find("top-1") == std::string::npos);
   // 520 units are 40 dB in one chart, 4000 bytes in the other.
   for (const char* width :
