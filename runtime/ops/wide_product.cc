@@ -33,7 +33,9 @@ WideProduct PlanWideProduct(PlanScope& scope, const kernels::GemmProblem& proble
   WideProduct product;
   product.input_elements = (input.pixels() - 1) * input.pixel_stride + input.channels();
   product.threads = threads;
-  product.low = product.high = problem;
+  product.low = problem;
+  product.low.left_zero_point = 0;  // whatever the file's tensor says: int16 has none
+  product.high = product.low;
   product.low.epilogue = kernels::Epilogue::wide;
   product.low.to_int16 = output.type == schema::TensorType::int16;
   product.high.epilogue = kernels::Epilogue::raw;
